@@ -1,0 +1,11 @@
+//! The pure domain of EventFlow. No IO, no clock, no randomness, no async: the same code runs in the server and,
+//! compiled to wasm32, in the browser. Times and random bytes are parameters.
+
+pub mod access;
+pub mod error;
+pub mod id;
+pub mod money;
+
+pub use error::{ErrorCode, Refusal};
+pub use id::Id;
+pub use money::Money;
