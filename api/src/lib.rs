@@ -1,1 +1,14 @@
+//! The one binary of EventFlow: resources, authentication, payments, the worker, embedded databases.
 
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod embedded;
+pub mod openapi;
+pub mod operations;
+pub mod pages;
+pub mod problem;
+pub mod resources;
+pub mod server;
+pub mod tokens;
+pub mod wire;

@@ -1,0 +1,420 @@
+//! Authentication: who calls, which tenant that is, and whether the operation at hand may be called so.
+//! Handlers take a [`Call`] as their first argument; nothing of the request is read before it says yes.
+
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    ops::AsyncFnOnce,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use dashmap::DashMap;
+use eventflow_core::{
+    ErrorCode, Id, Refusal,
+    access::{DEVICE, PUBLISHABLE, Permission},
+    id,
+};
+use eventflow_store::{
+    Scope, Tx, api_keys, devices,
+    gate::rate_limit::{Limit, Verdict},
+    idempotency,
+};
+use poem::{FromRequest, Request, RequestBody, route::PathPattern};
+use poem_openapi::types::{ParseFromJSON, ToJSON};
+use secrecy::ExposeSecret;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    app::App,
+    openapi,
+    operations::{Credential, Operation, RateClass},
+    problem::{Failure, request_id},
+    tokens::{BuyerToken, Subject},
+};
+
+/// How long a credential found in the database is believed; other servers see a revocation after this time.
+const CREDENTIAL_TTL: Duration = Duration::from_secs(5);
+/// Credentials kept at most; beyond it the cache starts anew.
+const CREDENTIALS_MAX: usize = 50_000;
+
+/// Who calls.
+#[derive(Debug, Clone)]
+pub enum Principal {
+    Bootstrap,
+    Secret { key: Id<id::ApiKey>, scopes: Arc<[Permission]> },
+    Publishable { key: Id<id::ApiKey> },
+    Buyer(BuyerToken),
+    Device { device: Id<id::Device>, list: Id<id::CheckInList>, gate: Arc<str> },
+    Anybody,
+}
+
+/// An authenticated, permitted request.
+pub struct Call {
+    pub app: Arc<App>,
+    pub operation: &'static Operation,
+    pub principal: Principal,
+    /// The tenant and actor for transactions.
+    pub scope: Scope,
+    /// Test or live, as the credential says.
+    pub livemode: bool,
+    pub ip: IpAddr,
+    pub idempotency: Option<idempotency::Key>,
+}
+
+impl Call {
+    pub fn tenant(&self) -> Id<id::Tenant> {
+        self.scope.tenant
+    }
+
+    /// True when the caller's credential carries `permission`.
+    pub fn may(&self, permission: Permission) -> bool {
+        match &self.principal {
+            Principal::Secret { scopes, .. } => scopes.contains(&permission),
+            Principal::Publishable { .. } => PUBLISHABLE.contains(&permission),
+            Principal::Device { .. } => DEVICE.contains(&permission),
+            Principal::Buyer(_) => true,
+            Principal::Bootstrap | Principal::Anybody => false,
+        }
+    }
+
+    /// Refuses a caller without `permission`, beyond what the operation needs of everybody.
+    pub fn require(&self, permission: Permission) -> Result<(), Refusal> {
+        if self.may(permission) { Ok(()) } else { Err(missing(permission)) }
+    }
+
+    /// A buyer's token opens one hold and nothing else: any other is as if it did not exist.
+    pub fn require_hold(&self, hold: Id<id::Hold>) -> Result<(), Refusal> {
+        match &self.principal {
+            Principal::Buyer(token) if token.subject != Subject::Hold(hold) => Err(Refusal::not_found("hold")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for an order.
+    pub fn require_order(&self, order: Id<id::Order>) -> Result<(), Refusal> {
+        match &self.principal {
+            Principal::Buyer(token) if token.subject != Subject::Order(order) => Err(Refusal::not_found("order")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs a read in one transaction of the caller's tenant.
+    pub async fn read<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> eventflow_store::Result<T>,
+    ) -> Result<T, Failure> {
+        Ok(self.app.db.run(&self.scope, work).await?)
+    }
+
+    /// Runs a change in one transaction of the caller's tenant; with an `Idempotency-Key`, at most once.
+    pub async fn write<T: ToJSON + ParseFromJSON>(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> eventflow_store::Result<T>,
+    ) -> Result<T, Failure> {
+        let Some(key) = &self.idempotency else {
+            return self.read(work).await;
+        };
+        let answer = self
+            .app
+            .db
+            .run(&self.scope, async |tx| {
+                if let idempotency::Known::Answered(stored) = idempotency::begin(tx, key).await? {
+                    return T::parse_from_json(Some(stored)).map_err(|error| {
+                        eventflow_store::Error::Corrupt(format!("stored answer: {}", error.into_message()))
+                    });
+                }
+                let value = work(tx).await?;
+                let stored = value.to_json().unwrap_or_default();
+                idempotency::remember(tx, key, None, Some(&stored)).await?;
+                Ok(value)
+            })
+            .await?;
+        Ok(answer)
+    }
+
+    /// As [`Call::write`] for operations that answer without a body.
+    pub async fn write_silently(
+        &self,
+        work: impl AsyncFnOnce(&mut Tx) -> eventflow_store::Result<()>,
+    ) -> Result<(), Failure> {
+        self.write(async |tx| work(tx).await.map(|()| true)).await.map(|_| ())
+    }
+}
+
+fn missing(permission: Permission) -> Refusal {
+    Refusal::new(ErrorCode::PermissionDenied, format!("This needs the permission `{permission}`."))
+}
+
+/// What the outermost middleware learnt of a request before anything else reads it.
+pub struct RequestFacts {
+    pub ip: IpAddr,
+    /// `Idempotency-Key` and the SHA-256 of the request.
+    pub idempotency: Option<(String, [u8; 32])>,
+    /// Filled by authentication, shown as `RateLimit` headers.
+    pub rate: OnceLock<(Limit, Verdict)>,
+    /// Filled by authentication, for the span of the request.
+    pub operation: OnceLock<&'static str>,
+    /// Filled when the caller's origin may read the answer.
+    pub allowed_origin: OnceLock<String>,
+}
+
+impl<'a> FromRequest<'a> for Call {
+    async fn from_request(request: &'a Request, _body: &mut RequestBody) -> poem::Result<Self> {
+        authenticate(request).await.map_err(|refusal| Failure::from(refusal).into())
+    }
+}
+
+async fn authenticate(request: &Request) -> Result<Call, Refusal> {
+    let app: &Arc<App> = request.data().expect("the server adds the app to every request");
+    let facts: &Arc<RequestFacts> = request.data().expect("the middleware adds the facts to every request");
+    let pattern: &PathPattern = request.data().expect("the router adds the pattern to every request");
+    let operation = openapi::operation_of(request.method(), &pattern.0).ok_or_else(|| {
+        Refusal::new(ErrorCode::PermissionDenied, "This operation is not listed in the table of operations.")
+    })?;
+    let _ = facts.operation.set(operation.id);
+
+    let (principal, tenant, livemode) = if operation.credentials.is_empty() {
+        (Principal::Anybody, Id::from_uuid(uuid::Uuid::nil()), false)
+    } else {
+        identify(app, request, facts).await?
+    };
+    let call = Call {
+        app: app.clone(),
+        operation,
+        scope: Scope { tenant, actor: actor(&principal).into(), request_id: request_id() },
+        livemode,
+        ip: facts.ip,
+        idempotency: facts.idempotency.as_ref().map(|(key, fingerprint)| idempotency::Key {
+            principal: actor(&principal),
+            key: key.clone(),
+            fingerprint: *fingerprint,
+        }),
+        principal,
+    };
+    limit_rate(&call, facts).await?;
+    permit(&call)?;
+    Ok(call)
+}
+
+fn permit(call: &Call) -> Result<(), Refusal> {
+    let credential = match &call.principal {
+        Principal::Anybody => return Ok(()),
+        Principal::Bootstrap => Credential::Bootstrap,
+        Principal::Secret { .. } => Credential::Secret,
+        Principal::Publishable { .. } => Credential::Publishable,
+        Principal::Buyer(_) => Credential::Buyer,
+        Principal::Device { .. } => Credential::Device,
+    };
+    if !call.operation.credentials.contains(&credential) {
+        let accepted: Vec<_> = call.operation.credentials.iter().map(|c| c.scheme()).collect();
+        let detail = format!(
+            "`{}` takes {}; this is a {}.",
+            call.operation.id,
+            accepted.join(" or "),
+            credential.scheme()
+        );
+        return Err(Refusal::new(ErrorCode::PermissionDenied, detail));
+    }
+    match call.operation.permission {
+        Some(permission) if !call.may(permission) => Err(missing(permission)),
+        _ => Ok(()),
+    }
+}
+
+/// The text that stands for the caller in the audit log and before idempotency keys.
+fn actor(principal: &Principal) -> String {
+    match principal {
+        Principal::Bootstrap => "bootstrap".into(),
+        Principal::Secret { key, .. } | Principal::Publishable { key } => key.to_string(),
+        Principal::Buyer(BuyerToken { subject: Subject::Hold(id), .. }) => format!("buyer:{id}"),
+        Principal::Buyer(BuyerToken { subject: Subject::Order(id), .. }) => format!("buyer:{id}"),
+        Principal::Device { device, .. } => device.to_string(),
+        Principal::Anybody => "anybody".into(),
+    }
+}
+
+type Identity = (Principal, Id<id::Tenant>, bool);
+
+async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Result<Identity, Refusal> {
+    let Some(token) = bearer(request) else {
+        return Err(unauthenticated("Send `Authorization: Bearer <key or token>`."));
+    };
+    let found = match token {
+        token if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") => {
+            stored_credential(app, token).await?
+        }
+        token if token.contains('.') => app
+            .tokens
+            .verify(token)
+            .map(|token| Stored { principal: Principal::Buyer(token), tenant: token.tenant, livemode: false, origins: [].into() }),
+        token => app.config.bootstrap_token.as_ref().and_then(|expected| {
+            // Compared by hash: the time tells nothing about the token.
+            (api_keys::hash(token) == api_keys::hash(expected.expose_secret())).then(|| Stored {
+                principal: Principal::Bootstrap,
+                tenant: Id::from_uuid(uuid::Uuid::nil()),
+                livemode: false,
+                origins: [].into(),
+            })
+        }),
+    };
+    let Some(found) = found else {
+        failed_attempt(app, facts.ip).await?;
+        return Err(unauthenticated("The key or token is unknown, revoked or expired."));
+    };
+    check_origin(request, &found, facts)?;
+    Ok((found.principal, found.tenant, found.livemode))
+}
+
+fn unauthenticated(detail: &str) -> Refusal {
+    Refusal::new(ErrorCode::Unauthenticated, detail)
+}
+
+fn bearer(request: &Request) -> Option<&str> {
+    let value = request.header("authorization")?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| (8..=4096).contains(&token.len()))
+}
+
+/// A publishable key stands in public pages: a browser on an origin that is not registered is turned away.
+fn check_origin(request: &Request, found: &Stored, facts: &RequestFacts) -> Result<(), Refusal> {
+    let Some(origin) = request.header("origin") else { return Ok(()) };
+    let allowed = match found.principal {
+        Principal::Publishable { .. } => found.origins.iter().any(|registered| registered == origin),
+        // Bound to one hold or order, and made for browsers.
+        Principal::Buyer(_) => true,
+        // A secret in a browser is a leak: no page may read the answer.
+        _ => return Ok(()),
+    };
+    if !allowed {
+        let detail = format!("Register the origin `{}` with the publishable key.", origin.chars().take(200).collect::<String>());
+        return Err(Refusal::new(ErrorCode::OriginDenied, detail));
+    }
+    let _ = facts.allowed_origin.set(origin.to_owned());
+    Ok(())
+}
+
+#[derive(Clone)]
+struct Stored {
+    principal: Principal,
+    tenant: Id<id::Tenant>,
+    livemode: bool,
+    origins: Arc<[String]>,
+}
+
+/// Credentials found in the database, by the SHA-256 of their text.
+#[derive(Default)]
+pub struct CredentialCache(DashMap<[u8; 32], (Stored, Instant)>);
+
+impl CredentialCache {
+    /// Forgets everything: a key or device was changed here.
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+}
+
+async fn stored_credential(app: &App, token: &str) -> Result<Option<Stored>, Refusal> {
+    let hash = api_keys::hash(token);
+    if let Some(entry) = app.credentials.0.get(&hash)
+        && entry.1.elapsed() < CREDENTIAL_TTL
+    {
+        return Ok(Some(entry.0.clone()));
+    }
+    let found = if token.starts_with("ef_dev_") {
+        devices::authenticate(&app.db, &hash).await.map_err(crate::problem::refusal)?.map(|device| Stored {
+            principal: Principal::Device {
+                device: device.id.into(),
+                list: device.check_in_list_id.into(),
+                gate: device.gate.into(),
+            },
+            tenant: device.tenant_id.into(),
+            livemode: false,
+            origins: [].into(),
+        })
+    } else {
+        api_keys::authenticate(&app.db, &hash).await.map_err(crate::problem::refusal)?.map(|key| Stored {
+            principal: if key.kind == api_keys::Kind::Secret.as_str() {
+                let scopes = key.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+                Principal::Secret { key: key.id.into(), scopes }
+            } else {
+                Principal::Publishable { key: key.id.into() }
+            },
+            tenant: key.tenant_id.into(),
+            livemode: key.livemode,
+            origins: key.origins.into(),
+        })
+    };
+    if let Some(found) = &found {
+        if app.credentials.0.len() >= CREDENTIALS_MAX {
+            app.credentials.clear();
+        }
+        app.credentials.0.insert(hash, (found.clone(), Instant::now()));
+    }
+    Ok(found)
+}
+
+const fn limit(per_sec: u32, burst: u32) -> Limit {
+    let (Some(per_sec), Some(burst)) = (NonZeroU32::new(per_sec), NonZeroU32::new(burst)) else {
+        panic!("limits are not zero")
+    };
+    Limit { per_sec, burst }
+}
+
+/// Servers of a tenant, per key and class.
+const SECRET_LIMIT: Limit = limit(1_000, 2_000);
+/// One visitor of a page: a person looks more often than they buy.
+const VISITOR_READ_LIMIT: Limit = limit(50, 200);
+const VISITOR_SALE_LIMIT: Limit = limit(10, 40);
+/// A scanner that uploads what it collected offline.
+const DEVICE_LIMIT: Limit = limit(50, 200);
+/// Webhooks of providers come in bursts.
+const PUBLIC_LIMIT: Limit = limit(500, 2_000);
+/// Making tenants, and guessing credentials.
+const SLOW_LIMIT: Limit = limit(5, 30);
+
+async fn limit_rate(call: &Call, facts: &RequestFacts) -> Result<(), Refusal> {
+    let class = call.operation.class;
+    let (key, limit) = match &call.principal {
+        Principal::Secret { key, .. } => (format!("{key}:{class:?}"), SECRET_LIMIT),
+        Principal::Publishable { key } => {
+            let limit = if class == RateClass::Read { VISITOR_READ_LIMIT } else { VISITOR_SALE_LIMIT };
+            (format!("{key}:{}:{class:?}", facts.ip), limit)
+        }
+        Principal::Buyer(_) => (format!("{}:{class:?}", call.scope.actor), VISITOR_SALE_LIMIT),
+        Principal::Device { device, .. } => (format!("{device}:{class:?}"), DEVICE_LIMIT),
+        Principal::Bootstrap => (format!("bootstrap:{}", facts.ip), SLOW_LIMIT),
+        Principal::Anybody => (format!("public:{}:{class:?}", facts.ip), PUBLIC_LIMIT),
+    };
+    let Some(limit) = scaled(&call.app, limit) else { return Ok(()) };
+    let verdict = call.app.limiter.check(&key, limit).await;
+    let _ = facts.rate.set((limit, verdict));
+    if verdict.allowed { Ok(()) } else { Err(too_many(verdict)) }
+}
+
+async fn failed_attempt(app: &App, ip: IpAddr) -> Result<(), Refusal> {
+    let Some(limit) = scaled(app, SLOW_LIMIT) else { return Ok(()) };
+    let verdict = app.limiter.check(&format!("auth:{ip}"), limit).await;
+    if verdict.allowed { Ok(()) } else { Err(too_many(verdict)) }
+}
+
+fn scaled(app: &App, limit: Limit) -> Option<Limit> {
+    let scale = NonZeroU32::new(app.config.rate_limit_scale)?;
+    Some(Limit { per_sec: limit.per_sec.saturating_mul(scale), burst: limit.burst.saturating_mul(scale) })
+}
+
+fn too_many(verdict: Verdict) -> Refusal {
+    Refusal::new(ErrorCode::RateLimited, "Slow down; `Retry-After` says when to try again.")
+        .retry_after(verdict.retry_after_secs)
+}
+
+/// Fingerprint of a request for its idempotency key: method, path with query, body.
+pub fn fingerprint(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(method)
+        .chain_update([0])
+        .chain_update(path)
+        .chain_update([0])
+        .chain_update(body)
+        .finalize()
+        .into()
+}

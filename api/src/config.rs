@@ -1,0 +1,105 @@
+//! The configuration: one typed structure, read once from flags and environment. Secrets are never printed.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use secrecy::SecretString;
+
+/// Every setting has a default that works on a fresh machine. Flags win over the environment.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env = "EVENTFLOW_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: SocketAddr,
+
+    /// Directory of the embedded databases, the master key and logs. Not used for what is configured externally.
+    #[arg(long, env = "EVENTFLOW_DATA_DIR", default_value = ".eventflow", value_name = "DIR")]
+    pub data_dir: PathBuf,
+
+    /// Public base URL of this server, as browsers reach it. Default: `http://<listen>`.
+    #[arg(long, env = "EVENTFLOW_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+
+    /// Postgres for the application: a role that is a member of `ef_app` and `ef_system` and no superuser.
+    /// Unset: a private Postgres below the data directory.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: Option<SecretString>,
+
+    /// Postgres for migrations: the owner of the database. Default: `DATABASE_URL`.
+    #[arg(long, env = "DATABASE_OWNER_URL", hide_env_values = true, value_name = "URL")]
+    pub database_owner_url: Option<SecretString>,
+
+    /// Redis for holds and rate limits. Unset: a private Redis below the data directory.
+    #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub redis_url: Option<SecretString>,
+
+    /// Connections to Postgres for requests. More than about 16 make a small machine slower.
+    #[arg(long, env = "EVENTFLOW_DATABASE_POOL", default_value_t = 12, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub database_pool: u32,
+
+    /// Connections to Redis.
+    #[arg(long, env = "EVENTFLOW_REDIS_POOL", default_value_t = 8, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub redis_pool: u32,
+
+    /// Token that may create tenants (`POST /v1/tenants`). Unset: creating tenants over HTTP is off.
+    #[arg(long, env = "EVENTFLOW_BOOTSTRAP_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub bootstrap_token: Option<SecretString>,
+
+    /// Master key that seals private keys at rest: 64 hexadecimal digits. Unset: made once in the data directory.
+    #[arg(long, env = "EVENTFLOW_MASTER_KEY", hide_env_values = true, value_name = "HEX")]
+    pub master_key: Option<SecretString>,
+
+    /// Stripe secret key. Unset: the Stripe sandbox is started beside the server, for test-mode tenants.
+    #[arg(long, env = "STRIPE_SECRET_KEY", hide_env_values = true, value_name = "KEY")]
+    pub stripe_secret_key: Option<SecretString>,
+
+    /// Signing secrets of the Stripe webhook endpoints (account, Connect, and old ones during a roll), by commas.
+    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", hide_env_values = true, value_delimiter = ',', value_name = "SECRET")]
+    pub stripe_webhook_secrets: Vec<SecretString>,
+
+    /// Base URL of the Stripe API, for a compatible server.
+    #[arg(long, env = "STRIPE_API_URL", value_name = "URL")]
+    pub stripe_api_url: Option<String>,
+
+    /// Port of the Stripe sandbox on loopback; 0 takes a free one.
+    #[arg(long, env = "EVENTFLOW_SANDBOX_PORT", default_value_t = 0, value_name = "PORT")]
+    pub sandbox_port: u16,
+
+    /// Program of the Stripe sandbox. Default: `stripe-sandbox` beside this program, else on the PATH.
+    #[arg(long, env = "EVENTFLOW_SANDBOX_PROGRAM", value_name = "FILE")]
+    pub sandbox_program: Option<PathBuf>,
+
+    /// Addresses of reverse proxies whose `X-Forwarded-For` is believed, by commas.
+    #[arg(long, env = "EVENTFLOW_TRUSTED_PROXIES", value_delimiter = ',', value_name = "IP")]
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+
+    /// Multiplies every rate limit; 0 switches them off (benchmarks).
+    #[arg(long, env = "EVENTFLOW_RATE_LIMIT_SCALE", default_value_t = 1, value_name = "N")]
+    pub rate_limit_scale: u32,
+
+    /// Log format.
+    #[arg(long, env = "EVENTFLOW_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
+    pub log_format: LogFormat,
+
+    /// Threads of the runtime. Default: one per core.
+    #[arg(long, env = "EVENTFLOW_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Config {
+    /// The URL under which browsers reach this server, without a trailing slash.
+    pub fn base_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Every error on the wire is a Problem (RFC 9457), made here from a refusal of the domain, a fault of ours or an
+//! error of the framework.
+
+use eventflow_core::{ErrorCode, Refusal};
+use eventflow_store::Error;
+use poem::{IntoResponse, Response, http::StatusCode};
+use poem_openapi::{ApiResponse, Object, payload::Json};
+
+/// Seconds after which a client may try again when a part of the platform is down.
+const RETRY_AFTER_SECS: u32 = 2;
+
+/// What went wrong, for machines (`code`) and for people (`detail`).
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Problem {
+    /// A URI reference that leads to the documentation of the code.
+    #[oai(rename = "type", validator(max_length = 200))]
+    pub kind: String,
+    /// A short summary, the same for every occurrence.
+    #[oai(validator(max_length = 200))]
+    pub title: String,
+    /// The HTTP status.
+    #[oai(validator(minimum(value = "400"), maximum(value = "599")))]
+    pub status: u16,
+    /// What is wrong with this request, and the way out.
+    pub detail: String,
+    /// A stable code to branch on.
+    #[oai(validator(max_length = 60))]
+    pub code: String,
+    /// The parameter or field at fault.
+    pub param: Option<String>,
+    /// The objects at fault, as labels of seats.
+    pub objects: Option<Vec<String>>,
+    /// Quote it when you ask for help.
+    #[oai(validator(max_length = 64))]
+    pub request_id: String,
+}
+
+macro_rules! failure {
+    ($($name:ident = $status:literal),* $(,)?) => {
+        /// The one error answer of every operation.
+        #[derive(Debug, ApiResponse)]
+        pub enum Failure {
+            $(
+                #[oai(status = $status, content_type = "application/problem+json")]
+                $name(
+                    Json<Problem>,
+                    /// Seconds to wait before a repetition makes sense.
+                    #[oai(header = "Retry-After")] Option<u32>,
+                ),
+            )*
+        }
+
+        impl Failure {
+            fn new(status: u16, problem: Problem, retry_after: Option<u32>) -> Self {
+                match status {
+                    $($status => Self::$name(Json(problem), retry_after),)*
+                    _ => Self::Internal(Json(problem), retry_after),
+                }
+            }
+        }
+    };
+}
+
+failure! {
+    BadRequest = 400, Unauthenticated = 401, Denied = 403, NotFound = 404, MethodNotAllowed = 405, Conflict = 409,
+    TooLarge = 413, UnsupportedMediaType = 415, Unprocessable = 422, TooMany = 429, Internal = 500, BadGateway = 502,
+    Unavailable = 503,
+}
+
+tokio::task_local! {
+    /// The id of the request that this task answers; set by the outermost middleware.
+    pub static REQUEST_ID: std::sync::Arc<str>;
+}
+
+/// The id of the request at hand, or nothing outside of one.
+pub fn request_id() -> std::sync::Arc<str> {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_else(|_| "".into())
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let code = refusal.code;
+        let problem = Problem {
+            kind: code.type_uri(),
+            title: code.title().into(),
+            status: code.status(),
+            detail: refusal.detail,
+            code: code.code().into(),
+            param: refusal.param,
+            objects: (!refusal.objects.is_empty()).then_some(refusal.objects),
+            request_id: request_id().to_string(),
+        };
+        Self::new(code.status(), problem, refusal.retry_after_secs)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        refusal(error).into()
+    }
+}
+
+/// The refusal that a client sees; faults of ours are logged here, once, and keep their chain to themselves.
+pub fn refusal(error: Error) -> Refusal {
+    match error {
+        Error::Refused(refusal) => refusal,
+        Error::DatabaseDown(_) | Error::Redis(_) => {
+            tracing::warn!(error = %error, request.id = %request_id(), "a dependency is not reachable");
+            Refusal::new(ErrorCode::Unavailable, "A database did not answer in time. Try again in a moment.")
+                .retry_after(RETRY_AFTER_SECS)
+        }
+        Error::Database(_) | Error::Corrupt(_) => {
+            tracing::error!(error = %error, request.id = %request_id(), "internal error");
+            Refusal::new(ErrorCode::Internal, "This is our fault. The request id helps us to find it.")
+        }
+    }
+}
+
+/// Rewrites what the framework answers in plain text (unknown path, wrong method, unreadable body) into a Problem.
+pub async fn from_framework(response: Response, allow: Option<String>) -> Response {
+    let status = response.status();
+    let is_problem = response.content_type() == Some("application/problem+json");
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let text = response.into_body().into_string().await.unwrap_or_default();
+    let refusal = match status {
+        StatusCode::NOT_FOUND => Refusal::new(
+            ErrorCode::RouteNotFound,
+            "No operation has this path. `/openapi.json` lists them all; `/docs` explains them.",
+        ),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Refusal::new(ErrorCode::MethodNotAllowed, "The header `Allow` lists the methods of this path.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Refusal::new(ErrorCode::UnsupportedMediaType, "Send `Content-Type: application/json`.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(ErrorCode::PayloadTooLarge, text),
+        status if status.is_client_error() => {
+            let code =
+                if text.contains("expected an id that") || text.contains("Crockford") { ErrorCode::InvalidId } else { ErrorCode::InvalidRequest };
+            let mut refusal = Refusal::new(code, clean(&text));
+            if let Some(param) = text.split('`').nth(1).filter(|_| text.starts_with("failed to parse")) {
+                refusal = refusal.param(param);
+            }
+            refusal
+        }
+        _ => {
+            tracing::error!(error = %text, request.id = %request_id(), "the framework failed");
+            Refusal::new(ErrorCode::Internal, "This is our fault. The request id helps us to find it.")
+        }
+    };
+    let mut response = Failure::from(refusal).into_response();
+    if let Some(allow) = allow.filter(|_| status == StatusCode::METHOD_NOT_ALLOWED)
+        && let Ok(value) = allow.parse()
+    {
+        response.headers_mut().insert(poem::http::header::ALLOW, value);
+    }
+    response
+}
+
+/// The framework's words, bounded: it quotes what the client sent.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(400).collect()
+}

@@ -1,0 +1,117 @@
+//! Tokens of buyers: short JWTs, EdDSA, each bound to one hold or one order. Signed with a key of the platform that is
+//! sealed at rest and published as JWKS.
+
+use std::{collections::HashMap, str::FromStr};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use ed25519_dalek::{SigningKey, pkcs8::EncodePrivateKey};
+use eventflow_core::{Id, id};
+use eventflow_store::{Db, Sealer, platform_keys};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+/// Issuer and audience of every token.
+const ISSUER: &str = "eventflow";
+/// `typ` of the header: other uses of the key cannot be mistaken for a buyer's token.
+const TYPE: &str = "buyer+jwt";
+
+/// The claims of a buyer's token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    ten: String,
+    evt: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// What a buyer's token is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Hold(Id<id::Hold>),
+    Order(Id<id::Order>),
+}
+
+/// A verified token.
+#[derive(Debug, Clone, Copy)]
+pub struct BuyerToken {
+    pub tenant: Id<id::Tenant>,
+    pub event: Id<id::Event>,
+    pub subject: Subject,
+}
+
+pub struct Tokens {
+    kid: String,
+    encoding: EncodingKey,
+    decoding: HashMap<String, DecodingKey>,
+    /// Public keys by key id, base64url, for the JWKS.
+    public: Vec<(String, String)>,
+}
+
+impl Tokens {
+    /// Loads the platform's keys and makes the first one on a fresh installation.
+    pub async fn load(db: &Db, sealer: &Sealer) -> anyhow::Result<Self> {
+        let keys = platform_keys::load_or_create(db, sealer).await?;
+        let newest = keys.first().ok_or_else(|| anyhow::anyhow!("there is no platform key"))?;
+        let signing = SigningKey::from_bytes(&newest.private_key);
+        let der = signing.to_pkcs8_der().map_err(|error| anyhow::anyhow!("platform key: {error}"))?;
+        Ok(Self {
+            kid: newest.id.to_string(),
+            encoding: EncodingKey::from_ed_der(der.as_bytes()),
+            decoding: keys.iter().map(|k| (k.id.to_string(), DecodingKey::from_ed_der(&k.public_key))).collect(),
+            public: keys.iter().map(|k| (k.id.to_string(), URL_SAFE_NO_PAD.encode(k.public_key))).collect(),
+        })
+    }
+
+    pub fn sign(&self, token: BuyerToken, issued: DateTime<Utc>, expires: DateTime<Utc>) -> String {
+        let claims = Claims {
+            iss: ISSUER.into(),
+            aud: ISSUER.into(),
+            sub: match token.subject {
+                Subject::Hold(id) => id.to_string(),
+                Subject::Order(id) => id.to_string(),
+            },
+            ten: token.tenant.to_string(),
+            evt: token.event.to_string(),
+            iat: issued.timestamp(),
+            exp: expires.timestamp(),
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.into());
+        header.kid = Some(self.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &self.encoding).expect("claims of plain texts always serialise")
+    }
+
+    /// `None` for whatever is not a live token of ours: wrong algorithm, type, key, signature, audience or time.
+    pub fn verify(&self, text: &str) -> Option<BuyerToken> {
+        let header = jsonwebtoken::decode_header(text).ok()?;
+        if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) {
+            return None;
+        }
+        let key = self.decoding.get(header.kid.as_deref()?)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[ISSUER]);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        let claims = jsonwebtoken::decode::<Claims>(text, key, &validation).ok()?.claims;
+        let subject = match (Id::from_str(&claims.sub), Id::from_str(&claims.sub)) {
+            (Ok(hold), _) => Subject::Hold(hold),
+            (_, Ok(order)) => Subject::Order(order),
+            _ => return None,
+        };
+        Some(BuyerToken { tenant: claims.ten.parse().ok()?, event: claims.evt.parse().ok()?, subject })
+    }
+
+    /// The public keys as a JSON Web Key Set (RFC 7517, RFC 8037).
+    pub fn jwks(&self) -> serde_json::Value {
+        let keys: Vec<_> = self
+            .public
+            .iter()
+            .map(|(kid, x)| serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": kid, "x": x }))
+            .collect();
+        serde_json::json!({ "keys": keys })
+    }
+}

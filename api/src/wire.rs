@@ -1,0 +1,212 @@
+//! Shapes on the wire that every resource shares: ids, bounded texts, pages, cursors, success answers.
+
+use std::borrow::Cow;
+
+use eventflow_core::{Id, id::Kind};
+use poem::http::HeaderValue;
+use poem_openapi::{
+    ApiResponse, Object,
+    payload::Json,
+    registry::{MetaSchema, MetaSchemaRef},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToHeader, ToJSON, Type},
+};
+use serde_json::Value;
+
+/// The largest page of a list.
+pub const PAGE_MAX: u32 = 100;
+/// The page that a client gets who does not ask.
+pub const PAGE_DEFAULT: u32 = 20;
+
+macro_rules! string_type_boilerplate {
+    () => {
+        const IS_REQUIRED: bool = true;
+        type RawValueType = Self;
+        type RawElementValueType = Self;
+        fn as_raw_value(&self) -> Option<&Self> {
+            Some(self)
+        }
+        fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+            Box::new(self.as_raw_value().into_iter())
+        }
+    };
+}
+
+/// An id in a path, a query or a body: a TypeID of the kind `K`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ref<K>(pub Id<K>);
+
+impl<K> Ref<K> {
+    pub fn uuid(self) -> uuid::Uuid {
+        self.0.uuid()
+    }
+}
+
+impl<K> From<uuid::Uuid> for Ref<K> {
+    fn from(uuid: uuid::Uuid) -> Self {
+        Self(Id::from_uuid(uuid))
+    }
+}
+
+impl<K: Kind> Type for Ref<K> {
+    string_type_boilerplate!();
+    fn name() -> Cow<'static, str> {
+        format!("string(typeid_{})", K::PREFIX).into()
+    }
+    fn schema_ref() -> MetaSchemaRef {
+        let mut schema = MetaSchema::new("string");
+        schema.pattern = Some(format!("^{}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$", K::PREFIX));
+        let example = Id::<K>::from_uuid(uuid::Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057));
+        schema.example = Some(Value::String(example.to_string()));
+        MetaSchemaRef::Inline(Box::new(schema))
+    }
+}
+
+impl<K: Kind> ParseFromParameter for Ref<K> {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        value.parse().map(Self).map_err(ParseError::custom)
+    }
+}
+
+impl<K: Kind> ParseFromJSON for Ref<K> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        match value.unwrap_or_default() {
+            Value::String(text) => Self::parse_from_parameter(&text),
+            other => Err(ParseError::expected_type(other)),
+        }
+    }
+}
+
+impl<K: Kind> ToJSON for Ref<K> {
+    fn to_json(&self) -> Option<Value> {
+        Some(Value::String(self.0.to_string()))
+    }
+}
+
+/// A JSON string of `MIN..=MAX` characters without control characters (line breaks and tabs may stand in it).
+/// Numbers and booleans are refused, unlike with `String`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Text<const MIN: usize, const MAX: usize>(pub String);
+
+impl<const MIN: usize, const MAX: usize> std::ops::Deref for Text<MIN, MAX> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Type for Text<MIN, MAX> {
+    string_type_boilerplate!();
+    fn name() -> Cow<'static, str> {
+        format!("string({MIN}..{MAX})").into()
+    }
+    fn schema_ref() -> MetaSchemaRef {
+        let mut schema = MetaSchema::new("string");
+        schema.min_length = (MIN > 0).then_some(MIN);
+        schema.max_length = Some(MAX);
+        MetaSchemaRef::Inline(Box::new(schema))
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> ParseFromParameter for Text<MIN, MAX> {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        let length = value.chars().count();
+        if !(MIN..=MAX).contains(&length) {
+            return Err(ParseError::custom(format!("expected {MIN} to {MAX} characters, got {length}")));
+        }
+        if value.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return Err(ParseError::custom("control characters are not allowed"));
+        }
+        Ok(Self(value.to_owned()))
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> ParseFromJSON for Text<MIN, MAX> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        match value.unwrap_or_default() {
+            Value::String(text) => Self::parse_from_parameter(&text),
+            other => Err(ParseError::expected_type(other)),
+        }
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> ToJSON for Text<MIN, MAX> {
+    fn to_json(&self) -> Option<Value> {
+        Some(Value::String(self.0.clone()))
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> ToHeader for Text<MIN, MAX> {
+    fn to_header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.0).ok()
+    }
+}
+
+/// A page of a list, oldest first unless the operation says otherwise.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct Page<T: ParseFromJSON + ToJSON + Send + Sync> {
+    /// The objects of this page.
+    pub data: Vec<T>,
+    /// Pass it as `cursor` to get the next page; absent on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// How many objects, after which one: made from the query parameters `limit` and `cursor`.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    pub limit: i64,
+    pub after: Option<uuid::Uuid>,
+}
+
+impl Window {
+    /// # Errors
+    /// A cursor that is not one of ours.
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Result<Self, eventflow_core::Refusal> {
+        let after = cursor
+            .map(|text| {
+                let bytes: Option<[u8; 16]> = hex::decode(&text).ok().and_then(|bytes| bytes.try_into().ok());
+                bytes.map(uuid::Uuid::from_bytes).ok_or_else(|| {
+                    eventflow_core::Refusal::new(
+                        eventflow_core::ErrorCode::InvalidCursor,
+                        "Take the cursor from `next_cursor` of the previous page, unchanged.",
+                    )
+                    .param("cursor")
+                })
+            })
+            .transpose()?;
+        Ok(Self { limit: i64::from(limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)), after })
+    }
+
+    /// Rows to ask for: one more than the page holds, to see whether there is a next one.
+    pub fn fetch(self) -> i64 {
+        self.limit + 1
+    }
+
+    /// The page made of up to `limit + 1` rows, and the cursor of the next one.
+    pub fn page<R, T>(self, mut rows: Vec<R>, id: impl Fn(&R) -> uuid::Uuid, shape: impl Fn(R) -> T) -> Page<T>
+    where
+        T: ParseFromJSON + ToJSON + Send + Sync,
+    {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = rows.last().filter(|_| more).map(|row| hex::encode(id(row).as_bytes()));
+        Page { data: rows.into_iter().map(shape).collect(), next_cursor }
+    }
+}
+
+/// 201 with the new object.
+#[derive(ApiResponse)]
+pub enum Created<T: ParseFromJSON + ToJSON + Send + Sync> {
+    /// The object was created.
+    #[oai(status = 201)]
+    Created(Json<T>),
+}
+
+/// 204 without a body.
+#[derive(ApiResponse)]
+pub enum NoContent {
+    /// It is done.
+    #[oai(status = 204)]
+    Done,
+}

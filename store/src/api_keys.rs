@@ -1,0 +1,194 @@
+//! API keys: secret keys of servers (scopes) and publishable keys of pages (origins). Only SHA-256 of a key is stored:
+//! it has 192 random bits, so a slow hash would add nothing.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use eventflow_core::{ErrorCode, Id, Refusal, id};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    audit_log,
+    db::{Db, Tx, new_uuid},
+    error::{Error, OrNotFound, Result},
+    schema::api_keys,
+};
+
+/// Keys of a tenant that are neither revoked nor expired; a bound against runaway automation.
+pub const LIVE_KEYS_MAX: i64 = 200;
+/// How long the old key lives on after a rotation, at most.
+pub const ROTATION_GRACE_MAX_SECS: i64 = 7 * 24 * 3600;
+
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = api_keys)]
+pub struct ApiKey {
+    pub tenant_id: Uuid,
+    pub id: Uuid,
+    pub kind: String,
+    pub name: String,
+    pub livemode: bool,
+    pub hint: String,
+    pub scopes: Vec<String>,
+    pub origins: Vec<String>,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Secret,
+    Publishable,
+}
+
+impl Kind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Publishable => "publishable",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct NewApiKey {
+    pub kind: Kind,
+    pub name: String,
+    pub livemode: bool,
+    pub scopes: Vec<String>,
+    pub origins: Vec<String>,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+pub fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// 24 random bytes as 48 hexadecimal digits behind a prefix that names kind and mode.
+fn mint(kind: Kind, livemode: bool) -> String {
+    let mode = if livemode { "live" } else { "test" };
+    let kind = match kind {
+        Kind::Secret => "sk",
+        Kind::Publishable => "pk",
+    };
+    format!("ef_{kind}_{mode}_{}", hex::encode(rand::random::<[u8; 24]>()))
+}
+
+/// Makes a key. The text of it is returned once and not stored.
+pub async fn create(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
+    let live: i64 = api_keys::table
+        .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::revoked_at.is_null()))
+        .count()
+        .get_result(&mut **tx)
+        .await?;
+    if live >= LIVE_KEYS_MAX {
+        let detail = format!("A tenant has at most {LIVE_KEYS_MAX} keys; revoke one that is not used any more.");
+        return Err(Error::refused(ErrorCode::LimitReached, detail));
+    }
+    let (id, token) = (new_uuid(), mint(new.kind, new.livemode));
+    let key = diesel::insert_into(api_keys::table)
+        .values((
+            api_keys::tenant_id.eq(tx.tenant()),
+            api_keys::id.eq(id),
+            api_keys::kind.eq(new.kind.as_str()),
+            api_keys::name.eq(new.name),
+            api_keys::livemode.eq(new.livemode),
+            api_keys::hash.eq(hash(&token).as_slice()),
+            api_keys::hint.eq(&token[token.len() - 4..]),
+            api_keys::scopes.eq(new.scopes),
+            api_keys::origins.eq(new.origins),
+            api_keys::expires_at.eq(new.expires_at),
+        ))
+        .returning(ApiKey::as_returning())
+        .get_result(&mut **tx)
+        .await?;
+    let detail = json!({ "kind": key.kind, "scopes": key.scopes });
+    audit_log::record(tx, "api_keys.create", Id::<id::ApiKey>::from(id), detail).await?;
+    Ok((key, token))
+}
+
+pub async fn list(tx: &mut Tx, limit: i64, after: Option<Uuid>) -> Result<Vec<ApiKey>> {
+    let mut query = api_keys::table
+        .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::revoked_at.is_null()))
+        .order(api_keys::id)
+        .limit(limit)
+        .select(ApiKey::as_select())
+        .into_boxed();
+    if let Some(after) = after {
+        query = query.filter(api_keys::id.gt(after));
+    }
+    Ok(query.load(&mut **tx).await?)
+}
+
+/// Makes a successor with the same rights; the old key ends after `grace`.
+pub async fn rotate(tx: &mut Tx, id: Id<id::ApiKey>, grace: TimeDelta) -> Result<(ApiKey, String)> {
+    let old: ApiKey = live(tx, id).await?;
+    let kind = if old.kind == Kind::Secret.as_str() { Kind::Secret } else { Kind::Publishable };
+    let ends = Utc::now() + grace;
+    diesel::update(api_keys::table.find((tx.tenant(), id.uuid())))
+        .set(api_keys::expires_at.eq(old.expires_at.map_or(ends, |expires| expires.min(ends))))
+        .execute(&mut **tx)
+        .await?;
+    let new = NewApiKey {
+        kind,
+        name: old.name,
+        livemode: old.livemode,
+        scopes: old.scopes,
+        origins: old.origins,
+        expires_at: old.expires_at,
+    };
+    let made = create(tx, new).await?;
+    audit_log::record(tx, "api_keys.rotate", id, json!({ "successor": Id::<id::ApiKey>::from(made.0.id) })).await?;
+    Ok(made)
+}
+
+/// Ends a key at once. The last secret key of a tenant that may make keys stays: nobody could make another one.
+pub async fn revoke(tx: &mut Tx, id: Id<id::ApiKey>) -> Result<()> {
+    live(tx, id).await?;
+    let others: Vec<Vec<String>> = api_keys::table
+        .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::id.ne(id.uuid())))
+        .filter(api_keys::kind.eq("secret").and(api_keys::revoked_at.is_null()))
+        .filter(api_keys::expires_at.is_null())
+        .select(api_keys::scopes)
+        .load(&mut **tx)
+        .await?;
+    if !others.iter().any(|scopes| scopes.iter().any(|scope| scope == "api_keys:write")) {
+        return Err(Error::Refused(Refusal::new(
+            ErrorCode::Conflict,
+            "This is the last key that may make keys. Create another one with `api_keys:write` first.",
+        )));
+    }
+    diesel::update(api_keys::table.find((tx.tenant(), id.uuid())))
+        .set(api_keys::revoked_at.eq(diesel::dsl::now))
+        .execute(&mut **tx)
+        .await?;
+    audit_log::record(tx, "api_keys.delete", id, json!({})).await
+}
+
+async fn live(tx: &mut Tx, id: Id<id::ApiKey>) -> Result<ApiKey> {
+    api_keys::table
+        .find((tx.tenant(), id.uuid()))
+        .filter(api_keys::revoked_at.is_null())
+        .select(ApiKey::as_select())
+        .for_update()
+        .first(&mut **tx)
+        .await
+        .optional()
+        .or_not_found("API key")
+}
+
+/// The key with this hash, unless it is revoked or expired; of any tenant: this is how a tenant is found.
+pub async fn authenticate(db: &Db, hash: &[u8; 32]) -> Result<Option<ApiKey>> {
+    let mut connection = db.system().await?;
+    let key = api_keys::table
+        .filter(api_keys::hash.eq(hash.as_slice()))
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(diesel::dsl::now)))
+        .select(ApiKey::as_select())
+        .first(&mut *connection)
+        .await
+        .optional()?;
+    Ok(key)
+}

@@ -1,0 +1,193 @@
+//! Connections and tenant transactions. The only way to a tenant's rows is [`Db::run`], which opens a transaction,
+//! names the tenant in it and hands out a [`Tx`]; row-level security does the rest.
+//!
+//! Nothing foreign (HTTP, Redis, wasm, sleep) runs inside such a transaction.
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::{ConnectionError, QueryResult, result::Error as Diesel};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection,
+    TransactionManager,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use eventflow_core::{Id, id};
+use futures_util::FutureExt;
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
+
+type Manager = AsyncDieselConnectionManager<AsyncPgConnection>;
+type Pool = bb8::Pool<Manager>;
+
+/// How long a request waits for a connection before it is told to come back later.
+const CONNECTION_WAIT: Duration = Duration::from_secs(3);
+/// Connections of the pool that looks up credentials, jobs and provider messages.
+const SYSTEM_POOL_SIZE: u32 = 4;
+
+/// Bounds on what one statement, one lock and one idle transaction may take; both pools set them.
+const SESSION_LIMITS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '3s'; \
+     SET idle_in_transaction_session_timeout = '10s'";
+
+/// Who acts: written to the audit log with each change.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub tenant: Id<id::Tenant>,
+    /// `key_…`, `dev_…`, `buyer` or `system:<worker>`.
+    pub actor: Arc<str>,
+    pub request_id: Arc<str>,
+}
+
+impl Scope {
+    /// The scope of a worker that acts for a tenant on its own account.
+    pub fn system(tenant: Id<id::Tenant>, worker: &str) -> Self {
+        Self { tenant, actor: format!("system:{worker}").into(), request_id: "".into() }
+    }
+}
+
+#[derive(Clone)]
+pub struct Db {
+    app: Pool,
+    system: Pool,
+}
+
+/// A transaction of one tenant. Dereferences to the connection: `query.load(&mut **tx)`.
+pub struct Tx {
+    connection: bb8::PooledConnection<'static, Manager>,
+    pub scope: Scope,
+}
+
+impl Tx {
+    pub fn tenant(&self) -> Uuid {
+        self.scope.tenant.uuid()
+    }
+}
+
+impl std::ops::Deref for Tx {
+    type Target = AsyncPgConnection;
+    fn deref(&self) -> &AsyncPgConnection {
+        &self.connection
+    }
+}
+
+impl std::ops::DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
+        &mut self.connection
+    }
+}
+
+/// A new time-ordered identifier.
+pub fn new_uuid() -> Uuid {
+    Uuid::now_v7()
+}
+
+impl Db {
+    /// Opens both pools. `url` logs in as a role that is a member of `ef_app` and `ef_system` and is no superuser.
+    pub async fn connect(url: &str, pool_size: u32) -> Result<Self> {
+        let app = pool(url, "ef_app", pool_size).await?;
+        let system = pool(url, "ef_system", SYSTEM_POOL_SIZE).await?;
+        Ok(Self { app, system })
+    }
+
+    /// Runs `work` in one transaction of the tenant in `scope`: commits when it returns `Ok`, rolls back otherwise.
+    pub async fn run<T, F>(&self, scope: &Scope, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Tx) -> Result<T>,
+    {
+        let connection = self.app.get_owned().await.map_err(down)?;
+        let mut tx = Tx { connection, scope: scope.clone() };
+        // One round trip. The id is formatted from 16 bytes, so there is nothing to escape.
+        let begin = format!("BEGIN; SET LOCAL app.tenant = '{}'", tx.tenant());
+        AnsiTransactionManager::begin_transaction_sql(&mut *tx, &begin).await?;
+        match work(&mut tx).await {
+            Ok(value) => {
+                AnsiTransactionManager::commit_transaction(&mut *tx).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // A connection that cannot even roll back is found broken by the pool and dropped.
+                let _: QueryResult<()> = AnsiTransactionManager::rollback_transaction(&mut *tx).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A connection as `ef_system`: finds out which tenant something belongs to, and nothing more.
+    pub async fn system(&self) -> Result<bb8::PooledConnection<'_, Manager>> {
+        self.system.get().await.map_err(down)
+    }
+
+    /// A connection as `ef_app` without a tenant; row-level security shows it nothing. For tests of that wall.
+    pub async fn app_without_tenant(&self) -> Result<bb8::PooledConnection<'_, Manager>> {
+        self.app.get().await.map_err(down)
+    }
+
+    /// Answers within the time that a request may wait for a connection, or says why not.
+    pub async fn ping(&self) -> Result<()> {
+        let mut connection = self.system().await?;
+        connection.batch_execute("SELECT 1").await?;
+        Ok(())
+    }
+}
+
+fn down(error: bb8::RunError<diesel_async::pooled_connection::PoolError>) -> Error {
+    Error::DatabaseDown(error.to_string())
+}
+
+async fn pool(url: &str, role: &'static str, size: u32) -> Result<Pool> {
+    let mut config = ManagerConfig::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |url| {
+        let url = url.to_owned();
+        async move {
+            let mut connection = AsyncPgConnection::establish(&url).await?;
+            connection
+                .batch_execute(&format!("SET ROLE {role}; {SESSION_LIMITS}"))
+                .await
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            Ok(connection)
+        }
+        .boxed()
+    });
+    bb8::Pool::builder()
+        .max_size(size)
+        .connection_timeout(CONNECTION_WAIT)
+        // The check is a look at the transaction depth; a dead socket shows at first use and is dropped then.
+        .test_on_check_out(false)
+        .build(Manager::new_with_config(url, config))
+        .await
+        .map_err(|error| Error::DatabaseDown(error.to_string()))
+}
+
+/// Brings the schema up to date; `url` logs in as the owner of the database. Returns the versions applied.
+///
+/// Runs on a blocking part of the runtime: needs the multi-thread flavour.
+pub async fn migrate(url: &str) -> Result<Vec<String>> {
+    let mut connection = owner_connection(url).await?;
+    // Two servers that start at once take turns.
+    connection.batch_execute("SELECT pg_advisory_lock(hashtext('eventflow migrations'))").await?;
+    let mut harness = AsyncMigrationHarness::new(connection);
+    let applied = harness
+        .run_pending_migrations(MIGRATIONS)
+        .map_err(|error| Error::Database(Diesel::QueryBuilderError(error)))?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Ok(applied)
+}
+
+/// The versions that are embedded but not applied yet.
+pub async fn pending_migrations(url: &str) -> Result<Vec<String>> {
+    let mut harness = AsyncMigrationHarness::new(owner_connection(url).await?);
+    let pending = harness
+        .pending_migrations(MIGRATIONS)
+        .map_err(|error| Error::Database(Diesel::QueryBuilderError(error)))?;
+    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
+}
+
+async fn owner_connection(url: &str) -> Result<AsyncPgConnection> {
+    AsyncPgConnection::establish(url).await.map_err(|error| Error::DatabaseDown(error.to_string()))
+}

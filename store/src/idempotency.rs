@@ -1,0 +1,115 @@
+//! Idempotency keys: written in the transaction of the effect, kept for 24 hours.
+//!
+//! Same key and request -> the stored answer; another request -> 422; one in flight -> 409.
+
+use chrono::{TimeDelta, Utc};
+use diesel::{OptionalExtension, prelude::*, sql_types};
+use diesel_async::RunQueryDsl;
+use eventflow_core::{ErrorCode, Refusal};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    db::{Db, Tx},
+    error::{Error, Result},
+    schema::idempotency_keys,
+};
+
+/// How long an answer can be replayed.
+pub const KEEP_HOURS: i64 = 24;
+
+/// A client's key for one request, and what the request was.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Whose key it is: two credentials never share keys.
+    pub principal: String,
+    pub key: String,
+    /// SHA-256 over method, path, query and body.
+    pub fingerprint: [u8; 32],
+}
+
+/// What is known of a key.
+#[derive(Debug, PartialEq)]
+pub enum Known {
+    /// Never seen: go on, and [`remember`] the answer in the same transaction.
+    New,
+    /// The work has begun with this object, and its answer is not stored yet: go on from there.
+    Begun(Uuid),
+    Answered(Value),
+}
+
+#[derive(QueryableByName)]
+struct Locked {
+    #[diesel(sql_type = sql_types::Bool)]
+    locked: bool,
+}
+
+/// Looks the key up and keeps others with the same key out until the transaction ends.
+pub async fn begin(tx: &mut Tx, key: &Key) -> Result<Known> {
+    let text = format!("{}\0{}\0{}", tx.tenant(), key.principal, key.key);
+    let lock: Locked = diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked")
+        .bind::<sql_types::Text, _>(text)
+        .get_result(&mut **tx)
+        .await?;
+    if !lock.locked {
+        return Err(in_flight());
+    }
+    let row: Option<(Vec<u8>, Option<Uuid>, Option<Value>)> = idempotency_keys::table
+        .find((tx.tenant(), &key.principal, &key.key))
+        .select((idempotency_keys::fingerprint, idempotency_keys::subject_id, idempotency_keys::response))
+        .first(&mut **tx)
+        .await
+        .optional()?;
+    match row {
+        None => Ok(Known::New),
+        Some((fingerprint, _, _)) if fingerprint != key.fingerprint => Err(conflict()),
+        Some((_, _, Some(response))) => Ok(Known::Answered(response)),
+        Some((_, Some(subject), None)) => Ok(Known::Begun(subject)),
+        Some((_, None, None)) => Err(Error::Corrupt("an idempotency key without subject and answer".into())),
+    }
+}
+
+/// Stores the answer, or with `None` the object that the work has begun with.
+pub async fn remember(tx: &mut Tx, key: &Key, subject: Option<Uuid>, response: Option<&Value>) -> Result<()> {
+    diesel::insert_into(idempotency_keys::table)
+        .values((
+            idempotency_keys::tenant_id.eq(tx.tenant()),
+            idempotency_keys::principal.eq(&key.principal),
+            idempotency_keys::key.eq(&key.key),
+            idempotency_keys::fingerprint.eq(key.fingerprint.as_slice()),
+            idempotency_keys::subject_id.eq(subject),
+            idempotency_keys::response.eq(response),
+        ))
+        .on_conflict((idempotency_keys::tenant_id, idempotency_keys::principal, idempotency_keys::key))
+        .do_update()
+        .set((idempotency_keys::subject_id.eq(subject), idempotency_keys::response.eq(response)))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgets keys that are older than [`KEEP_HOURS`]; returns how many.
+pub async fn sweep(db: &Db) -> Result<usize> {
+    let horizon = Utc::now() - TimeDelta::hours(KEEP_HOURS);
+    let mut connection = db.system().await?;
+    let gone = diesel::delete(idempotency_keys::table.filter(idempotency_keys::created_at.lt(horizon)))
+        .execute(&mut *connection)
+        .await?;
+    Ok(gone)
+}
+
+/// The refusal for a key that another request is using at this moment.
+pub fn in_flight() -> Error {
+    Error::Refused(
+        Refusal::new(ErrorCode::IdempotencyInFlight, "Wait for the first request, then repeat this one.")
+            .retry_after(1),
+    )
+}
+
+/// The refusal for a key that came with another request before.
+pub fn conflict() -> Error {
+    Error::refused(
+        ErrorCode::IdempotencyConflict,
+        "Use a new key for a new request; a repetition must be the same to the byte.",
+    )
+}
