@@ -2,9 +2,14 @@
 //! compiled to wasm32, in the browser. Times and random bytes are parameters.
 
 pub mod access;
+pub mod check_in;
 pub mod error;
 pub mod id;
+pub mod ledger;
 pub mod money;
+pub mod order;
+pub mod pricing;
+pub mod ticket;
 
 pub use error::{ErrorCode, Refusal};
 pub use id::Id;
