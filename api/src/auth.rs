@@ -20,7 +20,7 @@ use eventflow_store::{
     gate::rate_limit::{Limit, Verdict},
     idempotency,
 };
-use poem::{FromRequest, Request, RequestBody, route::PathPattern};
+use poem::{FromRequest, PathPattern, Request, RequestBody};
 use poem_openapi::types::{ParseFromJSON, ToJSON};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};

@@ -1,0 +1,51 @@
+-- Repeats in Redis what Postgres has committed. Every change can be repeated: seats are set to a state or compared
+-- before they are freed, areas carry the number taken with a version. ARGV: JSON array of changes, oldest first:
+--   {k='claimed'|'sold', o=order, h=hold, s=[seats], g=[[area, taken]], v=version}
+--   {k='released', o=order, s=…, g=…, v=…}   {k='blocked'|'unblocked', s=…}   {k='offer'}
+-- Answers: {'forgot'} | {'mirrored'}
+if not known() then return { 'forgot' } end
+for _, change in ipairs(cjson.decode(ARGV[1])) do
+  local kind, seats, status, areas = change.k, change.s or {}, nil, {}
+  if kind == 'claimed' or kind == 'sold' then
+    local value = (kind == 'sold' and 's:' or 'c:') .. change.o
+    for _, seat in ipairs(seats) do redis.call('HSET', SEATS, number(seat), value) end
+    if change.h then drop_hold(change.h) end
+    status = kind == 'sold' and SOLD or HELD
+  elseif kind == 'released' then
+    local freed = {}
+    for _, seat in ipairs(seats) do
+      local value = redis.call('HGET', SEATS, number(seat))
+      if value == 'c:' .. change.o or value == 's:' .. change.o then
+        redis.call('HDEL', SEATS, number(seat))
+        freed[#freed + 1] = seat
+      end
+    end
+    seats, status = freed, FREE
+    if change.h then
+      for _, seat in ipairs(drop_hold(change.h)) do seats[#seats + 1] = tonumber(seat) end
+    end
+  elseif kind == 'blocked' then
+    for _, seat in ipairs(seats) do redis.call('HSET', SEATS, number(seat), 'b') end
+    status = BLOCKED
+  elseif kind == 'unblocked' then
+    for _, seat in ipairs(seats) do
+      if redis.call('HGET', SEATS, number(seat)) == 'b' then redis.call('HDEL', SEATS, number(seat)) end
+    end
+    status = FREE
+  elseif kind == 'offer' then
+    redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'k', 'offer')
+  end
+  for _, pair in ipairs(change.g or {}) do
+    local area = number(pair[1])
+    if tonumber(redis.call('HGET', GA, 'version:' .. area) or 0) < change.v then
+      redis.call('HSET', GA, 'taken:' .. area, number(pair[2]), 'version:' .. area, number(change.v))
+    end
+    areas[#areas + 1] = area .. ':0'
+  end
+  if status and (#seats > 0 or #areas > 0) then
+    local names = {}
+    for i, seat in ipairs(seats) do names[i] = number(seat) end
+    announce(#names > 0 and status .. ':' .. table.concat(names, ',') or '', areas_left(table.concat(areas, ',')))
+  end
+end
+return { 'mirrored' }
