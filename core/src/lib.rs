@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod money;
 pub mod order;
 pub mod pricing;
+pub mod seat_map;
 pub mod ticket;
 
 pub use error::{ErrorCode, Refusal};

@@ -1,0 +1,22 @@
+//! Seat maps: the document that organizers draw, the layout compiled from it, and the rules that work on seats.
+//!
+//! A [`SeatMap`] holds rows as rules. [`validate`] says what is wrong with it, [`Layout::compile`] lays every seat out
+//! under a dense index, and everything that sells seats speaks in those indexes: [`Statuses`], [`rank`],
+//! [`leaves_orphan`].
+
+mod best_available;
+mod document;
+mod layout;
+mod orphans;
+mod status;
+mod validate;
+
+pub use best_available::{CANDIDATES_MAX, Candidate, QUANTITY_MAX, Quality, Request, Why, rank};
+pub use document::*;
+pub use layout::{Layout, LayoutArea, LayoutCategory, LayoutRow, LayoutSection, Seat, SeatIndex};
+pub use orphans::leaves_orphan;
+pub use status::{SeatStatus, Snapshot, StatusError, Statuses};
+pub use validate::{Finding, FindingCode, Severity, is_publishable, validate};
+
+#[cfg(test)]
+mod samples;
