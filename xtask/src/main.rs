@@ -1,1 +1,73 @@
-fn main() {}
+//! The commands of this repository. `cargo xtask --help` lists them.
+#![expect(clippy::print_stdout, reason = "a command-line program speaks through stdout")]
+
+mod bench;
+mod contract;
+mod demo;
+mod install;
+mod process;
+mod repository;
+mod steps;
+mod stripe_sdks;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// EventFlow: everything a contributor or a curious stranger runs.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the platform with a demo venue and print every link, key and a curl tour
+    Demo(demo::Options),
+    /// Everything that CI runs: lints, builds, tests, the contract, the official Stripe SDKs, a whole sale
+    Test(steps::Options),
+    /// The fast subset of `test`: format, clippy, core for wasm, unit tests without services
+    Check(steps::Options),
+    /// Write openapi/eventflow.json from the code
+    Openapi {
+        /// Write nothing; fail when the committed contract differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the release binaries and run the benchmarks; arguments go to `eventflow-bench`
+    Bench {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
+    /// Check this machine and install what the other commands need
+    Install {
+        /// Only say what is there and what is missing
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test(options) => steps::run(&options, steps::Set::All),
+        Command::Check(options) => steps::run(&options, steps::Set::Fast),
+        Command::Openapi { check } => contract::build_and_update(check),
+        Command::Bench { arguments } => bench::run(&arguments),
+        Command::Install { check: true } => install::report(),
+        Command::Install { check: false } => install::install(install::Purpose::Test),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<install::Missing>() => {
+            println!("\n{error}");
+            ExitCode::from(2)
+        }
+        Err(error) => {
+            println!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

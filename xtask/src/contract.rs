@@ -1,0 +1,160 @@
+//! The contract: written from the code, compared with what is committed, linted, and tried against a running server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::demo::{self, server::Server};
+use crate::{process, repository};
+
+const CONTRACT: &str = "openapi/eventflow.json";
+const TOOLS: &str = "tools/contract";
+
+/// `cargo xtask openapi`
+pub fn build_and_update(check: bool) -> Result<()> {
+    repository::build_binaries()?;
+    write_or_check(check)
+}
+
+/// Compares the committed contract with what the code says. With `check` a difference is an error, else it is written.
+pub fn write_or_check(check: bool) -> Result<()> {
+    let mut command = Command::new(repository::binary("eventflow"));
+    command.arg("openapi").current_dir(repository::root());
+    let generated = process::output(command)?;
+    let document: serde_json::Value =
+        serde_json::from_slice(&generated).context("`eventflow openapi` does not print JSON")?;
+    let operations = document["paths"].as_object().map_or(0, |paths| paths.len());
+    let path = repository::root().join(CONTRACT);
+    let committed = fs::read(&path).unwrap_or_default();
+    if committed == generated {
+        println!("{CONTRACT} is up to date ({operations} paths)");
+        return Ok(());
+    }
+    if check {
+        bail!(
+            "{CONTRACT} differs from the code {}: run `cargo xtask openapi` and commit it",
+            difference(&committed, &generated)
+        );
+    }
+    fs::create_dir_all(path.parent().expect("the contract lies in a directory"))?;
+    fs::write(&path, &generated)?;
+    println!("{CONTRACT} written ({operations} paths)");
+    Ok(())
+}
+
+/// Redocly, pinned by tools/contract/package-lock.json.
+pub fn lint() -> Result<()> {
+    let redocly = npm_install("contract", &repository::root().join(TOOLS))?.join("node_modules/.bin/redocly");
+    let mut command = Command::new(redocly);
+    command
+        .args(["lint", CONTRACT, "--config", "tools/contract/redocly.yaml"])
+        .current_dir(repository::root());
+    command.env("REDOCLY_TELEMETRY", "off").env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+    process::run("redocly lint", command)
+}
+
+/// Schemathesis against a server of its own, with the keys of a freshly seeded tenant.
+pub fn schemathesis() -> Result<()> {
+    let tools = repository::root().join(TOOLS);
+    let program = pip_install("schemathesis", &tools.join("requirements.txt"))?.join("bin/schemathesis");
+    let data = demo::TemporaryData::new("schemathesis")?;
+    let server = Server::start(data.path(), demo::server::Ports::free()?)?;
+    let seeded = demo::seed::Seed::plant(&server, data.path())?;
+    let mut command = Command::new(program);
+    command.args([
+        "--config-file",
+        "tools/contract/schemathesis.toml",
+        "run",
+        CONTRACT,
+        "--url",
+        server.url(),
+    ]);
+    command.current_dir(repository::root()).env("EVENTFLOW_SECRET_KEY", &seeded.secret_key);
+    // Its example database must not fill the checkout.
+    command.env("HYPOTHESIS_STORAGE_DIRECTORY", repository::target().join("xtask/hypothesis"));
+    let tried = process::run("schemathesis", command);
+    if tried.is_err() {
+        println!("the end of the server's log:\n{}", process::tail(server.log(), 20));
+    }
+    server.stop().and(tried)
+}
+
+/// Installs the locked packages of `source` into `target/tools/<name>`, once for each lock file.
+pub fn npm_install(name: &str, source: &Path) -> Result<PathBuf> {
+    let directory = repository::tools().join(name);
+    let lock = fs::read_to_string(source.join("package-lock.json"))
+        .with_context(|| format!("{} has no package-lock.json", source.display()))?;
+    once(&directory, &lock, || {
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(source.join(file), directory.join(file))?;
+        }
+        let mut command = Command::new("npm");
+        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&directory);
+        process::run(&format!("npm packages ({name})"), command)
+    })?;
+    Ok(directory)
+}
+
+/// A virtual environment with the pinned packages of a requirements file in `target/tools/<name>`.
+pub fn pip_install(name: &str, requirements: &Path) -> Result<PathBuf> {
+    let directory = repository::tools().join(name);
+    let pinned =
+        fs::read_to_string(requirements).with_context(|| format!("no {}", requirements.display()))?;
+    once(&directory, &pinned, || {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(&directory);
+        process::run(&format!("python environment ({name})"), venv)?;
+        let mut pip = Command::new(directory.join("bin/pip"));
+        pip.args(["install", "--disable-pip-version-check", "--no-input", "-r"]).arg(requirements);
+        process::run(&format!("python packages ({name})"), pip)
+    })?;
+    Ok(directory)
+}
+
+/// Runs `install` unless it has already succeeded for the same text.
+fn once(directory: &Path, text: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let stamp = directory.with_extension("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
+        return Ok(());
+    }
+    fs::create_dir_all(directory)?;
+    install()?;
+    fs::write(stamp, text)?;
+    Ok(())
+}
+
+/// Where two texts part: a line number and both lines.
+fn difference(committed: &[u8], generated: &[u8]) -> String {
+    let (committed, generated) = (String::from_utf8_lossy(committed), String::from_utf8_lossy(generated));
+    let (mut old, mut new) = (committed.lines(), generated.lines());
+    for number in 1.. {
+        match (old.next(), new.next()) {
+            (None, None) => break,
+            (old, new) if old != new => {
+                let show = |line: Option<&str>| {
+                    line.map_or("<end>".to_owned(), |line| line.trim().chars().take(100).collect())
+                };
+                return format!(
+                    "at line {number}:\n  committed: {}\n  code:      {}\n",
+                    show(old),
+                    show(new)
+                );
+            }
+            _ => {}
+        }
+    }
+    "in its line ends".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named() {
+        assert_eq!(difference(b"a\nb\n", b"a\nc\n"), "at line 2:\n  committed: b\n  code:      c\n");
+        assert_eq!(difference(b"", b"a"), "at line 1:\n  committed: <end>\n  code:      a\n");
+    }
+}

@@ -1,0 +1,72 @@
+//! What a stranger reads when the demo runs: links, keys, and a sale to paste into a shell.
+
+use std::path::Path;
+
+use super::seed::Seed;
+use super::server::Server;
+
+pub fn print(server: &Server, seed: &Seed, data_dir: &Path) {
+    let (url, sandbox) = (server.url(), server.sandbox_url());
+    println!(
+        "
+EventFlow is running.
+
+  API             {url}/v1
+  documentation   {url}/docs
+  contract        {url}/openapi.json
+  health          {url}/healthz   {url}/readyz
+  Stripe sandbox  {sandbox}
+  data and logs   {data}   (server.log, log/)
+
+  tenant          {tenant}
+  secret key      {secret}
+  publishable key {publishable}
+  bootstrap token {bootstrap}
+  concert         {concert}   (about 2,100 seats)
+  party           {party}   (500 standing places)
+  check-in list   {list}
+
+A sale, to paste into another shell (it uses curl and jq):
+
+  API={url}/v1; SK={secret}; PK={publishable}; EVENT={concert}; LIST={list}
+  JSON='content-type: application/json'
+
+  # the buyer: hold the best two seats, then check out
+  HOLD=$(curl -s $API/events/$EVENT/holds -H \"authorization: Bearer $PK\" -H \"$JSON\" \\
+    -d '{{\"best_available\": {{\"quantity\": 2}}}}'); echo \"$HOLD\" | jq
+  ORDER=$(echo \"$HOLD\" | jq '{{hold_id: .id, hold_token: .token, buyer: {{email: \"you@example.com\", name: \"You\"}},
+      success_url: \"{url}/docs\", cancel_url: \"{url}/docs\"}}' |
+    curl -s $API/orders -H \"authorization: Bearer $PK\" -H \"$JSON\" -d @-); echo \"$ORDER\" | jq
+
+  # open the pay page in a browser (card 4242 4242 4242 4242), or pay from here
+  echo \"$ORDER\" | jq -r .checkout_url
+  SESSION=$(echo \"$ORDER\" | jq -r .checkout_url | grep -o 'cs_[A-Za-z0-9_]*')
+  curl -s {sandbox}/_sandbox/sessions/$SESSION/pay -H \"$JSON\" -d '{{\"card\": \"4242424242424242\"}}' | jq
+
+  # the tickets, and one as a QR code
+  ID=$(echo \"$ORDER\" | jq -r .id)
+  TICKETS=$(curl -s \"$API/tickets?order_id=$ID\" -H \"authorization: Bearer $SK\"); echo \"$TICKETS\" | jq
+  TICKET=$(echo \"$TICKETS\" | jq -r '.data[0].id')
+  curl -s $API/tickets/$TICKET/qr.svg -H \"authorization: Bearer $SK\" > ticket.svg
+
+  # the door: admitted, and the second time already_admitted
+  scan() {{ echo \"$TICKETS\" | jq --arg id $(cat /proc/sys/kernel/random/uuid) --arg list $LIST --arg at $(date -u +%FT%TZ) \\
+      '{{list_id: $list, scans: [{{id: $id, token: .data[0].token, kind: \"entry\", scanned_at: $at}}]}}' |
+    curl -s $API/check-ins -H \"authorization: Bearer $SK\" -H \"$JSON\" -d @- | jq; }}
+  scan; scan
+
+  # give the money back; the seats are free again
+  curl -s $API/orders/$ID/refunds -H \"authorization: Bearer $SK\" -H \"$JSON\" \\
+    -d '{{\"all\": true, \"reason\": \"requested_by_buyer\"}}' | jq
+
+Ctrl-C stops everything. The data stays; `cargo xtask demo --fresh` starts over.",
+        data = data_dir.display(),
+        tenant = seed.tenant_id,
+        secret = seed.secret_key,
+        publishable = seed.publishable_key,
+        bootstrap = server.bootstrap_token(),
+        concert = seed.concert_id,
+        party = seed.party_id,
+        list = seed.concert_list_id,
+    );
+}
