@@ -232,11 +232,10 @@ impl PaymentProvider for StripeProvider {
 }
 
 fn checkout_params(request: &CheckoutRequest) -> Result<CreateCheckoutSession> {
-    let currency: Currency = request
-        .currency
-        .to_lowercase()
-        .parse()
-        .map_err(|_| ProviderError::refused("bad_currency", "not a currency of the provider"))?;
+    let currency: Currency = request.currency.to_lowercase().parse().unwrap_or_default();
+    if matches!(currency, Currency::Unknown(_)) {
+        return Err(ProviderError::refused("bad_currency", "not a currency of the provider"));
+    }
     check_total(request)?;
     let metadata = HashMap::from([
         ("order_id".to_owned(), request.order_id.clone()),
