@@ -4,7 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use eventflow_core::{ErrorCode, Id, Refusal, id};
+use eventflow_core::{
+    ErrorCode, Id, Refusal,
+    access::{PUBLISHABLE, Permission},
+    id,
+};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -13,6 +17,7 @@ use crate::{
     audit_log,
     db::{Db, Tx, new_uuid},
     error::{Error, OrNotFound, Result},
+    grants,
     schema::api_keys,
 };
 
@@ -80,11 +85,13 @@ fn mint(kind: Kind, livemode: bool) -> String {
 pub async fn create(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
     let live: i64 = api_keys::table
         .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::revoked_at.is_null()))
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(diesel::dsl::now)))
         .count()
         .get_result(&mut **tx)
         .await?;
     if live >= LIVE_KEYS_MAX {
-        let detail = format!("A tenant has at most {LIVE_KEYS_MAX} keys; revoke one that is not used any more.");
+        let detail =
+            format!("A tenant has at most {LIVE_KEYS_MAX} keys; revoke one that is not used any more.");
         return Err(Error::refused(ErrorCode::LimitReached, detail));
     }
     let (id, token) = (new_uuid(), mint(new.kind, new.livemode));
@@ -109,9 +116,11 @@ pub async fn create(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
     Ok((key, token))
 }
 
+/// Keys that are neither revoked nor expired.
 pub async fn list(tx: &mut Tx, limit: i64, after: Option<Uuid>) -> Result<Vec<ApiKey>> {
     let mut query = api_keys::table
         .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::revoked_at.is_null()))
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(diesel::dsl::now)))
         .order(api_keys::id)
         .limit(limit)
         .select(ApiKey::as_select())
@@ -122,9 +131,16 @@ pub async fn list(tx: &mut Tx, limit: i64, after: Option<Uuid>) -> Result<Vec<Ap
     Ok(query.load(&mut **tx).await?)
 }
 
-/// Makes a successor with the same rights; the old key ends after `grace`.
-pub async fn rotate(tx: &mut Tx, id: Id<id::ApiKey>, grace: TimeDelta) -> Result<(ApiKey, String)> {
+/// Makes a successor with the same rights; the old key ends after `grace`. The caller learns the successor's text, so
+/// it has to hold (`held`) all that the key may do.
+pub async fn rotate(
+    tx: &mut Tx,
+    id: Id<id::ApiKey>,
+    grace: TimeDelta,
+    held: &[Permission],
+) -> Result<(ApiKey, String)> {
     let old: ApiKey = live(tx, id).await?;
+    grants::check(&rights(&old), held)?;
     let kind = if old.kind == Kind::Secret.as_str() { Kind::Secret } else { Kind::Publishable };
     let ends = Utc::now() + grace;
     diesel::update(api_keys::table.find((tx.tenant(), id.uuid())))
@@ -140,7 +156,8 @@ pub async fn rotate(tx: &mut Tx, id: Id<id::ApiKey>, grace: TimeDelta) -> Result
         expires_at: old.expires_at,
     };
     let made = create(tx, new).await?;
-    audit_log::record(tx, "api_keys.rotate", id, json!({ "successor": Id::<id::ApiKey>::from(made.0.id) })).await?;
+    audit_log::record(tx, "api_keys.rotate", id, json!({ "successor": Id::<id::ApiKey>::from(made.0.id) }))
+        .await?;
     Ok(made)
 }
 
@@ -167,10 +184,20 @@ pub async fn revoke(tx: &mut Tx, id: Id<id::ApiKey>) -> Result<()> {
     audit_log::record(tx, "api_keys.delete", id, json!({})).await
 }
 
+/// What a key may do.
+fn rights(key: &ApiKey) -> Vec<Permission> {
+    if key.kind == Kind::Secret.as_str() {
+        key.scopes.iter().filter_map(|scope| scope.parse().ok()).collect()
+    } else {
+        PUBLISHABLE.to_vec()
+    }
+}
+
 async fn live(tx: &mut Tx, id: Id<id::ApiKey>) -> Result<ApiKey> {
     api_keys::table
         .find((tx.tenant(), id.uuid()))
         .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(diesel::dsl::now)))
         .select(ApiKey::as_select())
         .for_update()
         .first(&mut **tx)

@@ -7,10 +7,14 @@ pub mod db;
 pub mod devices;
 pub mod error;
 pub mod gate;
+pub mod grants;
 pub mod idempotency;
+pub mod members;
 pub mod platform_keys;
 pub mod schema;
 pub mod seal;
+pub mod tenants;
+pub mod ticket_keys;
 pub mod venues;
 
 pub use db::{Db, Scope, Tx, migrate, new_uuid};

@@ -3,8 +3,15 @@
 use eventflow_core::Refusal;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 
+mod api_keys;
+mod audit_log;
+mod grants;
+mod jwks;
+mod members;
+mod origins;
+mod secrets;
+mod tenants;
 mod venues;
-
 
 /// Groups of operations in the contract.
 #[derive(Tags)]
@@ -31,7 +38,10 @@ pub enum Tag {
 
 /// Everything that the contract describes.
 pub fn service() -> OpenApiService<impl OpenApi, ()> {
-    OpenApiService::new(venues::Venues, "EventFlow", env!("CARGO_PKG_VERSION"))
+    // A tuple holds 16 at most: one for each group.
+    let tenants =
+        (tenants::Tenants, members::Members, api_keys::ApiKeys, audit_log::AuditLog, jwks::PublicKeys);
+    OpenApiService::new((tenants, venues::Venues), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(
             "Sell seats and standing places that cannot be oversold, take payments, issue signed tickets and let \
@@ -48,5 +58,40 @@ fn check_time_zone(zone: Option<&str>) -> Result<(), Refusal> {
             Err(Refusal::invalid("time_zone", "Expected the IANA name of a time zone, as `Europe/Berlin`."))
         }
         _ => Ok(()),
+    }
+}
+
+/// Refuses what cannot be an address of e-mail; whether it is one, only a message can tell.
+fn check_email(param: &str, address: Option<&str>) -> Result<(), Refusal> {
+    let fits = |address: &str| {
+        address.split_once('@').is_some_and(|(local, domain)| {
+            (1..=64).contains(&local.chars().count())
+                && (1..=253).contains(&domain.len())
+                && !domain.contains('@')
+                && !address.chars().any(char::is_whitespace)
+        })
+    };
+    match address {
+        Some(address) if !fits(address) => {
+            Err(Refusal::invalid(param, "Expected an e-mail address, as `ada@example.org`."))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_two_sides() {
+        for address in ["ada@example.org", "a+b@sub.example.org", "root@localhost", "käthe@müller.example"] {
+            assert!(check_email("email", Some(address)).is_ok(), "{address}");
+        }
+        let long = format!("{}@example.org", "a".repeat(65));
+        for address in ["ada", "@example.org", "ada@", "a@b@c", "ada @example.org", "ada@example.org\n", &long] {
+            assert!(check_email("email", Some(address)).is_err(), "{address}");
+        }
+        assert!(check_email("email", None).is_ok());
     }
 }
