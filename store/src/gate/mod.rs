@@ -33,7 +33,8 @@ impl Gate {
     /// A connection of its own, for blocking reads of streams.
     pub async fn dedicated(&self) -> Result<redis::aio::MultiplexedConnection> {
         let client = redis::Client::open(self.url.as_str())?;
-        Ok(client.get_multiplexed_async_connection().await?)
+        let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        Ok(client.get_multiplexed_async_connection_with_config(&config).await?)
     }
 
     /// Runs a script (by its hash; loaded when Redis does not know it yet).

@@ -1,0 +1,158 @@
+//! Best available: ranks groups of seats from the live state and lets the script take the first one that is free.
+//! Pickers of one process avoid each other by marking what they try; those of other processes meet in the script, whose
+//! answer says what is really taken, and the ranking starts again from there.
+
+use std::sync::Arc;
+
+use eventflow_core::{
+    ErrorCode, Id, Refusal, id,
+    seat_map::{QUANTITY_MAX, Request, SeatIndex, SeatStatus, Statuses, rank},
+};
+
+use super::{Best, Hold, Holds, Live, Place, Placed, Wanted, live::State, scripts::join};
+use crate::{
+    db::Scope,
+    error::{Error, Result},
+    offers::{Offer, Target},
+};
+
+/// Candidates given to the script in one run.
+const CANDIDATES: usize = 6;
+/// Rankings before a buyer is told that the places are gone. Each one that fails lost to somebody who got theirs.
+const ROUNDS: u32 = 12;
+/// From this round on, the ranking reads the truth from Redis.
+const TRUTH_ROUND: u32 = 4;
+
+impl Holds {
+    pub(super) async fn place_best(
+        self: &Arc<Self>,
+        scope: &Scope,
+        offer: &Arc<Offer>,
+        request: &Place,
+        wanted: Wanted,
+        id: Id<id::Hold>,
+    ) -> Result<Hold> {
+        let best = request.best.clone().unwrap_or_default();
+        let filter = filter(offer, &best)?;
+        let live = self.live(scope, offer).await?;
+        for round in 0..ROUNDS {
+            if round >= TRUTH_ROUND {
+                let truth = self.snapshot(offer).await?.statuses;
+                live.lock().statuses = truth;
+            }
+            let picked = Picked::choose(&live, offer, &filter, &wanted.seats, round);
+            if picked.candidates.is_empty() {
+                if round < TRUTH_ROUND && picked.others_at_work {
+                    // What is left is being tried by others, who may yet leave it.
+                    tokio::task::yield_now().await;
+                    continue;
+                }
+                if round < TRUTH_ROUND {
+                    continue;
+                }
+                return Err(sold_out(&best));
+            }
+            let candidates: Vec<String> = picked
+                .candidates
+                .iter()
+                .map(|group| join(wanted.seats.iter().chain(group)))
+                .collect();
+            match self.try_place(offer, request, &wanted, id, &candidates).await? {
+                Placed::Hold(hold) => {
+                    let seats: Vec<u32> = hold.lines.iter().filter_map(|line| line.seat).map(|seat| seat.0).collect();
+                    live.mark(&seats, SeatStatus::Held);
+                    return Ok(hold);
+                }
+                Placed::Lost(seats) => live.mark(&seats, SeatStatus::Held),
+            }
+        }
+        Err(sold_out(&best))
+    }
+}
+
+fn sold_out(best: &Best) -> Error {
+    let detail = format!("There are no {} seats left that match. Ask for fewer, or with fewer conditions.", best.quantity);
+    Error::Refused(Refusal::new(ErrorCode::SoldOut, detail).param("best_available"))
+}
+
+fn filter(offer: &Offer, best: &Best) -> Result<Request, Refusal> {
+    if best.quantity == 0 || best.quantity > QUANTITY_MAX {
+        let detail = format!("Expected 1 to {QUANTITY_MAX}.");
+        return Err(Refusal::invalid("best_available.quantity", detail));
+    }
+    let categories = match best.tier.and_then(|tier| offer.tier(tier)).map(|tier| tier.target) {
+        Some(Target::Category(category)) => vec![category],
+        _ => {
+            let mut for_sale: Vec<u16> = offer
+                .tiers
+                .iter()
+                .filter(|tier| tier.active)
+                .filter_map(|tier| match tier.target {
+                    Target::Category(category) => Some(category),
+                    Target::Area(_) => None,
+                })
+                .collect();
+            for_sale.dedup();
+            for_sale
+        }
+    };
+    if categories.is_empty() {
+        return Err(Refusal::new(ErrorCode::UnknownPriceTier, "No seats of this event are for sale.")
+            .param("best_available"));
+    }
+    let sections = match &best.section {
+        None => vec![],
+        Some(key) => vec![offer.layout.section_index(key).ok_or_else(|| {
+            Refusal::new(ErrorCode::UnknownSeat, "The event has no section with this key.")
+                .param("best_available.section")
+        })?],
+    };
+    Ok(Request { quantity: best.quantity, categories, sections, accessible: best.accessible, spread: 0 })
+}
+
+/// Groups that this picker tries; marked in the live state for as long as it does.
+struct Picked<'a> {
+    live: &'a Live,
+    candidates: Vec<Vec<u32>>,
+    others_at_work: bool,
+}
+
+impl<'a> Picked<'a> {
+    fn choose(live: &'a Live, offer: &Offer, filter: &Request, explicit: &[u32], round: u32) -> Self {
+        let mut state = live.lock();
+        let state: &mut State = &mut state;
+        // Seats whose category the event changed are ranked by what they are sold as.
+        let sold_as = |seat: SeatIndex| offer.category_of(seat).is_some_and(|c| filter.categories.contains(&c));
+        let free = |statuses: &Statuses, trying: &std::collections::HashSet<u32>, seat: SeatIndex| {
+            statuses.is_free(seat) && !trying.contains(&seat.0) && !explicit.contains(&seat.0) && sold_as(seat)
+        };
+        let request = Request {
+            // Those who come together begin at different groups; who is alone gets the best one.
+            spread: state.pickers + round * 3,
+            categories: vec![],
+            ..filter.clone()
+        };
+        // A lone picker needs spare candidates only against other processes; in a crowd one each is enough.
+        let limit = if state.pickers > 2 { 2 } else { CANDIDATES };
+        let ranked = {
+            let (statuses, trying) = (&state.statuses, &state.trying);
+            rank(&offer.layout, &|seat| free(statuses, trying, seat), &request, limit)
+        };
+        let candidates: Vec<Vec<u32>> =
+            ranked.into_iter().map(|group| group.seats.iter().map(|seat| seat.0).collect()).collect();
+        let others_at_work = !state.trying.is_empty();
+        state.trying.extend(candidates.iter().flatten());
+        state.pickers += 1;
+        Self { live, candidates, others_at_work }
+    }
+}
+
+impl Drop for Picked<'_> {
+    fn drop(&mut self) {
+        let mut state = self.live.lock();
+        for seat in self.candidates.iter().flatten() {
+            state.trying.remove(seat);
+        }
+        state.pickers -= 1;
+    }
+}

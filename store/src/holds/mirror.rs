@@ -1,0 +1,132 @@
+//! The mirror: repeats in Redis what Postgres has committed (claims, sales, releases, blocks, changed offers). One
+//! server at a time does it, in the order of the outbox; every change can be repeated.
+
+use std::collections::BTreeMap;
+
+use diesel::{prelude::*, sql_types};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use eventflow_core::{ErrorCode, Id, id};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    Holds,
+    scripts::{self, on},
+};
+use crate::{
+    db::{Scope, Tx},
+    error::{Error, Result},
+    schema::outbox,
+};
+
+/// Rows of the outbox repeated at once.
+const BATCH: i64 = 500;
+
+/// A change of an event's places, as it stands in the outbox and as the script reads it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Change {
+    /// `claimed`, `sold`, `released`, `blocked`, `unblocked`, `offer`.
+    pub k: String,
+    /// The order, 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub o: Option<String>,
+    /// The hold that the order was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub h: Option<String>,
+    #[serde(default)]
+    pub s: Vec<i32>,
+    /// Area and the number taken after the change.
+    #[serde(default)]
+    pub g: Vec<(i32, i32)>,
+    /// The outbox id: later changes of an area win.
+    #[serde(default)]
+    pub v: i64,
+}
+
+/// Records a change in the transaction that makes it.
+pub async fn record(tx: &mut Tx, event: Id<id::Event>, change: &Change) -> Result<()> {
+    let payload = serde_json::to_value(change).map_err(|error| Error::Corrupt(error.to_string()))?;
+    diesel::insert_into(outbox::table)
+        .values((
+            outbox::tenant_id.eq(tx.tenant()),
+            outbox::event_id.eq(event.uuid()),
+            outbox::kind.eq(&change.k),
+            outbox::payload.eq(payload),
+        ))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+type Row = (i64, Uuid, Uuid, Value);
+
+impl Holds {
+    /// Repeats one batch; returns how many rows it took. `connection` is one of `ef_system` that holds the mirror's lock.
+    pub async fn mirror(&self, connection: &mut AsyncPgConnection) -> Result<usize> {
+        let rows: Vec<Row> = outbox::table
+            .order(outbox::id)
+            .limit(BATCH)
+            .select((outbox::id, outbox::tenant_id, outbox::event_id, outbox::payload))
+            .load(connection)
+            .await?;
+        let mut events: BTreeMap<Uuid, (Uuid, Vec<i64>, Vec<Change>)> = BTreeMap::new();
+        for (id, tenant, event, payload) in rows.iter().cloned() {
+            let entry = events.entry(event).or_insert_with(|| (tenant, vec![], vec![]));
+            entry.1.push(id);
+            match serde_json::from_value::<Change>(payload) {
+                Ok(change) => entry.2.push(Change { v: id, ..change }),
+                Err(error) => tracing::error!(error = %error, outbox.id = id, "an outbox row cannot be read"),
+            }
+        }
+        for (event, (tenant, ids, changes)) in events {
+            self.repeat(tenant.into(), event.into(), &changes).await?;
+            diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(connection).await?;
+        }
+        Ok(rows.len())
+    }
+
+    async fn repeat(&self, tenant: Id<id::Tenant>, event: Id<id::Event>, changes: &[Change]) -> Result<()> {
+        if changes.iter().any(|change| change.k == "offer") {
+            self.offers.drop(tenant, event);
+        }
+        let offer = match self.offer(&Scope::system(tenant, "mirror"), event).await {
+            Ok(offer) => offer,
+            // A draft has nothing in Redis.
+            Err(Error::Refused(refusal)) if refusal.code == ErrorCode::NotOnSale => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let json = serde_json::to_string(changes).map_err(|error| Error::Corrupt(error.to_string()))?;
+        let mut invocation = on(&scripts::MIRROR, event);
+        invocation.arg(json);
+        match self.run(&offer, &invocation).await?.word()?.as_str() {
+            "mirrored" => Ok(()),
+            other => Err(scripts::unexpected(other)),
+        }
+    }
+}
+
+/// Takes the lock that makes this connection the one that mirrors, until it closes. False when another one has it.
+pub async fn lead(connection: &mut AsyncPgConnection) -> Result<bool> {
+    #[derive(QueryableByName)]
+    struct Lock {
+        #[diesel(sql_type = sql_types::Bool)]
+        locked: bool,
+    }
+    let lock: Lock = diesel::sql_query("SELECT pg_try_advisory_lock(hashtext('eventflow mirror')) AS locked")
+        .get_result(connection)
+        .await?;
+    Ok(lock.locked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_reads_back_as_it_was_written() {
+        let change = Change { k: "sold".into(), o: Some("0a".into()), s: vec![1, 2], g: vec![(0, 5)], ..Change::default() };
+        let back: Change = serde_json::from_value(serde_json::to_value(&change).unwrap()).unwrap();
+        assert_eq!((back.k, back.s, back.g), (change.k, change.s, change.g));
+    }
+}
