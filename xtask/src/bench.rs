@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use crate::{install, process, repository};
 
 pub fn run(arguments: &[String]) -> Result<()> {
-    install::install(install::Purpose::Bench)?;
+    install::install(install::SERVER)?;
+    install::install(&[install::Need::Pgbench])?;
     // The package of the server, not the whole workspace: a release build is long.
     let packages = ["-p", "eventflow-api", "-p", "stripe-sandbox", "-p", "eventflow-bench"];
     process::run(

@@ -15,22 +15,27 @@ const POSTGRES_OLDEST: u32 = 15;
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const CARGO_DENY_VERSION: &str = "0.20.2";
 
-/// Which command asks.
+/// A thing that a command can need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    Demo,
-    Check,
-    Test,
-    Bench,
+pub enum Need {
+    Compiler,
+    Postgres,
+    Pgbench,
+    Redis,
+    Node,
+    Python,
+    WasmTarget,
+    CargoDeny,
 }
 
-use Purpose::{Bench, Check, Demo, Test};
+/// What runs the server on its embedded default.
+pub const SERVER: &[Need] = &[Need::Compiler, Need::Postgres, Need::Redis];
 
 /// One thing the machine must have.
 struct Requirement {
+    need: Need,
     name: &'static str,
     why: &'static str,
-    needed_by: &'static [Purpose],
     /// What is there, in one line; `None` when it is missing or too old.
     probe: fn() -> Option<String>,
     source: Source,
@@ -45,9 +50,9 @@ enum Source {
 
 const REQUIREMENTS: &[Requirement] = &[
     Requirement {
+        need: Need::Compiler,
         name: "C compiler",
         why: "builds aws-lc, the cryptography under TLS and tokens",
-        needed_by: &[Demo, Check, Test, Bench],
         probe: || process::probe("cc", &["--version"]),
         source: Source::Apt {
             packages: &["build-essential"],
@@ -55,9 +60,9 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::Postgres,
         name: "PostgreSQL 15+",
         why: "the database; the server runs a private one",
-        needed_by: &[Demo, Test, Bench],
         probe: || postgres_program("initdb"),
         source: Source::Apt {
             packages: &["postgresql", "postgresql-contrib"],
@@ -66,9 +71,9 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::Pgbench,
         name: "pgbench",
         why: "measures what Postgres alone can do",
-        needed_by: &[Bench],
         probe: || postgres_program("pgbench"),
         source: Source::Apt {
             packages: &["postgresql", "postgresql-contrib"],
@@ -76,9 +81,9 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::Redis,
         name: "redis-server",
         why: "the fast gate before the database; the server runs a private one",
-        needed_by: &[Demo, Test, Bench],
         probe: || {
             process::probe("redis-server", &["--version"])
                 .or_else(|| process::probe("valkey-server", &["--version"]))
@@ -89,9 +94,9 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::Node,
         name: "Node.js 20+ and npm",
         why: "lints the contract and runs Stripe's official JavaScript SDK against the sandbox",
-        needed_by: &[Test],
         probe: node,
         source: Source::Apt {
             packages: &["nodejs", "npm"],
@@ -100,9 +105,9 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::Python,
         name: "Python 3.10+ with venv",
         why: "tests the API against its contract and runs Stripe's official Python SDK against the sandbox",
-        needed_by: &[Test],
         probe: python,
         source: Source::Apt {
             packages: &["python3", "python3-venv"],
@@ -110,9 +115,9 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::WasmTarget,
         name: "wasm32 target",
         why: "core must also build for browsers",
-        needed_by: &[Check, Test],
         probe: wasm_target,
         source: Source::Own {
             install: || {
@@ -124,9 +129,9 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::CargoDeny,
         name: "cargo-deny",
         why: "checks licences, bans, sources and advisories of every dependency",
-        needed_by: &[Test],
         probe: || process::probe(cargo_deny()?, &["--version"]),
         source: Source::Own { install: install_cargo_deny, elsewhere: "cargo install --locked cargo-deny" },
     },
@@ -152,9 +157,9 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// Makes sure that everything `purpose` needs is there. Quick when it is.
-pub fn install(purpose: Purpose) -> Result<()> {
-    let missing = missing_for(purpose);
+/// Makes sure that everything is there. Quick when it is.
+pub fn install(needs: &[Need]) -> Result<()> {
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
@@ -185,10 +190,16 @@ pub fn install(purpose: Purpose) -> Result<()> {
             println!("{error:#}");
         }
     }
-    match missing_for(purpose) {
+    match self::missing(needs) {
         still if still.is_empty() => Ok(()),
         still => Err(explain(&still).into()),
     }
+}
+
+/// Everything that any command needs.
+pub fn install_all() -> Result<()> {
+    let needs: Vec<Need> = REQUIREMENTS.iter().map(|requirement| requirement.need).collect();
+    install(&needs)
 }
 
 /// `cargo xtask install --check`
@@ -196,10 +207,8 @@ pub fn report() -> Result<()> {
     let mut missing = Vec::new();
     for requirement in REQUIREMENTS {
         let found = (requirement.probe)();
-        let commands: Vec<String> =
-            requirement.needed_by.iter().map(|purpose| format!("{purpose:?}").to_lowercase()).collect();
         println!("{:<24} {}", requirement.name, found.as_deref().unwrap_or("MISSING"));
-        println!("{:<24} {} (for {})", "", requirement.why, commands.join(", "));
+        println!("{:<24} {}", "", requirement.why);
         if found.is_none() {
             missing.push(requirement);
         }
@@ -216,10 +225,10 @@ pub fn cargo_deny() -> Option<PathBuf> {
     process::probe("cargo-deny", &["--version"]).map(|_| "cargo-deny".into())
 }
 
-fn missing_for(purpose: Purpose) -> Vec<&'static Requirement> {
+fn missing(needs: &[Need]) -> Vec<&'static Requirement> {
     REQUIREMENTS
         .iter()
-        .filter(|requirement| requirement.needed_by.contains(&purpose) && (requirement.probe)().is_none())
+        .filter(|requirement| needs.contains(&requirement.need) && (requirement.probe)().is_none())
         .collect()
 }
 

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
         Command::Openapi { check } => contract::build_and_update(check),
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Install { check: true } => install::report(),
-        Command::Install { check: false } => install::install(install::Purpose::Test),
+        Command::Install { check: false } => install::install_all(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

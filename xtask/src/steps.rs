@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::install::{self, Purpose};
+use crate::install::{self, Need};
 use crate::{contract, demo, process, repository, stripe_sdks};
 
 /// Crates that must not come into the tree: they bring a second cryptography, or a C library to install.
@@ -44,46 +44,84 @@ struct Step {
     about: &'static str,
     /// Part of `cargo xtask check` too.
     fast: bool,
+    needs: &'static [&'static [Need]],
     run: fn() -> Result<Done>,
 }
 
+const COMPILER: &[&[Need]] = &[&[Need::Compiler]];
+
 const STEPS: &[Step] = &[
-    Step { name: "fmt", about: "every file is formatted", fast: true, run: fmt },
-    Step { name: "clippy", about: "no warning in any target", fast: true, run: clippy },
-    Step { name: "wasm", about: "core builds for wasm32-unknown-unknown", fast: true, run: wasm },
-    Step { name: "unit", about: "unit tests that need no services", fast: true, run: unit },
-    Step { name: "build", about: "every binary, test and example builds", fast: false, run: build },
-    Step { name: "tests", about: "all tests, with the real Postgres and Redis", fast: false, run: tests },
-    Step { name: "tree", about: "no ring, no OpenSSL, no libpq in the tree", fast: false, run: tree },
+    Step { name: "fmt", about: "every file is formatted", fast: true, needs: &[], run: fmt },
+    Step { name: "clippy", about: "no warning in any target", fast: true, needs: COMPILER, run: clippy },
+    Step {
+        name: "wasm",
+        about: "core builds for wasm32-unknown-unknown",
+        fast: true,
+        needs: &[&[Need::WasmTarget]],
+        run: wasm,
+    },
+    Step { name: "unit", about: "unit tests that need no services", fast: true, needs: COMPILER, run: unit },
+    Step {
+        name: "build",
+        about: "every binary, test and example builds",
+        fast: false,
+        needs: COMPILER,
+        run: build,
+    },
+    Step {
+        name: "tests",
+        about: "all tests, with the real Postgres and Redis",
+        fast: false,
+        needs: &[install::SERVER],
+        run: tests,
+    },
+    Step {
+        name: "tree",
+        about: "no ring, no OpenSSL, no libpq in the tree",
+        fast: false,
+        needs: &[],
+        run: tree,
+    },
     Step {
         name: "deny",
         about: "bans, licences, sources and advisories of dependencies",
         fast: false,
+        needs: &[&[Need::CargoDeny]],
         run: deny,
     },
     Step {
         name: "openapi",
         about: "the committed contract is what the code says",
         fast: false,
+        needs: COMPILER,
         run: openapi,
     },
-    Step { name: "redocly", about: "the contract passes redocly's lint", fast: false, run: redocly },
+    Step {
+        name: "redocly",
+        about: "the contract passes redocly's lint",
+        fast: false,
+        needs: &[&[Need::Node]],
+        run: redocly,
+    },
     Step {
         name: "schemathesis",
         about: "the running API keeps its contract",
         fast: false,
+        needs: &[install::SERVER, &[Need::Python]],
         run: schemathesis,
     },
     Step {
         name: "stripe-sdks",
         about: "Stripe's official SDKs against the sandbox",
         fast: false,
+        needs: &[&[Need::Node, Need::Python]],
         run: stripe,
     },
     Step {
         name: "demo",
         about: "a whole sale: hold, pay, ticket, scan, refund",
         fast: false,
+        needs: &[install::SERVER],
         run: demo_check,
     },
 ];
@@ -102,7 +140,8 @@ pub fn run(options: &Options, set: Set) -> Result<()> {
         }
         return Ok(());
     }
-    install::install(if set == Set::All { Purpose::Test } else { Purpose::Check })?;
+    let needs: Vec<Need> = chosen.iter().flat_map(|step| step.needs.concat()).collect();
+    install::install(&needs)?;
     let mut results = Vec::new();
     for step in &chosen {
         println!("\n== {}: {}", step.name, step.about);

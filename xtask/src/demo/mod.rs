@@ -39,7 +39,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<()> {
-    install::install(install::Purpose::Demo)?;
+    install::install(install::SERVER)?;
     repository::build_binaries()?;
     if options.check { check(options) } else { serve(options) }
 }
@@ -62,8 +62,12 @@ fn check(options: &Options) -> Result<()> {
     let ports = options.port.map_or_else(Ports::free, Ports::from)?;
     let began = Instant::now();
     let server = timed("start the server with its databases", || Server::start(&data_dir, ports))?;
-    let sold = timed("seed the demo venue", || Seed::plant(&server, &data_dir))
-        .and_then(|seed| sale::run(&server, &seed, |name, step| timed(name, step)));
+    let sold = timed("seed the demo venue", || Seed::plant(&server, &data_dir)).and_then(|seed| {
+        sale::run(&server, &seed, |name, step| {
+            server::check_interrupt()?;
+            timed(name, step)
+        })
+    });
     if sold.is_err() {
         println!("the end of the server's log:\n{}", process::tail(server.log(), 30));
     }
@@ -100,7 +104,7 @@ fn serve(options: &Options) -> Result<()> {
 /// Runs one step and prints how it went and how long it took.
 fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
     let began = Instant::now();
-    let done = step().and_then(|value| server::check_interrupt().map(|()| value));
+    let done = step();
     let mark = if done.is_ok() { "ok" } else { "FAILED" };
     println!("{mark:>6} {:8.3} s  {name}", began.elapsed().as_secs_f64());
     done.with_context(|| name.to_owned())
