@@ -1,14 +1,21 @@
 //! The resources of v1, one file a noun: parse, authorise, one call into the store, shape the answer.
 
 use eventflow_core::Refusal;
+use eventflow_store::events::View;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+
+use crate::auth::{Call, Principal};
 
 mod api_keys;
 mod audit_log;
+mod events;
 mod grants;
 mod jwks;
 mod members;
 mod origins;
+mod price_tiers;
+mod seat_maps;
+mod seats;
 mod secrets;
 mod tenants;
 mod venues;
@@ -41,7 +48,8 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     // A tuple holds 16 at most: one for each group.
     let tenants =
         (tenants::Tenants, members::Members, api_keys::ApiKeys, audit_log::AuditLog, jwks::PublicKeys);
-    OpenApiService::new((tenants, venues::Venues), "EventFlow", env!("CARGO_PKG_VERSION"))
+    let events = (seat_maps::SeatMaps, events::Events, price_tiers::PriceTiers, seats::Seats);
+    OpenApiService::new((tenants, venues::Venues, events), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(
             "Sell seats and standing places that cannot be oversold, take payments, issue signed tickets and let \
@@ -49,6 +57,14 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
              are TypeIDs; errors are Problems (RFC 9457) with a stable `code`.",
         )
         .license(LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"))
+}
+
+/// What the caller may see of events: public pages know nothing of drafts.
+fn view(call: &Call) -> View {
+    match call.principal {
+        Principal::Secret { .. } => View::Organizer,
+        _ => View::Public,
+    }
 }
 
 /// Refuses what is no IANA time zone.
