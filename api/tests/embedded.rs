@@ -1,4 +1,5 @@
 //! The embedded engines, with the real programs: start, survive, restart, clean up, refuse.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
 use std::fs;
 use std::io::{Read, Write};
