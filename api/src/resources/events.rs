@@ -168,7 +168,8 @@ impl Example for NewEvent {
 
 /// The fields to change; absent ones stay as they are. Of a published event `seat_map_id` and `currency` are fixed, of a
 /// cancelled one all but the texts.
-#[derive(Debug, Object)]
+#[derive(Debug, Default, Object)]
+#[oai(example)]
 struct EventPatch {
     /// Drafts only; the event moves to the venue of the map.
     seat_map_id: Option<Ref<id::SeatMap>>,
@@ -193,6 +194,12 @@ struct EventPatch {
     checkout_secs: Option<i32>,
     delayed_payments: Option<bool>,
     reseat_late_payments: Option<bool>,
+}
+
+impl Example for EventPatch {
+    fn example() -> Self {
+        Self { max_per_buyer: Some(6), ..Self::default() }
+    }
 }
 
 /// How to publish an event.

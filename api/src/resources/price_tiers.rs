@@ -91,7 +91,8 @@ impl Example for NewPriceTier {
 }
 
 /// The fields to change; absent ones stay as they are. New holds and orders pay the new price.
-#[derive(Debug, Object)]
+#[derive(Debug, Default, Object)]
+#[oai(example)]
 struct PriceTierPatch {
     name: Option<Text<1, 200>>,
     #[oai(validator(minimum(value = "0"), maximum(value = "10000000000")))]
@@ -102,6 +103,12 @@ struct PriceTierPatch {
     tax_rate_bps: Option<i32>,
     tax_inclusive: Option<bool>,
     active: Option<bool>,
+}
+
+impl Example for PriceTierPatch {
+    fn example() -> Self {
+        Self { price_minor: Some(4_500), active: Some(true), ..Self::default() }
+    }
 }
 
 fn shape(tier: price_tiers::PriceTier) -> PriceTier {

@@ -143,7 +143,8 @@ impl Example for NewSeatMap {
 }
 
 /// The fields to change; absent ones stay as they are.
-#[derive(Debug, Object)]
+#[derive(Debug, Default, Object)]
+#[oai(example)]
 struct SeatMapPatch {
     name: Option<Text<1, 200>>,
     /// The whole new draft.
@@ -151,6 +152,12 @@ struct SeatMapPatch {
     /// The revision that you changed: if the draft has another one by now, nothing is changed (409).
     #[oai(validator(minimum(value = "1"), maximum(value = "2147483647")))]
     draft_revision: Option<i32>,
+}
+
+impl Example for SeatMapPatch {
+    fn example() -> Self {
+        Self { name: Some(Text("Chamber hall, opera seating".into())), ..Self::default() }
+    }
 }
 
 fn shape(map: seat_maps::SeatMap, size: Option<seat_maps::Size>) -> SeatMap {
