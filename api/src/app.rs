@@ -1,23 +1,72 @@
 //! What the whole server shares.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use dashmap::DashMap;
 
 use eventflow_payments::PaymentProvider;
 use eventflow_store::{
-    Db, Sealer,
+    Db, Result, Scope, Sealer,
     gate::{Gate, rate_limit::Limiter},
+    holds::Holds,
+    tenants::{self, Tenant},
 };
 
-use crate::{auth::CredentialCache, config::Config, tokens::Tokens};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use crate::{auth::CredentialCache, config::Config, signing::TicketSigner, tokens::Tokens};
 
 pub struct App {
     pub config: Config,
     pub db: Db,
     pub gate: Gate,
     pub limiter: Limiter,
+    pub holds: Arc<Holds>,
+    /// Rings when the outbox has something for Redis.
+    pub mirror_bell: tokio::sync::Notify,
+    /// Rings when a job is due now.
+    pub job_bell: tokio::sync::Notify,
     pub sealer: Sealer,
     pub tokens: Tokens,
     pub credentials: CredentialCache,
+    /// Signs and verifies the codes of tickets.
+    pub signer: TicketSigner,
     /// `None` only when neither Stripe nor the sandbox is configured.
     pub payments: Option<Arc<dyn PaymentProvider>>,
+    /// Secrets of the webhook endpoints; several during a roll.
+    pub webhook_secrets: Vec<SecretString>,
+    /// What a sale needs to know of the tenant, for a few seconds.
+    pub sellers: DashMap<Uuid, (Arc<Tenant>, Instant)>,
+}
+
+/// How long a tenant's settings are believed; a change through this server is seen at once.
+const SELLER_TTL: Duration = Duration::from_secs(5);
+
+impl App {
+    /// The tenant as a seller: connected account, fee of the platform, mode.
+    pub async fn seller(&self, scope: &Scope) -> Result<Arc<Tenant>> {
+        let key = scope.tenant.uuid();
+        if let Some(entry) = self.sellers.get(&key)
+            && entry.1.elapsed() < SELLER_TTL
+        {
+            return Ok(entry.0.clone());
+        }
+        let tenant = Arc::new(self.db.run(scope, async |tx| tenants::get(tx).await).await?);
+        self.sellers.insert(key, (tenant.clone(), Instant::now()));
+        Ok(tenant)
+    }
+
+    /// Something was committed that Redis should hear of.
+    pub fn wake_mirror(&self) {
+        self.mirror_bell.notify_one();
+    }
+
+    /// A job was scheduled for now.
+    pub fn wake_jobs(&self) {
+        self.job_bell.notify_one();
+    }
 }

@@ -151,6 +151,8 @@ pub struct RequestFacts {
     pub ip: IpAddr,
     /// `Idempotency-Key` and the SHA-256 of the request.
     pub idempotency: Option<(String, [u8; 32])>,
+    /// The body as it came, for signatures over it.
+    pub body: bytes::Bytes,
     /// Filled by authentication, shown as `RateLimit` headers.
     pub rate: OnceLock<(Limit, Verdict)>,
     /// Filled by authentication, for the span of the request.

@@ -2,13 +2,18 @@
 
 pub mod app;
 pub mod auth;
+pub mod checkout;
 pub mod config;
 pub mod embedded;
 pub mod openapi;
 pub mod operations;
 pub mod pages;
 pub mod problem;
+pub mod qr;
 pub mod resources;
 pub mod server;
+pub mod shapes;
+pub mod signing;
 pub mod tokens;
 pub mod wire;
+pub mod worker;

@@ -51,11 +51,15 @@ pub fn allowed_methods(path: &str) -> Option<String> {
     Some(methods.keys().map(|m| m.to_uppercase()).collect::<Vec<_>>().join(", "))
 }
 
+/// poem-openapi numbers the parameters of its routes: `/venues/{venue_id}` is `/venues/:param0` to the router.
 fn router_pattern(path: &str) -> String {
+    let mut parameters = 0;
     path.split('/')
-        .map(|segment| match segment.strip_prefix('{').and_then(|s| s.strip_suffix('}')) {
-            Some(name) => format!(":{name}"),
-            None => segment.to_owned(),
+        .map(|segment| {
+            let Some((before, after)) = segment.split_once('{') else { return segment.to_owned() };
+            let rest = after.split_once('}').map_or("", |(_, rest)| rest);
+            parameters += 1;
+            format!("{before}:param{}{rest}", parameters - 1)
         })
         .collect::<Vec<_>>()
         .join("/")
@@ -66,7 +70,9 @@ fn publish(mut document: Value) -> Value {
     // Relative: the document is the same wherever the server stands.
     document["servers"] = json!([{ "url": "/" }]);
     if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
-        schemas.values_mut().for_each(put_right_object);
+        let types: HashMap<String, Value> =
+            schemas.iter().map(|(name, schema)| (name.clone(), schema["type"].clone())).collect();
+        schemas.values_mut().for_each(|schema| put_right_object(schema, &types));
     }
     put_right(&mut document);
     document["components"]["securitySchemes"] = security_schemes();
@@ -118,9 +124,10 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         operation["parameters"].as_array_mut().expect("made above").push(header);
     }
     let responses = operation["responses"].as_object_mut().expect("an operation has responses");
-    for response in responses.values_mut() {
+    for (status, response) in responses.iter_mut() {
         if response["description"].as_str().unwrap_or_default().is_empty() {
-            response["description"] = json!("A Problem (RFC 9457).");
+            let text = if status.starts_with('2') { "The answer." } else { "A Problem (RFC 9457)." };
+            response["description"] = json!(text);
         }
         if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
             *headers = std::mem::take(headers).into_iter().map(|(name, value)| (title_case(&name), value)).collect();
@@ -141,7 +148,7 @@ fn title_case(name: &str) -> String {
 }
 
 /// poem-openapi reads and writes null for what is not required; the document has to say so.
-fn put_right_object(schema: &mut Value) {
+fn put_right_object(schema: &mut Value, types: &HashMap<String, Value>) {
     let required: Vec<String> = schema["required"]
         .as_array()
         .map(|names| names.iter().filter_map(|n| n.as_str().map(str::to_owned)).collect())
@@ -152,7 +159,9 @@ fn put_right_object(schema: &mut Value) {
             continue;
         }
         if let Some(reference) = property.get("$ref").cloned() {
-            *property = json!({ "type": "object", "nullable": true, "allOf": [{ "$ref": reference }] });
+            let name = reference.as_str().and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
+            let kind = types.get(name).filter(|kind| kind.is_string()).cloned().unwrap_or_else(|| json!("object"));
+            *property = json!({ "type": kind, "nullable": true, "allOf": [{ "$ref": reference }] });
         } else if property.get("type").is_some() {
             property["nullable"] = json!(true);
         }

@@ -52,6 +52,11 @@ macro_rules! failure {
         }
 
         impl Failure {
+            /// True when the request was understood and refused: it had no effect.
+            pub fn is_refusal(&self) -> bool {
+                !matches!(self, Self::Internal(..) | Self::BadGateway(..) | Self::Unavailable(..))
+            }
+
             fn new(status: u16, problem: Problem, retry_after: Option<u32>) -> Self {
                 match status {
                     $($status => Self::$name(Json(problem), retry_after),)*

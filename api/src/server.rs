@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
 use eventflow_core::{ErrorCode, Refusal};
 use poem::{
     Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
@@ -103,6 +104,7 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Refusal> {
     let key = idempotency_key(request)?;
     let mut fingerprint_of_request = [0; 32];
+    let mut raw = Bytes::new();
     if request.method() != Method::GET {
         let path = request.uri().path();
         let limit = if path.contains("seat-maps") { SEAT_MAP_BODY_MAX } else { BODY_MAX };
@@ -117,11 +119,13 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
             let target = request.uri().path_and_query().map_or(request.uri().path(), |target| target.as_str());
             fingerprint_of_request = fingerprint(request.method().as_str(), target, &body);
         }
+        raw = body.clone();
         request.set_body(Body::from_bytes(body));
     }
     Ok(RequestFacts {
         ip: client_ip(app, request),
         idempotency: key.map(|key| (key, fingerprint_of_request)),
+        body: raw,
         rate: OnceLock::new(),
         operation: OnceLock::new(),
         allowed_origin: OnceLock::new(),

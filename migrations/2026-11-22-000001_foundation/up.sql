@@ -308,6 +308,8 @@ CREATE TABLE order_items (
   type_no integer NOT NULL,
   label text NOT NULL,
   tier_name text NOT NULL,
+  -- Flags of the ticket token: accessible, companion, TEST.
+  flags integer NOT NULL DEFAULT 0,
   price_minor bigint NOT NULL,
   fee_minor bigint NOT NULL,
   tax_minor bigint NOT NULL,

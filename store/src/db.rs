@@ -52,6 +52,7 @@ impl Scope {
 pub struct Db {
     app: Pool,
     system: Pool,
+    url: std::sync::Arc<str>,
 }
 
 /// A transaction of one tenant. Dereferences to the connection: `query.load(&mut **tx)`.
@@ -89,7 +90,7 @@ impl Db {
     pub async fn connect(url: &str, pool_size: u32) -> Result<Self> {
         let app = pool(url, "ef_app", pool_size).await?;
         let system = pool(url, "ef_system", SYSTEM_POOL_SIZE).await?;
-        Ok(Self { app, system })
+        Ok(Self { app, system, url: url.into() })
     }
 
     /// Runs `work` in one transaction of the tenant in `scope`: commits when it returns `Ok`, rolls back otherwise.
@@ -120,6 +121,11 @@ impl Db {
         self.system.get().await.map_err(down)
     }
 
+    /// A connection of its own as `ef_system`, outside of the pool: whoever holds a lock for long keeps it here.
+    pub async fn leader(&self) -> Result<AsyncPgConnection> {
+        connect_as(&self.url, "ef_system").await.map_err(|error| Error::DatabaseDown(error.to_string()))
+    }
+
     /// A connection as `ef_app` without a tenant; row-level security shows it nothing. For tests of that wall.
     pub async fn app_without_tenant(&self) -> Result<bb8::PooledConnection<'_, Manager>> {
         self.app.get().await.map_err(down)
@@ -137,20 +143,21 @@ fn down(error: bb8::RunError<diesel_async::pooled_connection::PoolError>) -> Err
     Error::DatabaseDown(error.to_string())
 }
 
+async fn connect_as(url: &str, role: &str) -> Result<AsyncPgConnection, ConnectionError> {
+    let mut connection = AsyncPgConnection::establish(url).await?;
+    connection
+        .batch_execute(&format!("SET ROLE {role}; {SESSION_LIMITS}"))
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
 async fn pool(url: &str, role: &'static str, size: u32) -> Result<Pool> {
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |url| {
         let url = url.to_owned();
-        async move {
-            let mut connection = AsyncPgConnection::establish(&url).await?;
-            connection
-                .batch_execute(&format!("SET ROLE {role}; {SESSION_LIMITS}"))
-                .await
-                .map_err(ConnectionError::CouldntSetupConfiguration)?;
-            Ok(connection)
-        }
-        .boxed()
+        async move { connect_as(&url, role).await }.boxed()
     });
     bb8::Pool::builder()
         .max_size(size)

@@ -46,7 +46,7 @@ struct Locked {
 
 /// Looks the key up and keeps others with the same key out until the transaction ends.
 pub async fn begin(tx: &mut Tx, key: &Key) -> Result<Known> {
-    let text = format!("{}\0{}\0{}", tx.tenant(), key.principal, key.key);
+    let text = format!("{}\n{}\n{}", tx.tenant(), key.principal, key.key);
     let lock: Locked = diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked")
         .bind::<sql_types::Text, _>(text)
         .get_result(&mut **tx)

@@ -3,22 +3,33 @@
 
 pub mod api_keys;
 pub mod audit_log;
+pub mod check_in_lists;
+pub mod check_ins;
 pub mod db;
 pub mod devices;
 pub mod error;
 pub mod events;
 pub mod gate;
 pub mod grants;
+pub mod holds;
 pub mod idempotency;
+pub mod jobs;
+pub mod ledger_entries;
 pub mod members;
+pub mod offers;
+pub mod orders;
 pub mod platform_keys;
 pub mod price_tiers;
+pub mod provider_events;
+pub mod refunds;
 pub mod schema;
 pub mod seal;
 pub mod seat_maps;
 pub mod seats;
+pub mod sql;
 pub mod tenants;
 pub mod ticket_keys;
+pub mod tickets;
 pub mod venues;
 
 pub use db::{Db, Scope, Tx, migrate, new_uuid};

@@ -217,6 +217,7 @@ diesel::table! {
         type_no -> Int4,
         label -> Text,
         tier_name -> Text,
+        flags -> Int4,
         price_minor -> Int8,
         fee_minor -> Int8,
         tax_minor -> Int8,

@@ -8,17 +8,28 @@ use crate::auth::{Call, Principal};
 
 mod api_keys;
 mod audit_log;
+mod availability;
+mod check_in_lists;
+mod check_ins;
+mod devices;
 mod events;
 mod grants;
+mod holds;
 mod jwks;
+mod ledger;
 mod members;
+mod orders;
 mod origins;
+mod places;
 mod price_tiers;
+mod refunds;
 mod seat_maps;
 mod seats;
 mod secrets;
 mod tenants;
+mod tickets;
 mod venues;
+mod webhooks;
 
 /// Groups of operations in the contract.
 #[derive(Tags)]
@@ -49,7 +60,17 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     let tenants =
         (tenants::Tenants, members::Members, api_keys::ApiKeys, audit_log::AuditLog, jwks::PublicKeys);
     let events = (seat_maps::SeatMaps, events::Events, price_tiers::PriceTiers, seats::Seats);
-    OpenApiService::new((tenants, venues::Venues, events), "EventFlow", env!("CARGO_PKG_VERSION"))
+    let doors =
+        (tickets::Tickets, check_in_lists::CheckInLists, devices::Devices, check_ins::CheckIns);
+    let sales = (
+        availability::Availabilities,
+        holds::Holds,
+        orders::Orders,
+        refunds::Refunds,
+        ledger::Ledger,
+        webhooks::Webhooks,
+    );
+    OpenApiService::new((tenants, venues::Venues, events, sales, doors), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(
             "Sell seats and standing places that cannot be oversold, take payments, issue signed tickets and let \

@@ -59,7 +59,7 @@ pub async fn record(tx: &mut Tx, event: Id<id::Event>, change: &Change) -> Resul
     Ok(())
 }
 
-type Row = (i64, Uuid, Uuid, Value);
+type Row = (i64, Uuid, Uuid, String, Value);
 
 impl Holds {
     /// Repeats one batch; returns how many rows it took. `connection` is one of `ef_system` that holds the mirror's lock.
@@ -67,15 +67,15 @@ impl Holds {
         let rows: Vec<Row> = outbox::table
             .order(outbox::id)
             .limit(BATCH)
-            .select((outbox::id, outbox::tenant_id, outbox::event_id, outbox::payload))
+            .select((outbox::id, outbox::tenant_id, outbox::event_id, outbox::kind, outbox::payload))
             .load(connection)
             .await?;
         let mut events: BTreeMap<Uuid, (Uuid, Vec<i64>, Vec<Change>)> = BTreeMap::new();
-        for (id, tenant, event, payload) in rows.iter().cloned() {
+        for (id, tenant, event, kind, payload) in rows.iter().cloned() {
             let entry = events.entry(event).or_insert_with(|| (tenant, vec![], vec![]));
             entry.1.push(id);
-            match serde_json::from_value::<Change>(payload) {
-                Ok(change) => entry.2.push(Change { v: id, ..change }),
+            match changes_of(id, &kind, payload) {
+                Ok(changes) => entry.2.extend(changes),
                 Err(error) => tracing::error!(error = %error, outbox.id = id, "an outbox row cannot be read"),
             }
         }
@@ -104,6 +104,25 @@ impl Holds {
             other => Err(scripts::unexpected(other)),
         }
     }
+}
+
+/// What a row of the outbox means to Redis.
+fn changes_of(id: i64, kind: &str, payload: Value) -> serde_json::Result<Vec<Change>> {
+    #[derive(Deserialize)]
+    struct Seats {
+        seats: Vec<i32>,
+        status: String,
+    }
+    let offer = || Change { k: "offer".into(), ..Change::default() };
+    Ok(match kind {
+        "event.changed" => vec![offer()],
+        "seats.changed" => {
+            let Seats { seats, status } = serde_json::from_value(payload)?;
+            let k = if status == "blocked" { "blocked" } else { "unblocked" };
+            vec![Change { k: k.into(), s: seats, ..Change::default() }, offer()]
+        }
+        _ => vec![Change { v: id, ..serde_json::from_value(payload)? }],
+    })
 }
 
 /// Takes the lock that makes this connection the one that mirrors, until it closes. False when another one has it.

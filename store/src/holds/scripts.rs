@@ -96,14 +96,6 @@ pub(super) fn list(text: &str) -> Vec<u32> {
     text.split(',').filter_map(|part| part.parse().ok()).collect()
 }
 
-/// `0:2,1:4` -> (area, quantity).
-pub(super) fn areas(text: &str) -> Vec<(u16, u32)> {
-    text.split(',')
-        .filter_map(|part| part.split_once(':'))
-        .filter_map(|(area, quantity)| Some((area.parse().ok()?, quantity.parse().ok()?)))
-        .collect()
-}
-
 pub(super) fn join<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(",")
 }

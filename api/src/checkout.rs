@@ -1,0 +1,428 @@
+//! What happens between our database and the payment provider: sessions are opened (T2), read back (T3), expired before
+//! a claim is released (T4), and refunds are sent. Every step may be repeated after a crash: its key is stored before
+//! the provider is called, and what the provider says is applied in one transaction afterwards.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use eventflow_core::{
+    ErrorCode, Id, Refusal, id,
+    order::{OrderState, RefundState},
+};
+use eventflow_payments::{
+    CheckoutLine, CheckoutRequest, CheckoutSession, DisputeStatus, PaymentProvider, ProviderError, RefundRequest,
+    RefundStatus,
+};
+use eventflow_store::{
+    Error, Result, Scope, jobs, ledger_entries,
+    orders::{self, Order, OrderRow, PaymentRow, SessionFacts, Settled},
+    provider_events, refunds,
+};
+
+use crate::app::App;
+
+/// The provider counts 30 minutes by its own clock: one more for the skew.
+pub const SESSION_SECS: i64 = 31 * 60;
+/// A key that was stored longer ago than this may be forgotten by the provider: nothing is created with it any more.
+const KEY_HOURS: i64 = 23;
+/// The first look at an order whose webhook has not come; later ones are rarer.
+const FIRST_POLL_SECS: i64 = 20;
+
+/// The provider, or the refusal that says what to configure.
+pub fn provider(app: &App) -> Result<&dyn PaymentProvider, Refusal> {
+    app.payments.as_deref().ok_or_else(|| {
+        Refusal::new(
+            ErrorCode::PaymentUnavailable,
+            "No payment provider is configured. Set STRIPE_SECRET_KEY, or sell with the manual provider.",
+        )
+    })
+}
+
+fn account(payment: &PaymentRow) -> Option<&str> {
+    Some(payment.account.as_str()).filter(|account| !account.is_empty())
+}
+
+/// T2: the hosted page of an order. Repeating it after a crash gives the same session, because the key is the same.
+pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Order> {
+    let Some(payment) = order.payment.as_ref().filter(|p| p.provider == "stripe" && p.state == "creating") else {
+        return Ok(order.clone());
+    };
+    let provider = provider(app)?;
+    let request = checkout_request(app, scope, order, payment);
+    match provider.create_checkout(&request).await {
+        Ok(session) => {
+            let order_id = Id::from(order.row.id);
+            app.db
+                .run(scope, async |tx| {
+                    let (url, intent) = (session.url.as_deref(), session.payment_intent.as_deref());
+                    orders::open_payment(tx, payment.id, &session.id, url, intent).await?;
+                    jobs::schedule(tx, "poll", order.row.id, Utc::now() + TimeDelta::seconds(FIRST_POLL_SECS)).await?;
+                    orders::get(tx, order_id).await
+                })
+                .await
+        }
+        Err(error) if error.outcome_is_unknown() => Err(unreachable(&error)),
+        Err(error) => {
+            // The provider understood and made nothing: nobody can pay, so the places come free at once.
+            app.db
+                .run(scope, async |tx| {
+                    let mut row = orders::lock(tx, order.row.id.into()).await?;
+                    orders::fail_payment(tx, payment.id).await?;
+                    orders::close(tx, &mut row, OrderState::Cancelled, "the provider refused the session").await
+                })
+                .await?;
+            tracing::warn!(error = %error, order.id = %Id::<id::Order>::from(order.row.id), "session refused");
+            let detail = format!("The payment provider refused the checkout ({}).", refusal_code(&error));
+            Err(Error::refused(ErrorCode::PaymentRefused, detail))
+        }
+    }
+}
+
+fn refusal_code(error: &ProviderError) -> &str {
+    match error {
+        ProviderError::Refused { code, .. } => code,
+        _ => "not_found",
+    }
+}
+
+fn unreachable(error: &ProviderError) -> Error {
+    tracing::warn!(error = %error, "the payment provider is not reachable");
+    Error::Refused(
+        Refusal::new(
+            ErrorCode::PaymentUnavailable,
+            "The payment provider did not answer. The places stay yours; repeat the request with the same key.",
+        )
+        .retry_after(5),
+    )
+}
+
+fn checkout_request(app: &App, scope: &Scope, order: &Order, payment: &PaymentRow) -> CheckoutRequest {
+    let row = &order.row;
+    let order_id = Id::<id::Order>::from(row.id).to_string();
+    let base = app.config.base_url();
+    let or_ours = |url: &str, path: &str| if url.is_empty() { format!("{base}{path}?order={order_id}") } else { url.to_owned() };
+    let mut lines: Vec<CheckoutLine> = Vec::new();
+    for item in &order.items {
+        let name = format!("{} – {}", item.tier_name, item.label);
+        lines.push(CheckoutLine { name, unit_amount_minor: item.gross_minor, quantity: 1 });
+    }
+    CheckoutRequest {
+        order_id: order_id.clone(),
+        tenant_id: scope.tenant.to_string(),
+        epoch: i64::from(row.epoch),
+        account: account(payment).map(str::to_owned),
+        application_fee_minor: Some(payment.application_fee_minor).filter(|&fee| fee > 0 && account(payment).is_some()),
+        currency: row.currency.clone(),
+        lines: lines.into_iter().filter(|line| line.unit_amount_minor > 0).collect(),
+        total_minor: row.total_minor,
+        customer_email: Some(row.buyer_email.clone()).filter(|email| !email.is_empty()),
+        success_url: or_ours(&row.success_url, "/checkout/done"),
+        cancel_url: or_ours(&row.cancel_url, "/checkout/cancelled"),
+        // Stored with the attempt: a repeated call must be the same to the second.
+        expires_at: payment.provider_expires_at.unwrap_or(row.claim_expires_at),
+        delayed_methods: payment.method == "delayed",
+        idempotency_key: payment.idempotency_key.clone(),
+    }
+}
+
+/// T3: reads the session and brings the order in line with it. `None` while there is no session.
+pub async fn refresh(app: &App, scope: &Scope, order: Id<id::Order>) -> Result<Option<Settled>> {
+    let payment = app.db.run(scope, async |tx| orders::current_payment(tx, order).await).await?;
+    let Some(payment) = payment else { return Ok(None) };
+    let Some(session_id) = payment.session_id.clone() else { return Ok(None) };
+    let session = match provider(app)?.get_checkout(account(&payment), &session_id).await {
+        Ok(session) => session,
+        Err(error) => return Err(unreachable(&error)),
+    };
+    apply(app, scope, &payment, &session, false).await.map(Some)
+}
+
+/// Applies a session that was just read.
+pub async fn apply(
+    app: &App,
+    scope: &Scope,
+    payment: &PaymentRow,
+    session: &CheckoutSession,
+    delayed_failed: bool,
+) -> Result<Settled> {
+    let facts = SessionFacts {
+        account: session.account.clone().unwrap_or_default(),
+        session_id: session.id.clone(),
+        paid: session.is_paid(),
+        processing: session.is_processing(),
+        closed_unpaid: session.is_closed_unpaid(),
+        amount_minor: session.amount_total_minor,
+        currency: session.currency.clone(),
+        livemode: session.livemode,
+        payment_intent: session.payment_intent.clone(),
+        delayed_failed,
+    };
+    let settled = app
+        .db
+        .run(scope, async |tx| {
+            // Read again under the order's lock: another worker may have settled it meanwhile.
+            orders::lock(tx, payment.order_id.into()).await?;
+            let Some(payment) = orders::payment(tx, payment.id).await? else { return Ok(Settled::Nothing) };
+            orders::process_session(tx, &payment, &facts).await
+        })
+        .await?;
+    match settled {
+        Settled::RefundDue => send_refunds_of(app, scope, payment.order_id.into()).await?,
+        Settled::NeedsReview => {
+            tracing::error!(order.id = %Id::<id::Order>::from(payment.order_id), "an order needs a person to look at it");
+        }
+        _ => {}
+    }
+    app.wake_mirror();
+    Ok(settled)
+}
+
+/// T4: closes an order that was not paid, after the provider has confirmed that nobody can pay it any more. Answers
+/// false when the truth cannot be had now; the claim stays, and the caller tries again.
+pub async fn lapse(app: &App, scope: &Scope, order: Id<id::Order>, end: OrderState) -> Result<bool> {
+    let order = app.db.run(scope, async |tx| orders::get(tx, order).await).await?;
+    if order.row.state()? != OrderState::Pending {
+        return Ok(true);
+    }
+    let Some(payment) = order.payment.clone().filter(|payment| payment.provider == "stripe") else {
+        close(app, scope, &order.row, end).await?;
+        return Ok(true);
+    };
+    let payment = match (&payment.session_id, payment.created_at + TimeDelta::hours(KEY_HOURS) > Utc::now()) {
+        (Some(_), _) => payment,
+        // A crash left us without the session's id: the same key gives the same session, which can then be expired.
+        (None, true) => match open_session(app, scope, &order).await?.payment {
+            Some(payment) if payment.session_id.is_some() => payment,
+            _ => return Ok(true),
+        },
+        // The provider's own deadline (24 hours at most) has passed long ago, and the key with it.
+        (None, false) => {
+            close(app, scope, &order.row, end).await?;
+            return Ok(true);
+        }
+    };
+    let session_id = payment.session_id.clone().unwrap_or_default();
+    let provider = provider(app)?;
+    let key = format!("exp:{session_id}");
+    match provider.expire_checkout(account(&payment), &session_id, &key).await {
+        // Refused: it is not open any more; only the session itself says why.
+        Ok(_) | Err(ProviderError::Refused { .. }) => {}
+        Err(error) => {
+            tracing::warn!(error = %error, "a session could not be expired; the claim stays");
+            return Ok(false);
+        }
+    }
+    let session = match provider.get_checkout(account(&payment), &session_id).await {
+        Ok(session) => session,
+        Err(error) => {
+            tracing::warn!(error = %error, "a session could not be read back; the claim stays");
+            return Ok(false);
+        }
+    };
+    if session.is_closed_unpaid() && end == OrderState::Cancelled {
+        app.db
+            .run(scope, async |tx| {
+                let mut row = orders::lock(tx, order.row.id.into()).await?;
+                if row.state()? == OrderState::Pending {
+                    orders::expire_payment(tx, payment.id).await?;
+                    orders::close(tx, &mut row, end, "cancelled").await?;
+                }
+                Ok(())
+            })
+            .await?;
+        app.wake_mirror();
+        return Ok(true);
+    }
+    Ok(apply(app, scope, &payment, &session, false).await? != Settled::Nothing)
+}
+
+async fn close(app: &App, scope: &Scope, row: &OrderRow, end: OrderState) -> Result<()> {
+    app.db
+        .run(scope, async |tx| {
+            let mut row = orders::lock(tx, row.id.into()).await?;
+            if row.state()? == OrderState::Pending {
+                orders::close(tx, &mut row, end, "nothing was paid").await?;
+            }
+            Ok(())
+        })
+        .await?;
+    app.wake_mirror();
+    Ok(())
+}
+
+/// Sends what is pending of an order's refunds; failures are left to the jobs.
+async fn send_refunds_of(app: &App, scope: &Scope, order: Id<id::Order>) -> Result<()> {
+    let rows = app.db.run(scope, async |tx| refunds::list(tx, order).await).await?;
+    for refund in rows.into_iter().filter(|refund| refund.state == "pending") {
+        send_refund(app, scope, refund.id).await?;
+    }
+    Ok(())
+}
+
+/// Sends a refund, or finds out what became of it. True when it has reached an end.
+pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<bool> {
+    let (refund, payment) = app
+        .db
+        .run(scope, async |tx| {
+            let refund = refunds::get(tx, id).await?;
+            let payment = orders::payment(tx, refund.payment_id).await?;
+            Ok((refund, payment))
+        })
+        .await?;
+    let state: RefundState = refund.state.parse().unwrap_or(RefundState::Unknown);
+    if matches!(state, RefundState::Succeeded | RefundState::Failed) {
+        return Ok(true);
+    }
+    let Some(payment) = payment else { return Ok(true) };
+    let provider = provider(app)?;
+    let account = account(&payment);
+    let payment_intent = match payment.payment_intent.clone() {
+        Some(intent) => intent,
+        None => return Err(Error::Corrupt(format!("payment {} has no payment intent", payment.id))),
+    };
+    let answer = if let Some(known) = &refund.provider_refund_id {
+        provider.get_refund(account, known).await
+    } else if refund.created_at + TimeDelta::hours(KEY_HOURS) < Utc::now() {
+        // The key may be forgotten: look for the refund instead of making one.
+        let ours = Id::<id::Refund>::from(refund.id).to_string();
+        match provider.list_refunds(account, &payment_intent).await {
+            Ok(list) => list.into_iter().find(|r| r.refund_id.as_deref() == Some(&ours)).ok_or(ProviderError::NotFound),
+            Err(error) => Err(error),
+        }
+    } else {
+        provider
+            .refund(&RefundRequest {
+                account: account.map(str::to_owned),
+                payment_intent,
+                amount_minor: refund.amount_minor,
+                refund_application_fee: payment.application_fee_minor > 0 && account.is_some(),
+                reason: None,
+                order_id: Id::<id::Order>::from(refund.order_id).to_string(),
+                refund_id: Id::<id::Refund>::from(refund.id).to_string(),
+                idempotency_key: refund.idempotency_key.clone(),
+            })
+            .await
+    };
+    let (next, provider_id, failure) = match &answer {
+        Ok(made) => (refund_state(made.status), Some(made.id.as_str()), made.failure_reason.clone().unwrap_or_default()),
+        Err(error) if error.outcome_is_unknown() => (RefundState::Unknown, None, error.to_string()),
+        Err(error) => (RefundState::Failed, None, error.to_string()),
+    };
+    app.db.run(scope, async |tx| refunds::finish(tx, id, next, provider_id, &failure).await).await?;
+    app.wake_mirror();
+    Ok(matches!(next, RefundState::Succeeded | RefundState::Failed))
+}
+
+fn refund_state(status: RefundStatus) -> RefundState {
+    match status {
+        RefundStatus::Succeeded => RefundState::Succeeded,
+        RefundStatus::Pending | RefundStatus::RequiresAction => RefundState::Pending,
+        RefundStatus::Failed | RefundStatus::Canceled => RefundState::Failed,
+    }
+}
+
+/// Works on one event of the inbox: reads the object it names, and acts on what it is now. Answers a note.
+pub async fn process_event(app: &App, scope: &Scope, event: &provider_events::EventRow) -> Result<&'static str> {
+    let provider = provider(app)?;
+    let account = Some(event.account.as_str()).filter(|account| !account.is_empty());
+    let intent = event.payload["payment_intent"].as_str().map(str::to_owned);
+    let session_id = Some(event.object_id.clone()).filter(|_| event.kind.starts_with("checkout.session."));
+    let payment = app
+        .db
+        .run(scope, async |tx| {
+            provider_events::payment_of(tx, &event.account, session_id.as_deref(), intent.as_deref()).await
+        })
+        .await?;
+    let Some(payment) = payment else { return Ok("no payment of ours") };
+    if event.kind.starts_with("charge.dispute.") {
+        let dispute = provider.get_dispute(account, &event.object_id).await.map_err(|e| unreachable(&e))?;
+        return process_dispute(app, scope, &payment, &dispute).await;
+    }
+    if event.kind.contains("refund") {
+        let made = provider.list_refunds(account, payment.payment_intent.as_deref().unwrap_or_default()).await;
+        return process_refunds(app, scope, made.map_err(|error| unreachable(&error))?).await;
+    }
+    let Some(session_id) = &payment.session_id else { return Ok("no session yet") };
+    let session = provider.get_checkout(account, session_id).await.map_err(|error| unreachable(&error))?;
+    // The session of a delayed method that failed stays complete and unpaid: only the event says that it is over.
+    let delayed_failed = event.kind == "checkout.session.async_payment_failed" && session.is_processing();
+    apply(app, scope, &payment, &session, delayed_failed).await?;
+    Ok("session applied")
+}
+
+async fn process_refunds(app: &App, scope: &Scope, made: Vec<eventflow_payments::Refund>) -> Result<&'static str> {
+    for refund in made {
+        app.db
+            .run(scope, async |tx| {
+                let known = match refunds::by_provider_id(tx, &refund.id).await? {
+                    Some(row) => Some(row.id),
+                    // The answer to our call was lost: the metadata names a row of ours, which must fit.
+                    None => refund.refund_id.as_deref().and_then(|text| text.parse::<Id<id::Refund>>().ok()).map(Id::uuid),
+                };
+                let Some(id) = known else { return Ok(()) };
+                let row = refunds::get(tx, id).await?;
+                if row.amount_minor == refund.amount_minor {
+                    let failure = refund.failure_reason.as_deref().unwrap_or_default();
+                    refunds::finish(tx, id, refund_state(refund.status), Some(&refund.id), failure).await?;
+                }
+                Ok(())
+            })
+            .await?;
+    }
+    app.wake_mirror();
+    Ok("refunds applied")
+}
+
+async fn process_dispute(
+    app: &App,
+    scope: &Scope,
+    payment: &PaymentRow,
+    dispute: &eventflow_payments::Dispute,
+) -> Result<&'static str> {
+    use eventflow_core::ledger;
+    let won = match dispute.status {
+        DisputeStatus::Open | DisputeStatus::Other => None,
+        DisputeStatus::Won | DisputeStatus::WarningClosed => Some(true),
+        DisputeStatus::Lost => Some(false),
+    };
+    app.db
+        .run(scope, async |tx| {
+            let mut order = orders::lock(tx, payment.order_id.into()).await?;
+            // The end of a dispute may be heard of before its beginning.
+            orders::mark_dispute(tx, &mut order, &dispute.id, None).await?;
+            let broken = |error| Error::Corrupt(format!("ledger of a dispute: {error}"));
+            let posted = ledger_entries::postings(tx, order.id).await?;
+            if !posted.contains("dispute_opened") {
+                let lines = ledger::dispute_opened(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
+                ledger_entries::post(tx, &order, None, "dispute_opened", &lines).await?;
+            }
+            if let Some(won) = won {
+                orders::mark_dispute(tx, &mut order, &dispute.id, Some(won)).await?;
+                if won && !posted.contains("dispute_won") {
+                    let lines = ledger::dispute_won(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
+                    ledger_entries::post(tx, &order, None, "dispute_won", &lines).await?;
+                } else if !won && !posted.contains("dispute_lost") {
+                    let earlier = ledger_entries::refunded_parts(tx, order.id).await?;
+                    let (lines, _) =
+                        ledger::dispute_lost(order.totals(), earlier, dispute.amount_minor).map_err(broken)?;
+                    ledger_entries::post(tx, &order, None, "dispute_lost", &lines).await?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    Ok("dispute applied")
+}
+
+/// When the next look at an open session is due: more rarely the longer it lasts.
+pub fn next_poll(attempts: i32) -> TimeDelta {
+    TimeDelta::seconds((FIRST_POLL_SECS * i64::from(attempts.clamp(1, 15))).min(300))
+}
+
+/// The deadlines of a new checkout: ours, and the one that the provider is told.
+pub fn deadlines(checkout_secs: i32) -> (DateTime<Utc>, DateTime<Utc>) {
+    let now = Utc::now();
+    let ours = now + TimeDelta::seconds(i64::from(checkout_secs));
+    // Whole seconds: the provider knows no finer ones, and a repeated call must be the same.
+    let at_least = (now + TimeDelta::seconds(SESSION_SECS)).max(ours + TimeDelta::seconds(60));
+    let theirs = DateTime::from_timestamp(at_least.timestamp(), 0).unwrap_or(at_least);
+    (ours, theirs)
+}

@@ -1,0 +1,143 @@
+//! Availability: what is free at this moment, from the memory of the server.
+
+use std::sync::Arc;
+
+use eventflow_core::id;
+use eventflow_store::holds::Availability as Live;
+use poem::{Body, http::HeaderMap};
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::Path,
+    payload::{Binary, Json, Response},
+    types::ToJSON,
+};
+
+use super::Tag;
+use crate::{auth::Call, problem::Failure, wire::Ref};
+
+/// Places left in a general admission area.
+#[derive(Debug, Object)]
+struct AreaAvailability {
+    ga_area: String,
+    capacity: u32,
+    left: u32,
+}
+
+/// What is free. Seats that stand in none of the lists are free.
+#[derive(Debug, Object)]
+struct Availability {
+    event_id: Ref<id::Event>,
+    /// Grows with every change; the same number as in the compact snapshot.
+    #[oai(validator(maximum(value = "9007199254740991")))]
+    revision: u64,
+    free: u32,
+    held: u32,
+    sold: u32,
+    blocked: u32,
+    /// Dense indexes of seats that somebody holds or has in checkout.
+    held_seats: Vec<u32>,
+    sold_seats: Vec<u32>,
+    blocked_seats: Vec<u32>,
+    ga_areas: Vec<AreaAvailability>,
+}
+
+#[derive(ApiResponse)]
+enum Snapshot {
+    /// 24 bytes of header, then 2 bits a seat: `EFA1`, the number of seats (u32), the revision (u64), big-endian; seat 0
+    /// stands in the low bits of the first byte; 0 free, 1 held, 2 sold, 3 blocked.
+    #[oai(status = 200, content_type = "application/vnd.eventflow.availability")]
+    Bytes(Binary<Body>, #[oai(header = "ETag")] String),
+    /// Nothing has changed since the `ETag` that the client sent.
+    #[oai(status = 304)]
+    NotModified(#[oai(header = "ETag")] String),
+}
+
+#[derive(ApiResponse)]
+enum Answer {
+    /// What is free.
+    #[oai(status = 200)]
+    Json(Json<Availability>, #[oai(header = "ETag")] String),
+    /// Nothing has changed since the `ETag` that the client sent.
+    #[oai(status = 304)]
+    NotModified(#[oai(header = "ETag")] String),
+}
+
+fn shape(event: eventflow_core::Id<id::Event>, live: &Live) -> Availability {
+    Availability {
+        event_id: Ref(event),
+        revision: live.revision,
+        free: live.free,
+        held: live.held,
+        sold: live.sold,
+        blocked: live.blocked,
+        held_seats: live.held_seats.clone(),
+        sold_seats: live.sold_seats.clone(),
+        blocked_seats: live.blocked_seats.clone(),
+        ga_areas: live
+            .areas
+            .iter()
+            .map(|area| AreaAvailability { ga_area: area.key.clone(), capacity: area.capacity, left: area.left })
+            .collect(),
+    }
+}
+
+fn etag(live: &Live) -> String {
+    format!("\"{:x}\"", live.revision)
+}
+
+fn matches(headers: &HeaderMap, etag: &str) -> bool {
+    headers.get("if-none-match").and_then(|value| value.to_str().ok()).is_some_and(|given| {
+        given.split(',').any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")
+    })
+}
+
+async fn live(call: &Call, event: eventflow_core::Id<id::Event>) -> Result<Arc<Live>, Failure> {
+    let offer = call.app.holds.offer(&call.scope, event).await?;
+    Ok(call.app.holds.live(&call.scope, &offer).await?.availability())
+}
+
+pub struct Availabilities;
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Sales")]
+impl Availabilities {
+    /// Get what is free, as JSON.
+    #[oai(path = "/events/:event_id/availability", method = "get", operation_id = "availability.get")]
+    async fn get(
+        &self,
+        call: Call,
+        event_id: Path<Ref<id::Event>>,
+        headers: &HeaderMap,
+    ) -> Result<Response<Answer>, Failure> {
+        let live = live(&call, event_id.0.0).await?;
+        let etag = etag(&live);
+        if matches(headers, &etag) {
+            return Ok(revalidate(Response::new(Answer::NotModified(etag))));
+        }
+        // One JSON text serves everybody until the next change.
+        let _ = live.json.get_or_init(|| shape(event_id.0.0, &live).to_json_string().into_bytes());
+        Ok(revalidate(Response::new(Answer::Json(Json(shape(event_id.0.0, &live)), etag))))
+    }
+
+    /// Get what is free, in 2 bits a seat.
+    #[oai(path = "/events/:event_id/availability.bin", method = "get", operation_id = "availability.snapshot")]
+    async fn snapshot(
+        &self,
+        call: Call,
+        event_id: Path<Ref<id::Event>>,
+        headers: &HeaderMap,
+    ) -> Result<Response<Snapshot>, Failure> {
+        let live = live(&call, event_id.0.0).await?;
+        let etag = etag(&live);
+        let answer = if matches(headers, &etag) {
+            Snapshot::NotModified(etag)
+        } else {
+            Snapshot::Bytes(Binary(Body::from(live.compact.clone())), etag)
+        };
+        Ok(revalidate(Response::new(answer)))
+    }
+}
+
+/// Caches may keep it, and must ask each time whether it still holds.
+fn revalidate<T>(response: Response<T>) -> Response<T> {
+    response.header("Cache-Control", "no-cache")
+}

@@ -1,0 +1,192 @@
+//! Holds: places taken for a while, before they are paid for.
+
+use chrono::{DateTime, Utc};
+use eventflow_core::{Refusal, id};
+use eventflow_store::holds::{self, ITEMS_MAX, Line, Place};
+use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::Example};
+
+use super::{
+    Tag,
+    places::{BestAvailable, ItemInput, Totals, totals, wanted},
+};
+use crate::{
+    auth::{Call, Principal},
+    problem::Failure,
+    tokens::{BuyerToken, Subject},
+    wire::{Created, NoContent, Ref, Text},
+};
+
+/// A held place with its price.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct HoldItem {
+    /// Dense index of the seat; absent for a place of an area.
+    seat: Option<u32>,
+    /// Key of the area; absent for a seat.
+    ga_area: Option<String>,
+    /// The place in words.
+    label: String,
+    price_tier_id: Ref<id::PriceTier>,
+    tier_name: String,
+    /// Without fee and tax.
+    price_minor: i64,
+    fee_minor: i64,
+    tax_minor: i64,
+    /// What the buyer pays.
+    total_minor: i64,
+}
+
+/// Places that nobody else can take until `expires_at`.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+struct Hold {
+    id: Ref<id::Hold>,
+    event_id: Ref<id::Event>,
+    /// `active`, or `in_checkout` once it has become an order.
+    #[oai(validator(max_length = 20))]
+    status: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    /// The latest moment that extensions can reach.
+    extendable_until: DateTime<Utc>,
+    extensions: u32,
+    /// The clock that `expires_at` is judged by: count down from the difference.
+    server_time: DateTime<Utc>,
+    /// ISO 4217.
+    #[oai(validator(max_length = 3))]
+    currency: String,
+    items: Vec<HoldItem>,
+    totals: Totals,
+    /// The buyer's token for this hold: the credential to get, extend, release and order it.
+    token: String,
+}
+
+/// What to hold: places by name, or the best available ones, or both.
+#[derive(Debug, Object)]
+#[oai(example)]
+struct NewHold {
+    /// Seats and places of areas.
+    #[oai(default, validator(max_items = 100))]
+    items: Vec<ItemInput>,
+    /// Seats that we choose.
+    best_available: Option<BestAvailable>,
+    /// Names the buyer across holds, as your visitor id (no personal data): the event's limit per buyer counts them together.
+    #[oai(default)]
+    buyer: Text<0, 64>,
+}
+
+impl Example for NewHold {
+    fn example() -> Self {
+        let best = BestAvailable { quantity: 2, price_tier_id: None, section: None, accessible: false };
+        Self { items: vec![], best_available: Some(best), buyer: Text::default() }
+    }
+}
+
+fn shape(call: &Call, offer: &eventflow_store::offers::Offer, hold: holds::Hold) -> Hold {
+    let event = offer.event_id();
+    let token = BuyerToken { tenant: call.tenant(), event, subject: Subject::Hold(hold.id) };
+    // Bound to the longest life of the hold, not to its present expiry: it must survive extensions.
+    let token = call.app.tokens.sign(token, hold.created_at, hold.cap_at);
+    let item = |line: &Line| HoldItem {
+        seat: line.seat.map(|seat| seat.0),
+        ga_area: line.area.and_then(|area| offer.layout.ga_areas().get(usize::from(area))).map(|area| area.key.clone()),
+        label: line.label.clone(),
+        price_tier_id: line.tier.id.into(),
+        tier_name: line.tier.name.clone(),
+        price_minor: line.tier.priced.net_minor,
+        fee_minor: line.tier.priced.fee_minor,
+        tax_minor: line.tier.priced.tax_minor,
+        total_minor: line.tier.priced.gross_minor,
+    };
+    Hold {
+        id: Ref(hold.id),
+        event_id: Ref(event),
+        status: if hold.order.is_some() { "in_checkout" } else { "active" }.into(),
+        created_at: hold.created_at,
+        expires_at: hold.expires_at,
+        extendable_until: hold.cap_at,
+        extensions: hold.extensions,
+        server_time: hold.server_time,
+        currency: offer.event.currency.clone(),
+        items: hold.lines.iter().map(item).collect(),
+        totals: totals(hold.totals),
+        token,
+    }
+}
+
+/// The event of a hold: a buyer's token names it, a server must say it.
+fn event_of(call: &Call, named: Option<Ref<id::Event>>) -> Result<eventflow_core::Id<id::Event>, Refusal> {
+    match (&call.principal, named) {
+        (Principal::Buyer(token), _) => Ok(token.event),
+        (_, Some(event)) => Ok(event.0),
+        (_, None) => Err(Refusal::invalid("event_id", "A server names the event of the hold; a buyer's token does by itself.")),
+    }
+}
+
+pub struct Holds;
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Sales")]
+impl Holds {
+    /// Hold places for a while, all or nothing.
+    #[oai(path = "/events/:event_id/holds", method = "post", operation_id = "holds.create")]
+    async fn create(
+        &self,
+        call: Call,
+        event_id: Path<Ref<id::Event>>,
+        body: Json<NewHold>,
+    ) -> Result<Created<Hold>, Failure> {
+        let new = body.0;
+        if new.items.len() > ITEMS_MAX {
+            return Err(Refusal::invalid("items", format!("At most {ITEMS_MAX} items.")).into());
+        }
+        let (items, best) = wanted(new.items, new.best_available)?;
+        let request = Place { items, best, buyer: new.buyer.0, idempotency: call.idempotency.clone() };
+        let offer = call.app.holds.offer(&call.scope, event_id.0.0).await?;
+        let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
+        Ok(Created::Created(Json(shape(&call, &offer, hold))))
+    }
+
+    /// Get a hold.
+    #[oai(path = "/holds/:hold_id", method = "get", operation_id = "holds.get")]
+    async fn get(
+        &self,
+        call: Call,
+        hold_id: Path<Ref<id::Hold>>,
+        event_id: poem_openapi::param::Query<Option<Ref<id::Event>>>,
+    ) -> Result<Json<Hold>, Failure> {
+        call.require_hold(hold_id.0.0)?;
+        let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
+        let hold = call.app.holds.read(&offer, hold_id.0.0).await?;
+        Ok(Json(shape(&call, &offer, hold)))
+    }
+
+    /// Give a hold its full time again.
+    ///
+    /// As often as the buyer needs, until `extendable_until`.
+    #[oai(path = "/holds/:hold_id/extend", method = "post", operation_id = "holds.extend")]
+    async fn extend(
+        &self,
+        call: Call,
+        hold_id: Path<Ref<id::Hold>>,
+        event_id: poem_openapi::param::Query<Option<Ref<id::Event>>>,
+    ) -> Result<Json<Hold>, Failure> {
+        call.require_hold(hold_id.0.0)?;
+        let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
+        let hold = call.app.holds.extend(&offer, hold_id.0.0, call.idempotency.as_ref()).await?;
+        Ok(Json(shape(&call, &offer, hold)))
+    }
+
+    /// Give the places back.
+    #[oai(path = "/holds/:hold_id", method = "delete", operation_id = "holds.delete")]
+    async fn delete(
+        &self,
+        call: Call,
+        hold_id: Path<Ref<id::Hold>>,
+        event_id: poem_openapi::param::Query<Option<Ref<id::Event>>>,
+    ) -> Result<NoContent, Failure> {
+        call.require_hold(hold_id.0.0)?;
+        let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
+        call.app.holds.release(&offer, hold_id.0.0, false).await?;
+        Ok(NoContent::Done)
+    }
+}

@@ -1,0 +1,68 @@
+//! Webhooks that providers send us. A webhook is a hint: its signature is verified on the raw bytes, it is stored once,
+//! and a worker reads from the provider what is true.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use eventflow_core::{ErrorCode, Refusal};
+use eventflow_payments::{parse_event, signature};
+use eventflow_store::provider_events::{self, Received};
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, param::Header, payload::Json, types::Any};
+
+use super::Tag;
+use crate::{
+    auth::{Call, RequestFacts},
+    problem::Failure,
+    worker,
+};
+
+/// The event arrived.
+#[derive(Debug, Object)]
+struct WebhookReceipt {
+    /// `stored`, `duplicate` or `ignored` (it concerns no payment of ours).
+    status: String,
+}
+
+pub struct Webhooks;
+
+#[OpenApi(prefix_path = "/v1", tag = "Tag::Platform")]
+impl Webhooks {
+    /// Receive an event of Stripe.
+    ///
+    /// For Stripe only. The body is the event as JSON, signed in the header `Stripe-Signature`.
+    #[oai(path = "/webhooks/stripe", method = "post", operation_id = "webhooks.stripe")]
+    async fn stripe(
+        &self,
+        call: Call,
+        #[oai(name = "Stripe-Signature", validator(max_length = 4096))] stripe_signature: Header<Option<String>>,
+        facts: Data<&Arc<RequestFacts>>,
+        _event: Json<Any<serde_json::Value>>,
+    ) -> Result<Json<WebhookReceipt>, Failure> {
+        let header = stripe_signature.0.unwrap_or_default();
+        let secrets = &call.app.webhook_secrets;
+        // The signature is over the bytes as they came.
+        let raw: &[u8] = &facts.body;
+        if let Err(error) = signature::verify(&header, raw, secrets, Utc::now().timestamp()) {
+            tracing::warn!(error = %error, "a webhook was refused");
+            let detail = "The signature does not fit the body, no known secret was used, or the clock is off by 5 minutes.";
+            return Err(Refusal::new(ErrorCode::SignatureInvalid, detail).param("Stripe-Signature").into());
+        }
+        let event = parse_event(raw)
+            .map_err(|_| Refusal::new(ErrorCode::InvalidRequest, "The body is not an event of Stripe."))?;
+        let account = event.account.clone().unwrap_or_default();
+        let received = provider_events::receive(&call.app.db, &worker::new_event(&event, &account)).await?;
+        let status = match received {
+            Received::New => {
+                call.app.wake_jobs();
+                "stored"
+            }
+            Received::Duplicate => "duplicate",
+            Received::Foreign => {
+                tracing::warn!(event.kind = event.kind, "an event concerns no payment of ours");
+                "ignored"
+            }
+        };
+        Ok(Json(WebhookReceipt { status: status.into() }))
+    }
+}
