@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use eventflow_payments::PaymentProvider;
 use eventflow_store::{
     Db, Result, Scope, Sealer,
+    check_ins::Doors,
     gate::{Gate, rate_limit::Limiter},
     holds::Holds,
     tenants::{self, Tenant},
@@ -35,6 +36,8 @@ pub struct App {
     pub credentials: CredentialCache,
     /// Signs and verifies the codes of tickets.
     pub signer: TicketSigner,
+    /// Brings scans of one list together into one transaction.
+    pub doors: Doors,
     /// `None` only when neither Stripe nor the sandbox is configured.
     pub payments: Option<Arc<dyn PaymentProvider>>,
     /// Secrets of the webhook endpoints; several during a roll.

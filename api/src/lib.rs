@@ -2,8 +2,10 @@
 
 pub mod app;
 pub mod auth;
+pub mod boot;
 pub mod checkout;
 pub mod config;
+pub mod doctor;
 pub mod embedded;
 pub mod openapi;
 pub mod operations;

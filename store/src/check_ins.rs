@@ -3,10 +3,11 @@
 //! A scan carries the scanner's own id, so an upload may be repeated: what is known already is answered as before.
 //! An upload is one transaction of two statements: one reads everything that the decisions depend on, one writes the
 //! scans and where their tickets stand now. Nothing is locked between them. Instead the second statement writes only
-//! over what the first one read; when another scanner was faster, the whole upload is decided again. That keeps locks
-//! and row versions off the usual path, where nobody else holds a copy of the same ticket.
+//! over what the first one read; when another server was faster, the whole upload is decided again. That keeps locks
+//! and row versions off the usual path, where nobody else holds a copy of the same ticket. Uploads of one list that
+//! arrive while another is being written share the next transaction ([`Doors`]).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use diesel::{prelude::*, result::Error as Diesel};
@@ -30,8 +31,10 @@ use crate::{
     schema::{check_in_lists, scans},
 };
 
+mod doors;
 mod statements;
 
+pub use doors::Doors;
 use statements::{Known, KnownTicket, Load, Move, Store};
 
 /// Scans of one upload.
@@ -52,8 +55,19 @@ pub enum Presented {
     Ticket(Uuid),
 }
 
+/// Where scans come from.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub device: Option<Uuid>,
+    pub gate: String,
+    /// As in the audit log.
+    pub actor: Arc<str>,
+    pub may_override: bool,
+}
+
 #[derive(Debug, Clone)]
 pub struct NewScan {
+    pub source: Arc<Source>,
     /// The scanner's own id for the scan.
     pub client_id: Uuid,
     pub presented: Presented,
@@ -65,10 +79,7 @@ pub struct NewScan {
 #[derive(Debug, Clone)]
 pub struct Upload {
     pub list: Id<id::CheckInList>,
-    pub device: Option<Uuid>,
-    pub gate: String,
-    pub may_override: bool,
-    /// At most [`SCANS_MAX`], in the order in which they happened.
+    /// In the order in which they happened; a client sends at most [`SCANS_MAX`].
     pub scans: Vec<NewScan>,
 }
 
@@ -145,7 +156,7 @@ pub struct ScanRow {
 }
 
 /// Decides and stores an upload in a transaction of its own; the results are in the order of the scans.
-pub async fn upload(db: &Db, scope: &Scope, upload: &Upload) -> Result<Vec<ScanResult>> {
+async fn upload_alone(db: &Db, scope: &Scope, upload: &Upload) -> Result<Vec<ScanResult>> {
     for _ in 0..ATTEMPTS_MAX {
         match db.run(scope, async |tx| attempt(tx, upload).await).await {
             Err(error) if was_overtaken(&error) => {}
@@ -155,7 +166,7 @@ pub async fn upload(db: &Db, scope: &Scope, upload: &Upload) -> Result<Vec<ScanR
     Err(contended())
 }
 
-/// The same within the transaction of an idempotency key.
+/// Decides and stores an upload within the transaction of an idempotency key.
 pub async fn upload_within(tx: &mut Tx, upload: &Upload) -> Result<Vec<ScanResult>> {
     for _ in 0..ATTEMPTS_MAX {
         // A transaction in a transaction: a savepoint.
@@ -223,7 +234,7 @@ async fn attempt(tx: &mut Tx, upload: &Upload) -> Result<Vec<ScanResult>> {
     }
     let (new, moved): (Vec<_>, Vec<_>) =
         judged.standings.iter().filter(|(_, standing)| standing.changed()).partition(|(_, s)| s.before.is_none());
-    let stored = Store::new(tx, upload, &judged.new, &new).run(tx).await?;
+    let stored = Store::new(tx.tenant(), upload, &judged.new, &new).run(tx).await?;
     let all_moved = moved.is_empty() || Move::new(tx.tenant(), upload, &moved).run(tx).await?;
     if !stored || !all_moved {
         return Err(Error::Database(Diesel::RollbackTransaction));
@@ -278,6 +289,7 @@ impl Standing {
 /// A scan to store.
 #[derive(Debug)]
 struct Judged {
+    source: Arc<Source>,
     client_id: Uuid,
     ticket_id: Option<Uuid>,
     kind: ScanKind,
@@ -328,7 +340,7 @@ fn judge(upload: &Upload, known: Vec<Known>) -> Result<Judgement> {
             results.push(result);
             continue;
         }
-        let (result, judged) = decide(upload, scan, &facts, &mut standings)?;
+        let (result, judged) = decide(scan, &facts, &mut standings)?;
         results.push(result);
         new.push(judged);
     }
@@ -339,15 +351,14 @@ fn judge(upload: &Upload, known: Vec<Known>) -> Result<Judgement> {
 }
 
 fn decide(
-    upload: &Upload,
     scan: &NewScan,
     facts: &Known,
     standings: &mut HashMap<Uuid, Standing>,
 ) -> Result<(ScanResult, Judged)> {
     let decision = match &scan.presented {
-        Presented::Code(token) => decide_token(upload, scan, facts, token, standings)?,
+        Presented::Code(token) => decide_token(scan, facts, token, standings)?,
         Presented::Ticket(_) => match facts.token_of_ticket()? {
-            Ok(token) => decide_token(upload, scan, facts, &Ok(token), standings)?,
+            Ok(token) => decide_token(scan, facts, &Ok(token), standings)?,
             Err(reason) => Decision::Refused { reason },
         },
     };
@@ -361,7 +372,7 @@ fn decide(
     let (outcome, reasons) = match decision {
         Decision::Admitted { overridden } => {
             if let Some(standing) = standing {
-                standing.enter(Admission { gate: upload.gate.clone(), at: scan.scanned_at });
+                standing.enter(Admission { gate: scan.source.gate.clone(), at: scan.scanned_at });
                 entry_no = Some(standing.entries);
             }
             (Outcome::Admitted, overridden)
@@ -388,6 +399,7 @@ fn decide(
         entry_no,
     };
     let judged = Judged {
+        source: scan.source.clone(),
         client_id: scan.client_id,
         ticket_id,
         kind: scan.kind,
@@ -401,7 +413,6 @@ fn decide(
 }
 
 fn decide_token(
-    upload: &Upload,
     scan: &NewScan,
     facts: &Known,
     token: &Result<Token, TokenError>,
@@ -428,7 +439,7 @@ fn decide_token(
         overriding: scan
             .override_reason
             .as_deref()
-            .map(|reason| Override { permitted: upload.may_override, reason }),
+            .map(|reason| Override { permitted: scan.source.may_override, reason }),
     }))
 }
 

@@ -198,3 +198,29 @@ pub async fn pending_migrations(url: &str) -> Result<Vec<String>> {
 async fn owner_connection(url: &str) -> Result<AsyncPgConnection> {
     AsyncPgConnection::establish(url).await.map_err(|error| Error::DatabaseDown(error.to_string()))
 }
+
+/// What a connection of the application may do that it should not.
+#[derive(Debug, diesel::QueryableByName)]
+pub struct SessionFacts {
+    /// `ef_app` is a superuser or bypasses row-level security.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub bypasses: bool,
+    /// Tables that `ef_app` owns.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub owns: i64,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub login_is_superuser: bool,
+}
+
+pub async fn session_facts(db: &Db) -> Result<SessionFacts> {
+    use diesel_async::RunQueryDsl;
+    let mut connection = db.app_without_tenant().await?;
+    let facts = diesel::sql_query(
+        "SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS bypasses,
+           (SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = current_user) AS owns,
+           (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AS login_is_superuser",
+    )
+    .get_result(&mut *connection)
+    .await?;
+    Ok(facts)
+}

@@ -91,6 +91,16 @@ impl Embedded {
     }
 }
 
+/// The folder with Postgres's programs, or what to install.
+pub fn find_postgres() -> Result<PathBuf> {
+    postgres::find_programs(None, None)
+}
+
+/// The Redis server, or what to install.
+pub fn find_redis() -> Result<PathBuf> {
+    redis::find_program()
+}
+
 /// Takes the directory for this process, or names the process that has it.
 fn lock(root: &Path) -> Result<File> {
     let path: PathBuf = root.join("lock");

@@ -227,7 +227,7 @@ fn cluster_major(home: &Path) -> Result<Option<u32>> {
 }
 
 /// The directory with `initdb` and `postgres` of the right release: that of the cluster, else the first that is new enough.
-fn find_programs(cluster: Option<u32>, account: Option<&Account>) -> Result<PathBuf> {
+pub(super) fn find_programs(cluster: Option<u32>, account: Option<&Account>) -> Result<PathBuf> {
     let mut seen = Vec::new();
     for directory in program_directories() {
         let Some(major) = program_major(&directory) else { continue };

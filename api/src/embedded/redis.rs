@@ -95,7 +95,7 @@ impl Engine for Redis {
     }
 }
 
-fn find_program() -> Result<PathBuf> {
+pub(super) fn find_program() -> Result<PathBuf> {
     for name in PROGRAMS {
         let system = ["/usr/bin", "/usr/local/bin", "/usr/sbin"].map(PathBuf::from);
         for directory in process::directories_in_path(name).into_iter().chain(system) {

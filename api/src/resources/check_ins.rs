@@ -1,9 +1,11 @@
 //! Check-ins: uploads of scans. A scanner sends what it scanned, one by one or after hours without a network; each scan
 //! is decided and stored once, and sending it again gets the same answer.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use eventflow_core::{Refusal, access::Permission, check_in, id};
-use eventflow_store::check_ins::{self, NewScan, Presented, ScanResult, ScanRow, Upload};
+use eventflow_core::{Id, Refusal, access::Permission, check_in, id};
+use eventflow_store::check_ins::{self, NewScan, Presented, ScanResult, ScanRow, Source, Upload};
 use poem_openapi::{
     Enum, Object, OpenApi,
     param::Query,
@@ -230,8 +232,8 @@ fn shape_row(row: ScanRow) -> eventflow_store::Result<CheckIn> {
     })
 }
 
-/// The list, the device and the gate: a device's own, or what a secret key names.
-fn place(call: &Call, body: &NewCheckIns) -> Result<Upload, Refusal> {
+/// The list and where the scans come from: a device's own, or what a secret key names.
+fn place(call: &Call, body: &NewCheckIns) -> Result<(Id<id::CheckInList>, Arc<Source>), Refusal> {
     let asked = body.check_in_list_id.map(|list| list.0);
     let (list, device, gate) = match &call.principal {
         Principal::Device { list, .. } if asked.is_some_and(|asked| asked != *list) => {
@@ -245,11 +247,17 @@ fn place(call: &Call, body: &NewCheckIns) -> Result<Upload, Refusal> {
         }
     };
     let may_override = call.may(Permission::CheckInsOverride);
-    Ok(Upload { list, device, gate, may_override, scans: Vec::with_capacity(body.scans.len()) })
+    Ok((list, Arc::new(Source { device, gate, actor: call.scope.actor.clone(), may_override })))
 }
 
 /// Reads one scan; the signature is checked here, before any transaction begins.
-async fn read_scan(call: &Call, at: usize, scan: ScanUpload, now: DateTime<Utc>) -> Result<NewScan, Failure> {
+async fn read_scan(
+    call: &Call,
+    source: &Arc<Source>,
+    at: usize,
+    scan: ScanUpload,
+    now: DateTime<Utc>,
+) -> Result<NewScan, Failure> {
     let by_server = matches!(call.principal, Principal::Secret { .. });
     let presented = match (scan.token, scan.ticket_id) {
         (Some(token), None) => Presented::Code(call.app.signer.verify(call.tenant(), &token.0).await?),
@@ -267,6 +275,7 @@ async fn read_scan(call: &Call, at: usize, scan: ScanUpload, now: DateTime<Utc>)
         call.require(Permission::CheckInsOverride)?;
     }
     Ok(NewScan {
+        source: source.clone(),
         client_id: scan.id.0,
         presented,
         kind: match scan.kind {
@@ -286,18 +295,19 @@ impl CheckIns {
     #[oai(path = "/check-ins", method = "post", operation_id = "check_ins.create")]
     async fn create(&self, call: Call, body: Json<NewCheckIns>) -> Result<Json<CheckInResults>, Failure> {
         let now = Utc::now();
-        let mut upload = place(&call, &body.0)?;
+        let (list, source) = place(&call, &body.0)?;
+        let mut upload = Upload { list, scans: Vec::with_capacity(body.0.scans.len()) };
         for (at, scan) in body.0.scans.into_iter().enumerate() {
             if at > 0 && at % SIGNATURES_IN_A_ROW == 0 {
                 tokio::task::yield_now().await;
             }
-            upload.scans.push(read_scan(&call, at, scan, now).await?);
+            upload.scans.push(read_scan(&call, &source, at, scan, now).await?);
         }
         // The ids of the scans make a repetition harmless; a key on top of them is honoured all the same.
         let results = if call.idempotency.is_some() {
             call.write(async |tx| check_ins::upload_within(tx, &upload).await.map(shape_results)).await?
         } else {
-            shape_results(check_ins::upload(&call.app.db, &call.scope, &upload).await?)
+            shape_results(call.app.doors.upload(&call.app.db, &call.scope, upload).await?)
         };
         Ok(Json(results))
     }

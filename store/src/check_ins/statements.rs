@@ -252,9 +252,9 @@ impl KnownTicket {
 pub(super) struct Store {
     tenant: Uuid,
     list: Uuid,
-    device: Option<Uuid>,
-    gate: String,
-    actor: String,
+    devices: Vec<Option<Uuid>>,
+    gates: Vec<String>,
+    actors: Vec<String>,
     ids: Vec<Uuid>,
     client_ids: Vec<Uuid>,
     ticket_ids: Vec<Option<Uuid>>,
@@ -294,13 +294,13 @@ impl Standings {
 }
 
 impl Store {
-    pub(super) fn new(tx: &Tx, upload: &Upload, scans: &[Judged], opened: &[&(Uuid, Standing)]) -> Self {
+    pub(super) fn new(tenant: Uuid, upload: &Upload, scans: &[Judged], opened: &[&(Uuid, Standing)]) -> Self {
         Self {
-            tenant: tx.tenant(),
+            tenant,
             list: upload.list.uuid(),
-            device: upload.device,
-            gate: upload.gate.clone(),
-            actor: tx.scope.actor.to_string(),
+            devices: scans.iter().map(|scan| scan.source.device).collect(),
+            gates: scans.iter().map(|scan| scan.source.gate.clone()).collect(),
+            actors: scans.iter().map(|scan| scan.source.actor.to_string()).collect(),
             ids: scans.iter().map(|_| new_uuid()).collect(),
             client_ids: scans.iter().map(|scan| scan.client_id).collect(),
             ticket_ids: scans.iter().map(|scan| scan.ticket_id).collect(),
@@ -335,13 +335,13 @@ impl QueryFragment<Pg> for Store {
         out.push_bind_param::<SqlUuid, _>(&self.tenant)?;
         out.push_sql(", ");
         out.push_bind_param::<SqlUuid, _>(&self.list)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Nullable<SqlUuid>, _>(&self.device)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Text, _>(&self.gate)?;
-        out.push_sql(", ");
-        out.push_bind_param::<Text, _>(&self.actor)?;
         out.push_sql(", s.* FROM unnest(");
+        out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(&self.devices)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.gates)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Text>, _>(&self.actors)?;
+        out.push_sql(", ");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.ids)?;
         out.push_sql(", ");
         out.push_bind_param::<Array<SqlUuid>, _>(&self.client_ids)?;

@@ -15,6 +15,10 @@ fn at(minute: i64) -> DateTime<Utc> {
     time("2026-09-01T19:00:00Z") + TimeDelta::minutes(minute)
 }
 
+fn source(may_override: bool) -> Arc<Source> {
+    Arc::new(Source { device: None, gate: "North".into(), actor: "key_1".into(), may_override })
+}
+
 fn scan(id: u128, kind: ScanKind, minute: i64) -> NewScan {
     let token = Token {
         kid: 0,
@@ -27,6 +31,7 @@ fn scan(id: u128, kind: ScanKind, minute: i64) -> NewScan {
         flags: Flags::NONE,
     };
     NewScan {
+        source: source(false),
         client_id: Uuid::from_u128(id),
         presented: Presented::Code(Ok(token)),
         kind,
@@ -36,7 +41,7 @@ fn scan(id: u128, kind: ScanKind, minute: i64) -> NewScan {
 }
 
 fn upload(scans: Vec<NewScan>) -> Upload {
-    Upload { list: Id::from_uuid(Uuid::from_u128(1)), device: None, gate: "North".into(), may_override: false, scans }
+    Upload { list: Id::from_uuid(Uuid::from_u128(1)), scans }
 }
 
 fn ticket() -> KnownTicket {
@@ -152,8 +157,8 @@ fn a_code_that_is_not_ours_is_stored_without_a_ticket() {
     let mut forged = scan(1, ScanKind::Entry, 0);
     forged.presented = Presented::Code(Err(TokenError::Signature));
     forged.override_reason = Some("the guest is known to me".into());
-    let mut upload = upload(vec![forged]);
-    upload.may_override = true;
+    forged.source = source(true);
+    let upload = upload(vec![forged]);
     let mut known = known(&upload, false);
     known[0].ticket = None;
     let judged = judge(&upload, known).unwrap();
@@ -174,7 +179,7 @@ fn an_override_counts_as_an_entry_and_needs_the_permission() {
     };
     let refused = judge(&upload, known(&upload)).unwrap();
     assert_eq!(outcomes(&refused), [Outcome::AlreadyAdmitted]);
-    upload.may_override = true;
+    upload.scans[0].source = source(true);
     let judged = judge(&upload, known(&upload)).unwrap();
     assert_eq!((judged.results[0].outcome, judged.results[0].entry_no), (Outcome::Admitted, Some(2)));
     assert_eq!(judged.new[0].reason, "already_admitted");
