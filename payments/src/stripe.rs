@@ -136,8 +136,7 @@ impl PaymentProvider for StripeProvider {
         payment_intent: &'a str,
     ) -> BoxFuture<'a, Result<Option<CheckoutSession>>> {
         async move {
-            let request = || ListCheckoutSession::new().payment_intent(payment_intent).limit(1).build();
-            let answer = calls::read(&self.client, account, request).await?;
+            let answer = calls::read(&self.client, account, || session_of(payment_intent)).await?;
             answer["data"].get(0).map(|session| answers::session(session, account)).transpose()
         }
         .boxed()
@@ -187,13 +186,7 @@ impl PaymentProvider for StripeProvider {
         payment_intent: &'a str,
     ) -> BoxFuture<'a, Result<Vec<Refund>>> {
         async move {
-            let page = |cursor: Option<String>| {
-                let request = ListRefund::new().payment_intent(payment_intent).limit(PAGE);
-                match cursor {
-                    Some(cursor) => request.starting_after(cursor).build(),
-                    None => request.build(),
-                }
-            };
+            let page = |cursor| refunds_page(payment_intent, cursor);
             self.list(account, page).await?.iter().map(answers::refund).collect()
         }
         .boxed()
@@ -213,17 +206,7 @@ impl PaymentProvider for StripeProvider {
 
     fn list_events<'a>(&'a self, query: &'a EventQuery) -> BoxFuture<'a, Result<Vec<ProviderEvent>>> {
         async move {
-            let page = |cursor: Option<String>| {
-                let mut request =
-                    ListEvent::new().created(RangeQueryTs::gt(query.created_after.timestamp())).limit(PAGE);
-                if !query.types.is_empty() {
-                    request = request.types(query.types.clone());
-                }
-                match cursor {
-                    Some(cursor) => request.starting_after(cursor).build(),
-                    None => request.build(),
-                }
-            };
+            let page = |cursor| events_page(query, cursor);
             let newest_first = self.list(query.account.as_deref(), page).await?;
             newest_first.into_iter().rev().map(event_from_value).collect()
         }
@@ -321,6 +304,29 @@ fn refund_params(request: &RefundRequest) -> Result<CreateRefund> {
         });
     }
     Ok(params)
+}
+
+fn session_of(payment_intent: &str) -> RequestBuilder {
+    ListCheckoutSession::new().payment_intent(payment_intent).limit(1).build()
+}
+
+fn refunds_page(payment_intent: &str, cursor: Option<String>) -> RequestBuilder {
+    let request = ListRefund::new().payment_intent(payment_intent).limit(PAGE);
+    match cursor {
+        Some(cursor) => request.starting_after(cursor).build(),
+        None => request.build(),
+    }
+}
+
+fn events_page(query: &EventQuery, cursor: Option<String>) -> RequestBuilder {
+    let mut request = ListEvent::new().created(RangeQueryTs::gt(query.created_after.timestamp())).limit(PAGE);
+    if !query.types.is_empty() {
+        request = request.types(query.types.clone());
+    }
+    match cursor {
+        Some(cursor) => request.starting_after(cursor).build(),
+        None => request.build(),
+    }
 }
 
 /// Ids go into paths, and some of them come from webhooks.

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use chrono::DateTime;
+use serde_json::json;
 
 use super::*;
 use crate::CheckoutLine;
@@ -100,4 +103,55 @@ fn the_key_decides_about_livemode() {
     assert!(provider("sk_live_1").unwrap().livemode());
     assert!(provider("rk_live_1").unwrap().livemode());
     assert!(provider("pk_live_1").is_err());
+}
+
+/// `[{method, path, names}]` of everything the provider can send. The sandbox's contract test checks each name against
+/// Stripe's own OpenAPI document, so this file changes with the requests.
+#[test]
+fn the_names_we_send_are_written_down() {
+    let query = EventQuery {
+        account: None,
+        created_after: DateTime::UNIX_EPOCH,
+        types: vec!["checkout.session.completed".into()],
+    };
+    let refund = RefundRequest {
+        account: Some("acct_1".into()),
+        payment_intent: "pi_1".into(),
+        amount_minor: 1,
+        refund_application_fee: true,
+        reason: Some(RefundReason::Duplicate),
+        order_id: "ord_1".into(),
+        refund_id: "ref_1".into(),
+        idempotency_key: "rf:1".into(),
+    };
+    let cursor = || Some("x_1".to_owned());
+    let requests = [
+        ("/v1/checkout/sessions", checkout_params(&request()).unwrap().build()),
+        ("/v1/checkout/sessions", session_of("pi_1")),
+        ("/v1/checkout/sessions/{session}", RetrieveCheckoutSession::new("cs_1").build()),
+        ("/v1/checkout/sessions/{session}/expire", ExpireCheckoutSession::new("cs_1").build()),
+        ("/v1/refunds", refund_params(&refund).unwrap().build()),
+        ("/v1/refunds", refunds_page("pi_1", cursor())),
+        ("/v1/refunds/{refund}", RetrieveRefund::new("re_1").build()),
+        ("/v1/disputes/{dispute}", RetrieveDispute::new("du_1").build()),
+        ("/v1/events", events_page(&query, cursor())),
+    ];
+    let sent: Vec<_> = requests
+        .iter()
+        .map(|(path, request)| {
+            let method = format!("{:?}", request.method).to_lowercase();
+            let text = request.body.iter().chain(&request.query).cloned().collect::<Vec<_>>().join("&");
+            json!({"method": method, "path": path, "names": names(&text)})
+        })
+        .collect();
+    let expected = include_str!("requests.json");
+    let actual = serde_json::to_string_pretty(&sent).unwrap();
+    assert_eq!(expected.trim_end(), actual, "payments/src/stripe/requests.json should say:\n{actual}\n");
+}
+
+/// Names without the positions in lists.
+fn names(form: &str) -> BTreeSet<String> {
+    let pairs = form.split('&').filter(|pair| !pair.is_empty());
+    let names = pairs.map(|pair| pair.split('=').next().unwrap().replace("%5B", "[").replace("%5D", "]"));
+    names.map(|name| (0..10).fold(name, |name, index| name.replace(&format!("[{index}]"), "[]"))).collect()
 }

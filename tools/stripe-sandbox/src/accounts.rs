@@ -54,7 +54,10 @@ pub fn retrieve(call: &mut Call<'_>, id: &str) -> Result<Value> {
     if call.account.is_some_and(|own| own != id) {
         return Err(ApiError::foreign_account(id));
     }
-    call.state.get(None, "account", id).map(|account| account.json.clone()).map_err(|_| ApiError::foreign_account(id))
+    call.state
+        .get(None, "account", id)
+        .map(|account| account.json.clone())
+        .map_err(|_| ApiError::foreign_account(id))
 }
 
 pub fn list(call: &mut Call<'_>) -> Result<Value> {

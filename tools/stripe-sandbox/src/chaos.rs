@@ -98,7 +98,10 @@ impl Chaos {
     /// Faults for an API call.
     pub fn api(&mut self, method: &str, path: &str) -> Vec<Fault> {
         let call = format!("{method} {path}");
-        self.strike(|fault| fault.name().starts_with("api_"), |text| call.starts_with(text) || path.starts_with(text))
+        self.strike(
+            |fault| fault.name().starts_with("api_"),
+            |text| call.starts_with(text) || path.starts_with(text),
+        )
     }
 
     /// Faults for an event.

@@ -23,7 +23,10 @@ const INDEX: &[(&str, &str)] = &[
     ("POST /_sandbox/clock", "{\"advance_secs\": 1860}: time goes on, due sessions expire"),
     ("POST /_sandbox/webhook", "{\"url\", \"secret\", \"connect_secret\"}: where webhooks go from now on"),
     ("GET  /_sandbox/chaos", "the rules and how often they struck"),
-    ("POST /_sandbox/chaos", "one rule: {\"fault\", \"match\"?, \"next\"?, \"rate\"?, \"seed\"?, …}; see README.md"),
+    (
+        "POST /_sandbox/chaos",
+        "one rule: {\"fault\", \"match\"?, \"next\"?, \"rate\"?, \"seed\"?, …}; see README.md",
+    ),
     ("DELETE /_sandbox/chaos", "no rules"),
     ("POST /_sandbox/accounts", "{\"id\": \"acct_demo\"}: a connected account with a known id"),
     ("GET  /_sandbox/sessions", "all sessions of all accounts, newest first; ?status=open"),
@@ -125,11 +128,12 @@ fn answer(
         ("GET", ["objects", id]) => object(sandbox, id),
         ("GET", ["journal"]) => journal(sandbox, query),
         ("POST", ["reset"]) => {
-            sandbox.with(|state, chaos| {
-                chaos.rules.clear();
-                state.reset()
-            })
-            .map_err(|error| ApiError { message: error.to_string(), ..ApiError::internal() })?;
+            sandbox
+                .with(|state, chaos| {
+                    chaos.rules.clear();
+                    state.reset()
+                })
+                .map_err(|error| ApiError { message: error.to_string(), ..ApiError::internal() })?;
             Ok(json!({"reset": true}))
         }
         _ => Err(ApiError::unknown_route(method, &format!("/_sandbox/{}", segments.join("/")))),
@@ -139,8 +143,10 @@ fn answer(
 fn index() -> Value {
     let routes: serde_json::Map<_, _> =
         INDEX.iter().map(|(route, what)| ((*route).to_owned(), json!(what))).collect();
-    let cards: Vec<_> =
-        METHODS.iter().map(|(name, behaviour)| json!({"card": name, "does": format!("{behaviour:?}")})).collect();
+    let cards: Vec<_> = METHODS
+        .iter()
+        .map(|(name, behaviour)| json!({"card": name, "does": format!("{behaviour:?}")}))
+        .collect();
     json!({"name": "stripe-sandbox", "control": routes, "cards": cards})
 }
 
@@ -247,7 +253,11 @@ fn dispute(sandbox: &Sandbox, input: &Value) -> Result<Value> {
             .ok_or_else(|| ApiError::missing("charge"))?
             .to_owned();
         for link in ["payment_intent", "latest_charge"] {
-            if let Some(next) = state.find(&id).filter(|object| object.kind() != "charge").and_then(|object| object.json[link].as_str()) {
+            if let Some(next) = state
+                .find(&id)
+                .filter(|object| object.kind() != "charge")
+                .and_then(|object| object.json[link].as_str())
+            {
                 id = next.to_owned();
             }
         }

@@ -22,10 +22,7 @@ impl ApiError {
 
     /// A parameter that is missing or wrong. Nothing was executed.
     pub fn param(param: &str, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            param: Some(param.into()),
-            ..Self::new(400, "invalid_request_error", Some(code), message)
-        }
+        Self { param: Some(param.into()), ..Self::new(400, "invalid_request_error", Some(code), message) }
     }
 
     pub fn missing(param: &str) -> Self {

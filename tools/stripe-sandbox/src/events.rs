@@ -276,7 +276,8 @@ fn signature(signing: Signing, secret: &str, now: i64, body: &[u8]) -> String {
         _ => now,
     };
     let v1 = |secret: &str| {
-        let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of every length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of every length");
         mac.update(format!("{timestamp}.").as_bytes());
         mac.update(body);
         hex::encode(mac.finalize().into_bytes())

@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn refuses_nonsense() {
-        for text in ["a[=1", "[a]=1", "a]b[=1&a[b", "a=1&a[b]=2", "a=%zz", "a=%f", "a=%ff", &"[a]".repeat(9)] {
+        for text in ["a[=1", "[a]=1", "a]b[=1&a[b", "a=1&a[b]=2", "a=%zz", "a=%f", "a=%ff", &"[a]".repeat(9)]
+        {
             assert!(Params::parse(text).is_err(), "{text}");
         }
         assert!(Params::parse(&format!("a{}=1", "[b]".repeat(9))).is_err());

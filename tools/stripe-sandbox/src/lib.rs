@@ -170,7 +170,11 @@ impl Sandbox {
 
 /// Starts a sandbox in this process.
 pub async fn start(config: Config) -> anyhow::Result<Handle> {
-    ensure!(config.address.ip().is_loopback(), "the sandbox listens on loopback only, not on {}", config.address);
+    ensure!(
+        config.address.ip().is_loopback(),
+        "the sandbox listens on loopback only, not on {}",
+        config.address
+    );
     ensure!(config.secret_key.starts_with("sk_test_"), "the secret key must start with sk_test_");
     if let Some(url) = &config.webhook_url {
         check_loopback_url(url)?;

@@ -32,7 +32,8 @@ pub fn respond(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Response {
-    let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept =
+        headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (id, action) = match segments {
         [id] => (*id, ""),
         [id, action] => (*id, *action),
@@ -40,7 +41,12 @@ pub fn respond(
     };
     let Some(view) = view(sandbox, id) else {
         let texts = language(None, accept);
-        return page(404, texts, texts.not_found_title, &message(texts, texts.not_found_title, texts.not_found_text, None));
+        return page(
+            404,
+            texts,
+            texts.not_found_title,
+            &message(texts, texts.not_found_title, texts.not_found_text, None),
+        );
     };
     let texts = language(view.session["locale"].as_str(), accept);
     if view.session["status"] != "open" {
@@ -76,7 +82,8 @@ fn view(sandbox: &Sandbox, id: &str) -> Option<View> {
 fn submit(sandbox: &Sandbox, texts: &Texts, id: &str, form: &Params) -> Response {
     let chosen = form.value("card").as_str().unwrap_or_default();
     let typed = form.value("number").as_str().unwrap_or_default();
-    let card = if chosen == "other" { typed } else { chosen };
+    // Whoever types a number means it, also without choosing the button beside it.
+    let card = if chosen == "other" || !typed.is_empty() { typed } else { chosen };
     let outcome = sandbox.with(|state, chaos| payments::pay(state, chaos, id, card));
     match outcome {
         // The session is still open, so the input was at fault.
@@ -148,11 +155,12 @@ fn pay_page(status: u16, texts: &Texts, view: &View, problem: Option<&str>) -> R
             continue;
         }
         let checked = if index == 0 { " checked" } else { "" };
-        let number = if card.starts_with("delayed") { String::new() } else { format!("<span class=\"number\">{}</span>", spaced(card)) };
+        let note =
+            if card.starts_with("delayed") { what.to_owned() } else { format!("{} · {what}", spaced(card)) };
         _ = write!(
             choices,
             r#"<label class="choice"><input type="radio" name="card" value="{card}"{checked}>
-<span class="what"><span class="name">{name}</span>{number}<span class="note">{what}</span></span></label>"#
+<span class="what"><span class="name">{name}</span><span class="note">{note}</span></span></label>"#
         );
     }
     let note = if delayed { String::new() } else { format!("<p class=\"note\">{}</p>", texts.cards_only) };

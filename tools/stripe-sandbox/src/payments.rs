@@ -14,7 +14,10 @@ use crate::state::{State, new_id};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     Pays,
-    Declines { code: &'static str, message: &'static str },
+    Declines {
+        code: &'static str,
+        message: &'static str,
+    },
     /// Asks the buyer's bank first.
     Confirms,
     /// Pays, and the buyer disputes it at once.
@@ -31,10 +34,7 @@ pub enum Behaviour {
 pub const METHODS: &[(&str, Behaviour)] = &[
     ("4242424242424242", Behaviour::Pays),
     ("5555555555554444", Behaviour::Pays),
-    (
-        "4000000000000002",
-        Behaviour::Declines { code: "generic_decline", message: "Your card was declined." },
-    ),
+    ("4000000000000002", Behaviour::Declines { code: "generic_decline", message: "Your card was declined." }),
     (
         "4000000000009995",
         Behaviour::Declines { code: "insufficient_funds", message: "Your card has insufficient funds." },
@@ -55,7 +55,10 @@ pub enum Outcome {
     /// The verdict comes later.
     Processing,
     NeedsConfirmation,
-    Declined { code: &'static str, message: &'static str },
+    Declined {
+        code: &'static str,
+        message: &'static str,
+    },
 }
 
 /// A buyer submits the pay page. Spaces in a card number do not matter.
@@ -125,7 +128,8 @@ pub fn resolve(
     session_id: &str,
     succeeded: Option<bool>,
 ) -> Result<bool> {
-    let session = state.find(session_id).ok_or_else(|| ApiError::not_found("checkout.session", session_id))?;
+    let session =
+        state.find(session_id).ok_or_else(|| ApiError::not_found("checkout.session", session_id))?;
     let account = session.account.clone();
     let intent = session.json["payment_intent"].as_str().and_then(|id| state.find(id));
     let Some(intent) = intent.filter(|intent| intent.json["status"] == "processing") else {
@@ -137,7 +141,8 @@ pub fn resolve(
     if succeeded {
         charge(state, chaos, &id, DELAYED_METHOD, "3000", Behaviour::Pays);
         let session = state.update(session_id, |session| session.json["payment_status"] = json!("paid"));
-        let facts = json!({"payment_intent": id, "amount": session["amount_total"], "currency": session["currency"]});
+        let facts =
+            json!({"payment_intent": id, "amount": session["amount_total"], "currency": session["currency"]});
         state.record("session_paid", account, session_id, facts);
         events::emit(state, chaos, account, "checkout.session.async_payment_succeeded", &session);
     } else {
@@ -192,7 +197,8 @@ fn open_session(state: &State, id: &str) -> Result<Value> {
     match session.json["status"].as_str() {
         Some("open") => Ok(session.json.clone()),
         status => {
-            let message = format!("This Checkout Session is {} and cannot be paid.", status.unwrap_or_default());
+            let message =
+                format!("This Checkout Session is {} and cannot be paid.", status.unwrap_or_default());
             Err(ApiError::refused(Some("payment_intent_unexpected_state"), message))
         }
     }
@@ -271,7 +277,8 @@ fn complete(
         finish(&mut session.json);
     });
     let account = state.find(session_id).and_then(|session| session.account.clone());
-    let facts = json!({"payment_intent": intent, "amount": session["amount_total"], "currency": session["currency"]});
+    let facts =
+        json!({"payment_intent": intent, "amount": session["amount_total"], "currency": session["currency"]});
     state.record("session_paid", account.as_deref(), session_id, facts);
     events::emit(state, chaos, account.as_deref(), "checkout.session.completed", &session);
     if behaviour == Behaviour::Disputes {
@@ -296,8 +303,7 @@ fn finish(session: &mut Value) {
     session["status"] = json!("complete");
     session["url"] = Value::Null;
     let email = session["customer_email"].as_str().unwrap_or("guest@example.org").to_owned();
-    session["customer_details"] =
-        json!({"address": null, "email": email, "name": "Test Buyer", "phone": null, "tax_exempt": "none", "tax_ids": []});
+    session["customer_details"] = json!({"address": null, "email": email, "name": "Test Buyer", "phone": null, "tax_exempt": "none", "tax_ids": []});
 }
 
 /// Money arrives: the charge and the intent succeed.

@@ -151,7 +151,10 @@ fn charge_to_refund(call: &Call<'_>) -> Result<Object> {
             }
         }
         (None, None) => {
-            return Err(ApiError::invalid("", "One of the following params should be provided: payment_intent or charge."));
+            return Err(ApiError::invalid(
+                "",
+                "One of the following params should be provided: payment_intent or charge.",
+            ));
         }
         _ => return Err(ApiError::invalid("charge", "Give payment_intent or charge, not both.")),
     };
@@ -174,7 +177,6 @@ fn fee_share(charge: &Value, refunded: i64, wanted: bool) -> Option<i64> {
 
 fn fail(refund: &mut Value) {
     refund["failure_reason"] = json!("lost_or_stolen_card");
-    refund["failure_balance_transaction"] = Value::Null;
 }
 
 /// Adds the refund to its charge, or takes a failed one off again.

@@ -14,7 +14,9 @@ use crate::error::{ApiError, Result};
 use crate::form::Params;
 use crate::idempotency::{Reservation, Turn};
 use crate::state::{Object, State, new_id};
-use crate::{API_VERSION, Sandbox, Settings, accounts, control, disputes, pay_page, payments, refunds, sessions};
+use crate::{
+    API_VERSION, Sandbox, Settings, accounts, control, disputes, pay_page, payments, refunds, sessions,
+};
 
 /// A form of 100 line items with long names is some 100 kB.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -64,10 +66,13 @@ async fn route(sandbox: Arc<Sandbox>, mut request: Request) -> Response {
                 _ => None,
             };
             let headers = request.headers();
-            let input = Input { method: &method, path: &path, segments: rest, query: &query, body: &body, headers };
+            let input =
+                Input { method: &method, path: &path, segments: rest, query: &query, body: &body, headers };
             api(&sandbox, &input, peer).await
         }
-        ["_sandbox", rest @ ..] => control::respond(&sandbox, &method, rest, &query, request.headers(), &body),
+        ["_sandbox", rest @ ..] => {
+            control::respond(&sandbox, &method, rest, &query, request.headers(), &body)
+        }
         ["pay", rest @ ..] => pay_page::respond(&sandbox, &method, rest, request.headers(), &body),
         _ => json_response(404, &ApiError::unknown_route(&method, &path).body()),
     }
@@ -88,13 +93,17 @@ impl Input<'_> {
     }
 
     fn params(&self) -> Result<Params> {
-        let text = std::str::from_utf8(self.body).map_err(|_| ApiError::invalid("", "The body is not text."))?;
+        let text =
+            std::str::from_utf8(self.body).map_err(|_| ApiError::invalid("", "The body is not text."))?;
         if self.method != "POST" {
             return Params::parse(self.query);
         }
         let content_type = self.header("content-type").unwrap_or_default();
         if !text.is_empty() && !content_type.starts_with("application/x-www-form-urlencoded") {
-            return Err(ApiError::invalid("", "Send a form: Content-Type application/x-www-form-urlencoded."));
+            return Err(ApiError::invalid(
+                "",
+                "Send a form: Content-Type application/x-www-form-urlencoded.",
+            ));
         }
         Params::parse(text)
     }
@@ -141,9 +150,7 @@ async fn call(sandbox: &Sandbox, input: &Input<'_>) -> Result<Reply> {
         }
         let key = input.header("idempotency-key").filter(|_| input.method == "POST");
         let fingerprint = || format!("{} {} {}", input.method, input.path, params.canonical());
-        let turn = key
-            .map(|key| sandbox.in_flight.begin(state, account, key, fingerprint()))
-            .transpose()?;
+        let turn = key.map(|key| sandbox.in_flight.begin(state, account, key, fingerprint())).transpose()?;
         Ok((chaos.api(input.method, input.path), turn))
     })?;
     for fault in &faults {

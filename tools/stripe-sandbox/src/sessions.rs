@@ -56,7 +56,12 @@ pub fn create(call: &mut Call<'_>) -> Result<Value> {
     params.only(KNOWN)?;
     match params.required("mode")? {
         "payment" => {}
-        mode => return Err(ApiError::invalid("mode", format!("The sandbox knows mode payment only, not {mode}."))),
+        mode => {
+            return Err(ApiError::invalid(
+                "mode",
+                format!("The sandbox knows mode payment only, not {mode}."),
+            ));
+        }
     }
     if let Some(mode) = params.text("ui_mode")?
         && !matches!(mode, "hosted" | "hosted_page")
@@ -130,7 +135,9 @@ pub fn expire(call: &mut Call<'_>, id: &str) -> Result<Value> {
     if status != "open" {
         return Err(ApiError::refused(
             None,
-            format!("Only Checkout Sessions with a status in [\"open\"] can be expired. This one is {status}."),
+            format!(
+                "Only Checkout Sessions with a status in [\"open\"] can be expired. This one is {status}."
+            ),
         ));
     }
     Ok(close(call.state, call.chaos, id, "api"))
@@ -250,7 +257,11 @@ fn line_item(item: &Params) -> Result<Value> {
 fn total(lines: &[Value]) -> Result<i64> {
     let total: i64 = lines.iter().filter_map(|line| line["amount_total"].as_i64()).sum();
     if total > MAX_TOTAL {
-        return Err(ApiError::param("line_items", "amount_too_large", "The total has more than eight digits."));
+        return Err(ApiError::param(
+            "line_items",
+            "amount_too_large",
+            "The total has more than eight digits.",
+        ));
     }
     if total < MIN_TOTAL {
         let message = "The Checkout Session's total amount due must add up to at least 50 cents.";
@@ -286,7 +297,9 @@ fn intent_params(params: &Params, account: Option<&str>, total: i64) -> Result<V
             return Err(ApiError::invalid("payment_intent_data[application_fee_amount]", message));
         }
     }
-    Ok(json!({"metadata": data.metadata()?, "application_fee_amount": fee, "description": data.text("description")?}))
+    Ok(
+        json!({"metadata": data.metadata()?, "application_fee_amount": fee, "description": data.text("description")?}),
+    )
 }
 
 /// `allowed_payment_method_types` is a filter on what the account could offer; the older parameter is the list itself.
@@ -299,7 +312,10 @@ fn methods(params: &Params) -> Result<Vec<String>> {
     let old = listed("payment_method_types");
     if !old.is_empty() {
         if params.has("allowed_payment_method_types") {
-            return Err(ApiError::invalid("payment_method_types", "Give one list of payment methods, not two."));
+            return Err(ApiError::invalid(
+                "payment_method_types",
+                "Give one list of payment methods, not two.",
+            ));
         }
         return Ok(old);
     }
@@ -324,7 +340,11 @@ fn url<'a>(params: &'a Params, name: &str) -> Result<Option<&'a str>> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     let plain = !url.chars().any(|char| char.is_whitespace() || char.is_control());
     match rest {
-        Some(rest) if plain && url.len() <= 5000 && rest.starts_with(|first: char| first.is_alphanumeric() || first == '[') => {
+        Some(rest)
+            if plain
+                && url.len() <= 5000
+                && rest.starts_with(|first: char| first.is_alphanumeric() || first == '[') =>
+        {
             Ok(Some(url))
         }
         _ => Err(ApiError::param(name, "url_invalid", "Not a valid URL")),

@@ -116,7 +116,9 @@ impl State {
             .chain(objects.into_iter().map(|object| Change::Object(Box::new(object))))
             .chain(self.journal.iter().cloned().map(Change::Entry))
             .chain(
-                self.keys.iter().map(|(key, stored)| Change::Key { key: key.clone(), stored: stored.clone() }),
+                self.keys
+                    .iter()
+                    .map(|(key, stored)| Change::Key { key: key.clone(), stored: stored.clone() }),
             )
             .chain(self.deliveries.values().cloned().map(Change::Delivery));
         let mut text = Vec::new();
