@@ -1,6 +1,6 @@
 //! QR codes of tickets: version 6, level M, four modules of quiet zone around them, as SVG and PNG.
 
-use qrcode::{Color, EcLevel, QrCode, Version, render::svg};
+use qrcode::{Color, EcLevel, QrCode, Version, bits::Bits, render::svg};
 
 /// 154 characters of the alphanumeric mode fill this version at level M to the last one.
 const VERSION: Version = Version::Normal(6);
@@ -12,8 +12,14 @@ const SVG_SIZE: u32 = 392;
 pub const SCALE_MAX: u32 = 20;
 pub const SCALE_DEFAULT: u32 = 8;
 
+/// One alphanumeric segment: the text fills the code to the last bit, and a switch to numeric mode for a run of digits
+/// would cost more than there is.
 fn code(text: &str) -> QrCode {
-    QrCode::with_version(text, VERSION, EcLevel::M).expect("the text of a ticket fits into version 6")
+    let fits = "the text of a ticket fits into version 6";
+    let mut bits = Bits::new(VERSION);
+    bits.push_alphanumeric_data(text.as_bytes()).expect(fits);
+    bits.push_terminator(EcLevel::M).expect(fits);
+    QrCode::with_bits(bits, EcLevel::M).expect(fits)
 }
 
 pub fn svg(text: &str) -> String {
@@ -63,17 +69,26 @@ mod tests {
     use super::*;
 
     fn text() -> String {
-        format!("EF1:{}", "9".repeat(150))
+        format!("EF1:{}", "A".repeat(150))
     }
 
     #[test]
     fn a_ticket_fills_version_6_and_has_a_quiet_zone() {
         let code = code(&text());
         assert_eq!(code.width(), 41);
-        assert!(QrCode::with_version(format!("{}9", text()), VERSION, EcLevel::M).is_err(), "not one more");
+        assert!(QrCode::with_version(format!("{}A", text()), VERSION, EcLevel::M).is_err(), "not one more");
         let svg = svg(&text());
         assert!(svg.contains(r#"viewBox="0 0 392 392""#), "49 modules of 8: {}", &svg[..200]);
         assert!(svg.contains("M32 32"), "the finder begins after four modules");
+    }
+
+    #[test]
+    fn runs_of_digits_do_not_make_the_code_larger() {
+        // Real tokens mix letters and digits: an encoder that changes modes between them would need version 7.
+        for pattern in ["A1234567", "12345678901234567890B", "$%*+-./: 0123456789", "7"] {
+            let text: String = "EF1:".chars().chain(pattern.chars().cycle()).take(154).collect();
+            assert_eq!(code(&text).width(), 41, "{pattern}");
+        }
     }
 
     #[test]

@@ -145,6 +145,11 @@ pub fn list<'a>(value: &'a Value, pointer: &str) -> Result<&'a [Value]> {
     Ok(found.with_context(|| format!("no list at {pointer} in {value}"))?)
 }
 
+/// A random UUID, from the kernel.
+pub fn random_uuid() -> Result<String> {
+    Ok(std::fs::read_to_string("/proc/sys/kernel/random/uuid")?.trim().to_owned())
+}
+
 /// A random UUID (version 4).
 pub fn random_key() -> Result<String> {
     let mut bytes = [0_u8; 16];

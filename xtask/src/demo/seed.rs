@@ -160,7 +160,13 @@ impl Memory {
             return Ok(id);
         }
         let api = Api::new(server.url(), server.bootstrap_token());
-        let body = json!({ "name": "Philharmonie Lindenhain gGmbH", "currency": "EUR" });
+        let body = json!({
+            "name": "Philharmonie Lindenhain gGmbH",
+            "currency": "EUR",
+            "time_zone": "Europe/Berlin",
+            "owner": { "name": "Alma Mahler", "email": "alma@lindenhain.example" },
+            "origins": [server.url()],
+        });
         let made = api.post_once("/v1/tenants", &body, &self.key("tenant_id")?)?;
         let id = text(&made, "/tenant/id")?;
         let (secret, publishable) = (text(&made, "/secret_key")?, text(&made, "/publishable_key")?);

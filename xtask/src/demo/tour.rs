@@ -51,13 +51,13 @@ A sale, to paste into another shell (it uses curl and jq):
 
   # the door: admitted, and the second time already_admitted
   scan() {{ echo \"$TICKETS\" | jq --arg id $(cat /proc/sys/kernel/random/uuid) --arg list $LIST --arg at $(date -u +%FT%TZ) \\
-      '{{list_id: $list, scans: [{{id: $id, token: .data[0].token, kind: \"entry\", scanned_at: $at}}]}}' |
+      '{{check_in_list_id: $list, scans: [{{id: $id, token: .data[0].token, kind: \"entry\", scanned_at: $at}}]}}' |
     curl -s $API/check-ins -H \"authorization: Bearer $SK\" -H \"$JSON\" -d @- | jq; }}
   scan; scan
 
   # give the money back; the seats are free again
   curl -s $API/orders/$ID/refunds -H \"authorization: Bearer $SK\" -H \"$JSON\" \\
-    -d '{{\"all\": true, \"reason\": \"requested_by_buyer\"}}' | jq
+    -d '{{\"reason\": \"requested_by_buyer\"}}' | jq
 
 Ctrl-C stops everything. The data stays; `cargo xtask demo --fresh` starts over.",
         data = data_dir.display(),
