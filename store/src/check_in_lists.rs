@@ -100,7 +100,12 @@ pub async fn get(tx: &mut Tx, id: Id<id::CheckInList>) -> Result<CheckInList> {
         .or_not_found("check-in list")
 }
 
-pub async fn list(tx: &mut Tx, event: Id<id::Event>, limit: i64, after: Option<Uuid>) -> Result<Vec<CheckInList>> {
+pub async fn list(
+    tx: &mut Tx,
+    event: Id<id::Event>,
+    limit: i64,
+    after: Option<Uuid>,
+) -> Result<Vec<CheckInList>> {
     let known = events::table.find((tx.tenant(), event.uuid())).select(events::id);
     known.first::<Uuid>(&mut **tx).await.optional().or_not_found("event")?;
     let mut query = check_in_lists::table
@@ -150,7 +155,8 @@ async fn type_nos(tx: &mut Tx, event: Uuid, tiers: &[Uuid]) -> Result<Vec<i32>> 
         .load(&mut **tx)
         .await?;
     if let Some(at) = tiers.iter().position(|tier| !found.iter().any(|(id, _)| id == tier)) {
-        let refusal = Refusal::new(ErrorCode::UnknownPriceTier, "The event of the list has no such price tier.");
+        let refusal =
+            Refusal::new(ErrorCode::UnknownPriceTier, "The event of the list has no such price tier.");
         return Err(refusal.param(format!("price_tier_ids[{at}]")).into());
     }
     Ok(found.into_iter().map(|(_, type_no)| type_no).collect())

@@ -15,8 +15,8 @@ use diesel_async::{AnsiTransactionManager, RunQueryDsl, TransactionManager};
 use eventflow_core::{
     Id, Refusal,
     check_in::{
-        self, Admission, Decision, Earlier, EntryPolicy, EventFacts, ListRules, Override, Reason, Scan, ScanKind,
-        WINDOW_TOLERANCE_MINUTES,
+        self, Admission, Decision, Earlier, EntryPolicy, EventFacts, ListRules, Override, Reason, Scan,
+        ScanKind, WINDOW_TOLERANCE_MINUTES,
     },
     id,
     ticket::{Flags, Token, TokenError},
@@ -188,7 +188,12 @@ pub async fn upload_within(tx: &mut Tx, upload: &Upload) -> Result<Vec<ScanResul
 }
 
 /// The scans of a list in the order of their arrival.
-pub async fn list(tx: &mut Tx, list: Id<id::CheckInList>, limit: i64, after: Option<Uuid>) -> Result<Vec<ScanRow>> {
+pub async fn list(
+    tx: &mut Tx,
+    list: Id<id::CheckInList>,
+    limit: i64,
+    after: Option<Uuid>,
+) -> Result<Vec<ScanRow>> {
     let known = check_in_lists::table.find((tx.tenant(), list.uuid())).select(check_in_lists::id);
     known.first::<Uuid>(&mut **tx).await.optional().or_not_found("check-in list")?;
     let mut query = scans::table
@@ -219,7 +224,8 @@ pub fn parse_reasons(text: &str) -> Result<Vec<Reason>> {
 /// A time that a scanner reports, within what we believe, and as exact as it will be stored: the answer to a repeated
 /// scan is made from what was stored.
 pub fn believable(scanned_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
-    let (earliest, latest) = (now - TimeDelta::days(BEHIND_MAX_DAYS), now + TimeDelta::minutes(AHEAD_MAX_MINUTES));
+    let (earliest, latest) =
+        (now - TimeDelta::days(BEHIND_MAX_DAYS), now + TimeDelta::minutes(AHEAD_MAX_MINUTES));
     scanned_at.clamp(earliest, latest).trunc_subsecs(6)
 }
 
@@ -232,8 +238,11 @@ async fn attempt(tx: &mut Tx, upload: &Upload) -> Result<Vec<ScanResult>> {
     if judged.new.is_empty() {
         return Ok(judged.results);
     }
-    let (new, moved): (Vec<_>, Vec<_>) =
-        judged.standings.iter().filter(|(_, standing)| standing.changed()).partition(|(_, s)| s.before.is_none());
+    let (new, moved): (Vec<_>, Vec<_>) = judged
+        .standings
+        .iter()
+        .filter(|(_, standing)| standing.changed())
+        .partition(|(_, s)| s.before.is_none());
     let stored = Store::new(tx.tenant(), upload, &judged.new, &new).run(tx).await?;
     let all_moved = moved.is_empty() || Move::new(tx.tenant(), upload, &moved).run(tx).await?;
     if !stored || !all_moved {
@@ -241,7 +250,8 @@ async fn attempt(tx: &mut Tx, upload: &Upload) -> Result<Vec<ScanResult>> {
     }
     for scan in judged.new.iter().filter(|scan| scan.is_overridden()) {
         let detail = json!({ "list": upload.list, "lifted": scan.reason, "reason": scan.override_reason });
-        let ticket = scan.ticket_id.map(|ticket| Id::<id::Ticket>::from(ticket).to_string()).unwrap_or_default();
+        let ticket =
+            scan.ticket_id.map(|ticket| Id::<id::Ticket>::from(ticket).to_string()).unwrap_or_default();
         audit_log::record(tx, "check_ins.create", ticket, detail).await?;
     }
     Ok(judged.results)
@@ -418,8 +428,10 @@ fn decide_token(
     token: &Result<Token, TokenError>,
     standings: &HashMap<Uuid, Standing>,
 ) -> Result<Decision> {
-    let earlier = token.as_ref().ok().and_then(|token| standings.get(&token.ticket_id)).and_then(Standing::earlier);
-    let type_nos: Vec<u16> = facts.type_nos.iter().filter_map(|&type_no| u16::try_from(type_no).ok()).collect();
+    let earlier =
+        token.as_ref().ok().and_then(|token| standings.get(&token.ticket_id)).and_then(Standing::earlier);
+    let type_nos: Vec<u16> =
+        facts.type_nos.iter().filter_map(|&type_no| u16::try_from(type_no).ok()).collect();
     let event_no =
         u32::try_from(facts.event_no).map_err(|_| Error::Corrupt("a negative number of an event".into()))?;
     Ok(check_in::decide(&Scan {

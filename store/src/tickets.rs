@@ -92,7 +92,9 @@ pub(crate) fn token_of(
 
 pub async fn get(tx: &mut Tx, id: Id<id::Ticket>) -> Result<TicketRow> {
     tickets::table
-        .inner_join(events::table.on(events::tenant_id.eq(tickets::tenant_id).and(events::id.eq(tickets::event_id))))
+        .inner_join(
+            events::table.on(events::tenant_id.eq(tickets::tenant_id).and(events::id.eq(tickets::event_id))),
+        )
         .filter(tickets::tenant_id.eq(tx.tenant()).and(tickets::id.eq(id.uuid())))
         .select(TicketRow::as_select())
         .first(&mut **tx)
@@ -108,7 +110,9 @@ pub async fn for_order(tx: &mut Tx, order: Id<id::Order>) -> Result<Vec<TicketRo
 
 pub async fn list(tx: &mut Tx, filter: Filter, limit: i64, after: Option<Uuid>) -> Result<Vec<TicketRow>> {
     let mut query = tickets::table
-        .inner_join(events::table.on(events::tenant_id.eq(tickets::tenant_id).and(events::id.eq(tickets::event_id))))
+        .inner_join(
+            events::table.on(events::tenant_id.eq(tickets::tenant_id).and(events::id.eq(tickets::event_id))),
+        )
         .filter(tickets::tenant_id.eq(tx.tenant()))
         .order(tickets::id)
         .limit(limit)
@@ -142,14 +146,15 @@ pub async fn check_filter(tx: &mut Tx, filter: Filter) -> Result<()> {
 /// Withdraws a ticket for good: no door admits it any more. Its place stays sold until the order is refunded.
 pub async fn void(tx: &mut Tx, id: Id<id::Ticket>, reason: &str) -> Result<TicketRow> {
     let live = [TicketState::Valid.as_str(), TicketState::Frozen.as_str()];
-    let voided = diesel::update(tickets::table.find((tx.tenant(), id.uuid())).filter(tickets::state.eq_any(live)))
-        .set((
-            tickets::state.eq(TicketState::Void.as_str()),
-            tickets::void_reason.eq(reason),
-            tickets::updated_at.eq(diesel::dsl::now),
-        ))
-        .execute(&mut **tx)
-        .await?;
+    let voided =
+        diesel::update(tickets::table.find((tx.tenant(), id.uuid())).filter(tickets::state.eq_any(live)))
+            .set((
+                tickets::state.eq(TicketState::Void.as_str()),
+                tickets::void_reason.eq(reason),
+                tickets::updated_at.eq(diesel::dsl::now),
+            ))
+            .execute(&mut **tx)
+            .await?;
     let ticket = get(tx, id).await?;
     if voided == 0 {
         return Err(Error::refused(ErrorCode::TicketState, "The ticket is void already."));

@@ -138,8 +138,12 @@ mod tests {
     use crate::check_ins::{NewScan, Presented, Source};
 
     fn pending(scans: usize) -> Pending {
-        let source =
-            Arc::new(Source { device: None, gate: String::new(), actor: "dev_1".into(), may_override: false });
+        let source = Arc::new(Source {
+            device: None,
+            gate: String::new(),
+            actor: "dev_1".into(),
+            may_override: false,
+        });
         let scan = |_| NewScan {
             source: source.clone(),
             client_id: Uuid::now_v7(),
@@ -163,7 +167,8 @@ mod tests {
             waiting.busy = true;
             waiting.uploads.extend([100, 20, 9, 500, 1].map(pending));
         }
-        let sizes = || next_together(&lane).map(|all| all.iter().map(|p| p.upload.scans.len()).collect::<Vec<_>>());
+        let sizes =
+            || next_together(&lane).map(|all| all.iter().map(|p| p.upload.scans.len()).collect::<Vec<_>>());
         assert_eq!(sizes(), Some(vec![100, 20]));
         assert_eq!(sizes(), Some(vec![9]));
         assert_eq!(sizes(), Some(vec![500]), "a large one goes all the same");

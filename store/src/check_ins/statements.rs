@@ -84,7 +84,8 @@ pub(super) struct KnownAdmission {
 
 impl Load {
     pub(super) fn new(tenant: Uuid, upload: &Upload) -> Self {
-        let mut scans: Vec<_> = upload.scans.iter().map(|scan| (scan.client_id, scan.presented.ticket_id())).collect();
+        let mut scans: Vec<_> =
+            upload.scans.iter().map(|scan| (scan.client_id, scan.presented.ticket_id())).collect();
         // A scan that stands twice in the upload counts once, as it was sent first: the sort keeps the order of equals.
         scans.sort_by_key(|(client_id, _)| *client_id);
         scans.dedup_by_key(|(client_id, _)| *client_id);
@@ -192,7 +193,10 @@ impl Known {
     }
 
     /// The answer to a scan that was uploaded before.
-    pub(super) fn stored_result(&self, first: impl Fn(Uuid) -> Option<Admission>) -> Result<Option<ScanResult>> {
+    pub(super) fn stored_result(
+        &self,
+        first: impl Fn(Uuid) -> Option<Admission>,
+    ) -> Result<Option<ScanResult>> {
         let Some(stored) = &self.stored else { return Ok(None) };
         let outcome = Outcome::parse(&stored.outcome)?;
         let result = ScanResult {

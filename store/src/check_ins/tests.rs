@@ -109,8 +109,7 @@ fn two_scans_of_one_ticket_see_each_other() {
 
 #[test]
 fn a_guest_who_went_out_comes_in_again_where_the_list_has_it() {
-    let scans =
-        vec![scan(1, ScanKind::Entry, 0), scan(2, ScanKind::Exit, 5), scan(3, ScanKind::Entry, 9)];
+    let scans = vec![scan(1, ScanKind::Entry, 0), scan(2, ScanKind::Exit, 5), scan(3, ScanKind::Entry, 9)];
     let upload = upload(scans);
     for (re_entry, last) in [(true, Outcome::Admitted), (false, Outcome::AlreadyAdmitted)] {
         let judged = judge(&upload, known(&upload, re_entry)).unwrap();
