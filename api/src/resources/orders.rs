@@ -1,5 +1,7 @@
 //! Orders: a hold becomes an order and a checkout; a box office sells at once.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use eventflow_core::{
     ErrorCode, Id, Refusal,
@@ -34,7 +36,7 @@ use crate::{
     problem::Failure,
     shapes::{self, Ticket},
     tokens::{BuyerToken, Subject},
-    wire::{Created, Page, Ref, Text, Window},
+    wire::{Created, Cursor, Page, Ref, Text, Window},
 };
 
 /// Places stay pinned in Redis this much longer than our deadline: the lapse frees them first.
@@ -96,8 +98,7 @@ struct Buyer {
 struct NewOrderInput {
     hold_id: Option<Ref<id::Hold>>,
     /// The hold's token; not needed when it is the credential of the request, or with a secret key and `event_id`.
-    #[oai(validator(max_length = 4096))]
-    hold_token: Option<String>,
+    hold_token: Option<Text<1, 4096>>,
     /// The event of `items`, `best_available` or (with a secret key) of the hold.
     event_id: Option<Ref<id::Event>>,
     #[oai(default, validator(max_items = 100))]
@@ -362,7 +363,7 @@ fn event_of(call: &Call, input: &NewOrderInput) -> Result<Id<id::Event>, Refusal
 
 /// What [`place_order`] works with.
 struct Prepared {
-    offer: std::sync::Arc<Offer>,
+    offer: Arc<Offer>,
     lines: Vec<Line>,
     sums: CoreTotals,
     new: NewOrder,
@@ -372,7 +373,7 @@ async fn prepare(
     call: &Call,
     input: &NewOrderInput,
     id: Id<id::Order>,
-    offer: std::sync::Arc<Offer>,
+    offer: Arc<Offer>,
     lines: Vec<Line>,
 ) -> Result<Prepared, Failure> {
     let sums = CoreTotals::sum(lines.iter().map(|line| line.tier.priced))
@@ -410,8 +411,10 @@ async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Order> {
         .run(&call.scope, async |tx| {
             if let Some(key) = &call.idempotency {
                 // Looked at once before; another request may have been faster.
-                if let Known::Answered(stored) = idempotency::begin(tx, key).await? {
-                    return stored_order(stored);
+                match idempotency::begin(tx, key).await? {
+                    Known::New => {}
+                    Known::Begun(begun) => return load(call, tx, begun.into()).await,
+                    Known::Answered(stored) => return stored_order(stored),
                 }
             }
             let payment = orders::claim(tx, &prepared.offer, &prepared.lines, prepared.sums, &prepared.new).await?;
@@ -466,35 +469,54 @@ async fn known(call: &Call) -> Result<Known, Failure> {
     }
 }
 
-async fn order_of_hold(call: &Call, input: &NewOrderInput, hold: Id<id::Hold>) -> Result<(std::sync::Arc<Offer>, Order), Failure> {
-    let offer = call.app.holds.offer(&call.scope, event_of(call, input)?).await?;
+async fn order_of_hold(call: &Call, input: &NewOrderInput, hold: Id<id::Hold>) -> Result<(Arc<Offer>, Order), Failure> {
+    let event = event_of(call, input)?;
     // One hold becomes one order: they share their number, so that a repetition finds its own pin and its own row.
     let id = Id::from_uuid(hold.uuid());
-    let stay = TimeDelta::seconds(i64::from(offer.event.checkout_secs) + PIN_MARGIN_SECS);
-    let lines = call.app.holds.pin(&offer, hold, id, stay).await?;
-    let placed = match prepare(call, input, id, offer.clone(), lines).await {
-        Ok(prepared) => place_order(call, &prepared).await.map_err(|error| {
-            if matches!(&error, Error::Refused(refusal) if refusal.code == ErrorCode::PriceChanged) {
-                call.app.holds.offers.drop(call.tenant(), offer.event_id());
+    let mut shown_minor = None;
+    loop {
+        let offer = call.app.holds.offer(&call.scope, event).await?;
+        let stay = TimeDelta::seconds(i64::from(offer.event.checkout_secs) + PIN_MARGIN_SECS);
+        let lines = call.app.holds.pin(&offer, hold, id, stay).await?;
+        let placed = match prepare(call, input, id, offer.clone(), lines).await {
+            // The offer was old, and the new one costs something else: the buyer must see that first.
+            Ok(prepared) if shown_minor.is_some_and(|shown| shown != prepared.sums.total_minor) => {
+                Err((price_changed(prepared.sums.total_minor), false))
             }
-            Failure::from(error)
-        }),
-        Err(failure) => Err(failure),
-    };
-    match placed {
-        Ok(order) => Ok((offer, order)),
-        Err(failure) => {
-            // Only what is known not to have become an order is given back: a lost COMMIT may have worked.
-            let exists = call.read(async |tx| orders::row(tx, id).await).await.is_ok();
-            if !exists && failure.is_refusal() {
-                call.app.holds.unpin(&offer, hold, id).await?;
+            Ok(prepared) => {
+                let total_minor = prepared.sums.total_minor;
+                place_order(call, &prepared).await.map_err(|error| {
+                    let old = is_price_changed(&error) && shown_minor.replace(total_minor).is_none();
+                    (Failure::from(error), old)
+                })
             }
-            Err(failure)
+            Err(failure) => Err((failure, false)),
+        };
+        match placed {
+            Ok(order) => return Ok((offer, order)),
+            Err((_, true)) => call.app.holds.offers.drop(call.tenant(), event),
+            Err((failure, false)) => {
+                // Only what is known not to have become an order is given back: a lost COMMIT may have worked.
+                let exists = call.read(async |tx| orders::row(tx, id).await).await.is_ok();
+                if !exists && failure.is_refusal() {
+                    call.app.holds.unpin(&offer, hold, id).await?;
+                }
+                return Err(failure);
+            }
         }
     }
 }
 
-async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(std::sync::Arc<Offer>, Order), Failure> {
+fn is_price_changed(error: &Error) -> bool {
+    matches!(error, Error::Refused(refusal) if refusal.code == ErrorCode::PriceChanged)
+}
+
+fn price_changed(total_minor: i64) -> Failure {
+    let detail = format!("The places cost {total_minor} now. Show the buyer the new sum, then repeat.");
+    Refusal::new(ErrorCode::PriceChanged, detail).into()
+}
+
+async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<Offer>, Order), Failure> {
     let event = event_of(call, input)?;
     let (items, best) = wanted(std::mem::take(&mut input.items), input.best_available.take())?;
     let request = Place { items, best, buyer: String::new(), idempotency: None };
@@ -504,13 +526,19 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(std::
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
         let placed = match prepare(call, input, Id::from_uuid(hold.id.uuid()), offer.clone(), hold.lines).await {
             Ok(prepared) => place_order(call, &prepared).await.map_err(|error| {
-                let old = matches!(&error, Error::Refused(refusal) if refusal.code == ErrorCode::PriceChanged);
+                let old = is_price_changed(&error);
                 (Failure::from(error), old)
             }),
             Err(failure) => Err((failure, false)),
         };
         match placed {
-            Ok(order) => return Ok((offer, order)),
+            Ok(order) => {
+                if order.id.0.uuid() != hold.id.uuid() {
+                    // Another request with the same key was faster; its order is the answer.
+                    let _ = call.app.holds.release(&offer, hold.id, false).await;
+                }
+                return Ok((offer, order));
+            }
             Err((failure, old)) => {
                 if failure.is_refusal() {
                     // Best effort: what is not given back here expires by itself.
@@ -570,7 +598,7 @@ impl Orders {
         #[oai(validator(max_length = 30))] state: Query<Option<String>>,
         #[oai(validator(max_length = 254))] email: Query<Option<String>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<OrderSummary>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let state = state

@@ -2,7 +2,10 @@
 //! Pickers of one process avoid each other by marking what they try; those of other processes meet in the script, whose
 //! answer says what is really taken, and the ranking starts again from there.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use eventflow_core::{
     ErrorCode, Id, Refusal, id,
@@ -18,10 +21,13 @@ use crate::{
 
 /// Candidates given to the script in one run.
 const CANDIDATES: usize = 6;
-/// Rankings before a buyer is told that the places are gone. Each one that fails lost to somebody who got theirs.
-const ROUNDS: u32 = 12;
-/// From this round on, the ranking reads the truth from Redis.
-const TRUTH_ROUND: u32 = 4;
+/// Rankings that may be lost to other servers before a buyer is told that the places are gone.
+const LOSSES_MAX: u32 = 16;
+/// After so many losses the ranking reads the truth from Redis.
+const TRUTH_EVERY: u32 = 3;
+/// How long a buyer waits while all that is left is being tried by others, and how often they look.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(2);
 
 impl Holds {
     pub(super) async fn place_best(
@@ -35,38 +41,52 @@ impl Holds {
         let best = request.best.clone().unwrap_or_default();
         let filter = filter(offer, &best)?;
         let live = self.live(scope, offer).await?;
-        for round in 0..ROUNDS {
-            if round >= TRUTH_ROUND {
-                let truth = self.snapshot(offer).await?.statuses;
-                live.lock().statuses = truth;
-            }
-            let picked = Picked::choose(&live, offer, &filter, &wanted.seats, round);
+        let (began, mut losses, mut knows_truth) = (Instant::now(), 0, false);
+        while losses < LOSSES_MAX {
+            let picked = Picked::choose(&live, offer, &filter, &wanted.seats, losses);
             if picked.candidates.is_empty() {
-                if round < TRUTH_ROUND && picked.others_at_work {
+                if picked.others_at_work && began.elapsed() < PATIENCE {
                     // What is left is being tried by others, who may yet leave it.
-                    tokio::task::yield_now().await;
-                    continue;
+                    drop(picked);
+                    tokio::time::sleep(PAUSE).await;
+                } else if knows_truth {
+                    break;
+                } else {
+                    self.read_truth(offer, &live).await?;
+                    knows_truth = true;
                 }
-                if round < TRUTH_ROUND {
-                    continue;
-                }
-                return Err(sold_out(&best));
+                continue;
             }
-            let candidates: Vec<String> = picked
-                .candidates
-                .iter()
-                .map(|group| join(wanted.seats.iter().chain(group)))
-                .collect();
+            let candidates: Vec<String> =
+                picked.candidates.iter().map(|group| join(wanted.seats.iter().chain(group))).collect();
             match self.try_place(offer, request, &wanted, id, &candidates).await? {
                 Placed::Hold(hold) => {
                     let seats: Vec<u32> = hold.lines.iter().filter_map(|line| line.seat).map(|seat| seat.0).collect();
                     live.mark(&seats, SeatStatus::Held);
                     return Ok(hold);
                 }
-                Placed::Lost(seats) => live.mark(&seats, SeatStatus::Held),
+                Placed::Lost(seats) => {
+                    live.mark(&seats, SeatStatus::Held);
+                    (losses, knows_truth) = (losses + 1, false);
+                    if losses.is_multiple_of(TRUTH_EVERY) {
+                        self.read_truth(offer, &live).await?;
+                    }
+                }
             }
         }
+        // A repetition whose own seats were the last ones: the script still has its answer.
+        if request.idempotency.is_some()
+            && let Placed::Hold(hold) = self.try_place(offer, request, &wanted, id, &[String::new()]).await?
+        {
+            return Ok(hold);
+        }
         Err(sold_out(&best))
+    }
+
+    async fn read_truth(&self, offer: &Offer, live: &Live) -> Result<()> {
+        let truth = self.snapshot(offer).await?.statuses;
+        live.lock().statuses = truth;
+        Ok(())
     }
 }
 
@@ -132,8 +152,8 @@ impl<'a> Picked<'a> {
             categories: vec![],
             ..filter.clone()
         };
-        // A lone picker needs spare candidates only against other processes; in a crowd one each is enough.
-        let limit = if state.pickers > 2 { 2 } else { CANDIDATES };
+        // Spare candidates help against other servers; in a crowd of our own they would only keep seats from each other.
+        let limit = if state.pickers > 2 { 1 } else { CANDIDATES };
         let ranked = {
             let (statuses, trying) = (&state.statuses, &state.trying);
             rank(&offer.layout, &|seat| free(statuses, trying, seat), &request, limit)

@@ -27,6 +27,16 @@ local function is_free(value)
   return expiry ~= nil and expiry <= now
 end
 
+-- Seats of a hold that somebody else has by now: it was blocked, or Redis lost a part of its memory and gave it away.
+local function lost_seats(hold, seats)
+  local lost = {}
+  for seat in string.gmatch(seats or '', '[^,]+') do
+    local value = redis.call('HGET', SEATS, seat)
+    if not is_free(value) and string.match(value, '^%d+:(%x+)$') ~= hold then lost[#lost + 1] = seat end
+  end
+  return lost
+end
+
 local function each(list)
   return string.gmatch(list or '', '[^,]+')
 end

@@ -10,6 +10,7 @@ end
 local r = redis.call('HMGET', key, 'e', 'x', 's', 'b', 'o')
 if not r[1] or tonumber(r[1]) <= now then return { 'gone' } end
 if r[5] then return { 'pinned' } end
+if #lost_seats(hold, r[3]) > 0 then return { 'gone' } end
 local expiry = math.min(now + tonumber(ARGV[2]), tonumber(r[2]))
 if expiry <= tonumber(r[1]) then return { 'cap' } end
 local value = number(expiry) .. ':' .. hold

@@ -79,11 +79,20 @@ impl Holds {
                 Err(error) => tracing::error!(error = %error, outbox.id = id, "an outbox row cannot be read"),
             }
         }
+        let mut failed = None;
         for (event, (tenant, ids, changes)) in events {
-            self.repeat(tenant.into(), event.into(), &changes).await?;
-            diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(connection).await?;
+            // One event that cannot be mirrored now must not keep the others waiting.
+            match self.repeat(tenant.into(), event.into(), &changes).await {
+                Ok(()) => {
+                    diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(connection).await?;
+                }
+                Err(error) => failed = Some(error),
+            }
         }
-        Ok(rows.len())
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(rows.len()),
+        }
     }
 
     async fn repeat(&self, tenant: Id<id::Tenant>, event: Id<id::Event>, changes: &[Change]) -> Result<()> {

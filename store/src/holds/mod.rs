@@ -322,6 +322,7 @@ impl Holds {
         match answer.word()?.as_str() {
             "held" => Ok(priced(offer, &list(&answer.text(1)?), &answer.text(3)?)?.lines),
             "pinned" => Err(in_checkout()),
+            "lost" => Err(Error::Refused(taken(offer, &list(&answer.text(1)?)))),
             _ => Err(Error::Refused(expired())),
         }
     }

@@ -2,6 +2,7 @@
 -- ARGV: 1 hold, 2 ttl ms, 3 longest life ms, 4 buyer or '', 5 most places per buyer, 6 areas '<area>:<quantity>,…',
 --       7 payload (opaque), 8 idempotency key or '', 9 fingerprint, 10 places asked for, 11… candidates: lists of seats
 -- Candidates are tried in order; the first that is free as a whole is taken. No candidate: only areas are asked for.
+-- An empty candidate is never free: the caller found none, and asks for an earlier answer under the same key.
 -- Answers: {'forgot'} | {'replay', answer…} | {'conflict'} | {'limit', places held by the buyer}
 --        | {'area', area, left} | {'lost', seats that are not free}
 --        | {'placed', seats, expiry, cap, now, payload, hold}
@@ -44,7 +45,8 @@ local taken, lost = nil, {}
 for i = 11, #ARGV do
   local seats, free = {}, true
   for seat in each(ARGV[i]) do seats[#seats + 1] = seat end
-  local values = redis.call('HMGET', SEATS, unpack(seats))
+  local values = #seats > 0 and redis.call('HMGET', SEATS, unpack(seats)) or {}
+  free = #seats > 0
   for j = 1, #seats do
     if not is_free(values[j]) then
       free = false
