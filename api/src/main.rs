@@ -101,7 +101,7 @@ async fn run(command: Command) -> Result<ExitCode> {
             databases.stop().await;
             println!("{} migrations applied", applied?.len());
         }
-        Command::Openapi => println!("{}", serde_json::to_string_pretty(openapi::document())?),
+        Command::Openapi => print!("{}", openapi::text()),
         Command::Doctor { config } => return doctor::examine(&config).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,12 +1,21 @@
 //! The contract: what poem-openapi derives from the code, put right for the tools that read it, and completed from the
 //! table of operations. `/openapi.json`, the generators and the checks all read [`document`].
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
 
-use poem::http::Method;
+use eventflow_core::ErrorCode;
+use poem::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::operations::{self, Credential, Operation};
+
+/// JSON numbers are exact up to here in every language.
+const INTEGER_MAX: i64 = (1 << 53) - 1;
+/// The statuses after which the header `Retry-After` can stand.
+const RETRY_STATUSES: [&str; 4] = ["409", "429", "502", "503"];
 
 /// The contract as JSON with a fixed order of members.
 pub fn document() -> &'static Value {
@@ -18,22 +27,41 @@ pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
+/// The contract as the text that is served and committed.
+pub fn text() -> &'static str {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| serde_json::to_string_pretty(document()).expect("JSON can be written") + "\n");
+    &TEXT
+}
+
 /// The operation that a method and a pattern of the router (`/v1/venues/:venue_id`) lead to.
 pub fn operation_of(method: &Method, pattern: &str) -> Option<&'static Operation> {
-    static TABLE: LazyLock<HashMap<(String, String), &'static Operation>> = LazyLock::new(|| {
-        let paths = document()["paths"].as_object().cloned().unwrap_or_default();
-        let mut table = HashMap::new();
-        for (path, methods) in &paths {
-            for (method, operation) in methods.as_object().into_iter().flatten() {
-                let id = operation["operationId"].as_str().unwrap_or_default();
-                if let Some(operation) = operations::find(id) {
-                    table.insert((method.to_uppercase(), router_pattern(path)), operation);
-                }
+    type Table = HashMap<Method, HashMap<String, &'static Operation>>;
+    static TABLE: LazyLock<Table> = LazyLock::new(|| {
+        let mut table = Table::new();
+        for (path, method, operation) in operations(document()) {
+            let id = operation["operationId"].as_str().unwrap_or_default();
+            let method = Method::from_bytes(method.to_uppercase().as_bytes());
+            if let (Some(operation), Ok(method)) = (operations::find(id), method) {
+                table.entry(method).or_default().insert(router_pattern(path), operation);
             }
+        }
+        // The router answers HEAD as GET without the body.
+        if let Some(reads) = table.get(&Method::GET).cloned() {
+            table.insert(Method::HEAD, reads);
         }
         table
     });
-    TABLE.get(&(method.as_str().to_owned(), pattern.to_owned())).copied()
+    TABLE.get(method)?.get(pattern).copied()
+}
+
+/// Path, method and description of every operation.
+fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object().into_iter().flatten();
+        methods.map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+    })
 }
 
 /// The methods that a path of the contract knows, for the header `Allow`.
@@ -69,20 +97,102 @@ fn publish(mut document: Value) -> Value {
     document["openapi"] = json!("3.0.3");
     // Relative: the document is the same wherever the server stands.
     document["servers"] = json!([{ "url": "/" }]);
+    // OpenAPI 3.1 only.
+    if let Some(info) = document["info"].as_object_mut() {
+        info.remove("summary");
+    }
     if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
         let types: HashMap<String, Value> =
             schemas.iter().map(|(name, schema)| (name.clone(), schema["type"].clone())).collect();
-        schemas.values_mut().for_each(|schema| put_right_object(schema, &types));
+        for schema in schemas.values_mut() {
+            put_right_object(schema, &types);
+            if let Some(example) = schema.get_mut("example") {
+                drop_nulls(example);
+            }
+        }
     }
     put_right(&mut document);
     document["components"]["securitySchemes"] = security_schemes();
+    document["components"]["headers"] = shared_headers();
+    let mut problems = BTreeMap::new();
     let paths = document["paths"].as_object_mut().expect("the document has paths");
     for (path, methods) in paths.iter_mut() {
         for (method, operation) in methods.as_object_mut().expect("a path has methods") {
             complete_operation(path, method, operation);
+            share_problems(operation, &mut problems);
         }
     }
+    document["components"]["responses"] = problems.into_iter().collect::<Map<_, _>>().into();
     sorted(document)
+}
+
+/// The headers that the server adds to answers of every operation.
+fn shared_headers() -> Value {
+    json!({
+        "X-Request-Id": {
+            "description": "Names the request in our logs: the caller's `X-Request-Id` when it is 8 to 64 letters, digits, `-` and `_`, else a new one.",
+            "schema": { "type": "string", "minLength": 8, "maxLength": 64 }
+        },
+        "RateLimit": {
+            "description": "What is left now: `r` requests, and more in `t` seconds (draft-ietf-httpapi-ratelimit-headers). Absent when limits are off.",
+            "schema": { "type": "string", "example": "\"default\";r=1999;t=0" }
+        },
+        "RateLimit-Policy": {
+            "description": "The limit: `q` requests in `w` seconds. Absent when limits are off.",
+            "schema": { "type": "string", "example": "\"default\";q=2000;w=2" }
+        },
+        "Retry-After": {
+            "description": "Seconds to wait before a repetition makes sense.",
+            "schema": { "type": "integer", "format": "int64", "minimum": 0, "maximum": u32::MAX }
+        },
+        "WWW-Authenticate": {
+            "description": "`Bearer`.",
+            "schema": { "type": "string" }
+        },
+    })
+}
+
+/// Errors are the same for every operation: they stand once, in the components, and each operation refers to them.
+fn share_problems(operation: &mut Value, problems: &mut BTreeMap<String, Value>) {
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (status, response) in responses.iter_mut() {
+        let number: u16 = status.parse().unwrap_or_default();
+        let known = StatusCode::from_u16(number).ok().filter(|status| status.is_client_error() || status.is_server_error());
+        let Some(reason) = known.and_then(|status| status.canonical_reason()) else { continue };
+        let name = reason.split(' ').collect::<String>();
+        *response = json!({ "$ref": format!("#/components/responses/{name}") });
+        problems.entry(name).or_insert_with(|| problem(number, reason));
+    }
+}
+
+/// The answer with a status of 400 and above: what the codes are, and one of them as an example.
+fn problem(status: u16, reason: &str) -> Value {
+    let codes: Vec<ErrorCode> = ErrorCode::ALL.iter().copied().filter(|code| code.status() == status).collect();
+    let list: Vec<String> = codes.iter().map(|code| format!("- `{}`: {}", code.code(), code.title())).collect();
+    let mut headers = referred(&["X-Request-Id", "RateLimit", "RateLimit-Policy"]);
+    if RETRY_STATUSES.contains(&status.to_string().as_str()) {
+        headers.extend(referred(&["Retry-After"]));
+    }
+    if status == 401 {
+        headers.extend(referred(&["WWW-Authenticate"]));
+    }
+    let mut media = json!({ "schema": { "$ref": "#/components/schemas/Problem" } });
+    if let Some(code) = codes.first() {
+        media["example"] = json!({
+            "type": code.type_uri(), "title": code.title(), "status": status, "code": code.code(),
+            "detail": "What is wrong with this request, and the way out.",
+            "request_id": "req_01920a5dac96774bbcceb302099a8057",
+        });
+    }
+    json!({
+        "description": format!("{reason}. The codes:\n\n{}", list.join("\n")),
+        "headers": headers,
+        "content": { "application/problem+json": media },
+    })
+}
+
+fn referred(names: &[&str]) -> Map<String, Value> {
+    names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect()
 }
 
 fn security_schemes() -> Value {
@@ -123,20 +233,35 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         }
         operation["parameters"].as_array_mut().expect("made above").push(header);
     }
+    let has_body = operation["requestBody"].is_object();
     let responses = operation["responses"].as_object_mut().expect("an operation has responses");
+    // The one error type of the code knows all statuses; these cannot come here.
+    responses.retain(|status, _| match status.as_str() {
+        "401" | "403" => !rule.credentials.is_empty(),
+        "405" => false,
+        "413" => method != "get",
+        "415" => has_body,
+        _ => true,
+    });
     for (status, response) in responses.iter_mut() {
+        if !(status.starts_with('2') || status.starts_with('3')) {
+            continue;
+        }
         if response["description"].as_str().unwrap_or_default().is_empty() {
-            let text = if status.starts_with('2') { "The answer." } else { "A Problem (RFC 9457)." };
-            response["description"] = json!(text);
+            response["description"] = json!("The answer.");
         }
-        if let Some(headers) = response.get_mut("headers").and_then(Value::as_object_mut) {
-            *headers = std::mem::take(headers).into_iter().map(|(name, value)| (title_case(&name), value)).collect();
-        }
+        let own = response.get_mut("headers").and_then(Value::as_object_mut).map(std::mem::take).unwrap_or_default();
+        let mut headers = referred(&["X-Request-Id", "RateLimit", "RateLimit-Policy"]);
+        headers.extend(own.into_iter().map(|(name, header)| (canonical_case(&name), header)));
+        response["headers"] = headers.into();
     }
 }
 
-/// `RETRY-AFTER` -> `Retry-After`.
-fn title_case(name: &str) -> String {
+/// poem-openapi writes the names of headers in capitals: `LAST-MODIFIED` -> `Last-Modified`.
+fn canonical_case(name: &str) -> String {
+    if name.eq_ignore_ascii_case("etag") {
+        return "ETag".to_owned();
+    }
     name.split('-')
         .map(|part| {
             let lower = part.to_lowercase();
@@ -165,6 +290,18 @@ fn put_right_object(schema: &mut Value, types: &HashMap<String, Value>) {
         } else if property.get("type").is_some() {
             property["nullable"] = json!(true);
         }
+    }
+}
+
+/// An example shows what to send: an absent field rather than null.
+fn drop_nulls(example: &mut Value) {
+    match example {
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
     }
 }
 
@@ -207,25 +344,223 @@ fn whole_number(number: f64) -> Value {
     json!(number as i64)
 }
 
+/// Formats that the specification knows, and limits on every integer: generators choose their types by them.
 fn put_right_format(members: &mut Map<String, Value>) {
+    if members.get("type").and_then(Value::as_str).is_none() {
+        return;
+    }
     let Some(format) = members.get("format").and_then(Value::as_str).map(str::to_owned) else { return };
-    let unsigned = |members: &mut Map<String, Value>, format: &str, maximum: Value| {
+    let mut integer = |format: &str, minimum: i64, maximum: i64| {
         members.insert("format".into(), json!(format));
-        members.entry("minimum").or_insert(json!(0));
-        members.entry("maximum").or_insert(maximum);
+        members.entry("minimum").or_insert(json!(minimum));
+        members.entry("maximum").or_insert(json!(maximum));
     };
     match format.as_str() {
-        "uint8" => unsigned(members, "int32", json!(u8::MAX)),
-        "uint16" => unsigned(members, "int32", json!(u16::MAX)),
-        "uint32" => unsigned(members, "int64", json!(u32::MAX)),
-        "uint64" => unsigned(members, "int64", json!(i64::MAX)),
+        "int8" => integer("int32", i8::MIN.into(), i8::MAX.into()),
+        "int16" => integer("int32", i16::MIN.into(), i16::MAX.into()),
+        "int32" => integer("int32", i32::MIN.into(), i32::MAX.into()),
+        "int64" => integer("int64", -INTEGER_MAX, INTEGER_MAX),
+        "uint8" => integer("int32", 0, u8::MAX.into()),
+        "uint16" => integer("int32", 0, u16::MAX.into()),
+        "uint32" => integer("int64", 0, u32::MAX.into()),
+        "uint64" => integer("int64", 0, INTEGER_MAX),
         "naive-date" => drop(members.insert("format".into(), json!("date"))),
         "url" => drop(members.insert("format".into(), json!("uri"))),
         _ => {}
     }
 }
 
-/// The same document with the members of every object in alphabetical order, but those of the top in their usual one.
-fn sorted(document: Value) -> Value {
-    document
+/// The same document with the members of every object in alphabetical order, whatever order the JSON library keeps.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let ordered: BTreeMap<String, Value> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            ordered.into_iter().collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.into_iter().map(sorted).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every object of the document with the path that leads to it.
+    fn walk(value: &Value, path: &str, see: &mut impl FnMut(&str, &Map<String, Value>)) {
+        match value {
+            Value::Object(members) => {
+                see(path, members);
+                members.iter().for_each(|(name, value)| walk(value, &format!("{path}/{name}"), see));
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(at, value)| walk(value, &format!("{path}/{at}"), see));
+            }
+            _ => {}
+        }
+    }
+
+    fn resolved(value: &Value) -> &Value {
+        let Some(reference) = value["$ref"].as_str() else { return value };
+        document().pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("{reference} leads nowhere"))
+    }
+
+    fn is_dotted(id: &str) -> bool {
+        let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        id.split_once('.').is_some_and(|(noun, verb)| word(noun) && word(verb))
+    }
+
+    #[test]
+    fn the_table_of_operations_and_the_contract_list_the_same() {
+        let mut contract: Vec<_> = operations(document()).map(|(_, _, op)| op["operationId"].as_str().unwrap()).collect();
+        let mut table: Vec<_> = operations::OPERATIONS.iter().map(|operation| operation.id).collect();
+        contract.sort_unstable();
+        table.sort_unstable();
+        assert_eq!(contract, table);
+    }
+
+    #[test]
+    fn every_operation_says_what_it_is_and_who_may_call_it() {
+        let tags: Vec<_> = document()["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+        for (path, method, op) in operations(document()) {
+            let id = op["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
+            assert!(is_dotted(id), "{id}");
+            for text in ["summary", "description"] {
+                assert!(op[text].as_str().is_some_and(|text| text.ends_with('.')), "{id}: {text} {}", op[text]);
+            }
+            let own = op["tags"].as_array().unwrap();
+            assert!(own.len() == 1 && tags.contains(&&own[0]), "{id}: {own:?}");
+            let rule = operations::find(id).unwrap();
+            let schemes: Vec<_> = rule.credentials.iter().map(|c| json!({ c.scheme(): [] })).collect();
+            assert_eq!(op["security"], json!(schemes), "{id}");
+            let pattern = router_pattern(path);
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            assert_eq!(operation_of(&method, &pattern).map(|found| found.id), Some(id));
+        }
+    }
+
+    #[test]
+    fn every_request_body_has_one_media_type_and_an_example() {
+        for (_, _, op) in operations(document()).filter(|(_, _, op)| op["requestBody"].is_object()) {
+            let content = op["requestBody"]["content"].as_object().unwrap();
+            assert_eq!(content.keys().collect::<Vec<_>>(), ["application/json"], "{}", op["operationId"]);
+            let schema = resolved(&content["application/json"]["schema"]);
+            assert!(schema["example"].is_object(), "{}: no example", op["operationId"]);
+        }
+    }
+
+    /// What progenitor asks for: one type for success, one for errors.
+    #[test]
+    fn every_operation_has_one_success_and_errors_are_problems() {
+        for (_, method, op) in operations(document()) {
+            let id = &op["operationId"];
+            let mut successes = 0;
+            for (status, response) in op["responses"].as_object().unwrap() {
+                let response = resolved(response);
+                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{id} {status}");
+                for name in ["X-Request-Id", "RateLimit", "RateLimit-Policy"] {
+                    assert!(response["headers"][name].is_object(), "{id} {status} {name}");
+                }
+                match status.as_bytes()[0] {
+                    b'2' => successes += 1,
+                    b'3' => assert!(response["content"].is_null(), "{id} {status}"),
+                    _ => {
+                        let content = response["content"].as_object().unwrap();
+                        assert_eq!(content.keys().collect::<Vec<_>>(), ["application/problem+json"]);
+                        let schema = &content["application/problem+json"]["schema"];
+                        assert_eq!(schema["$ref"], "#/components/schemas/Problem", "{id} {status}");
+                        let retries = RETRY_STATUSES.contains(&status.as_str());
+                        assert_eq!(response["headers"]["Retry-After"].is_object(), retries, "{id} {status}");
+                    }
+                }
+            }
+            assert_eq!(successes, 1, "{id}");
+            for status in ["400", "404", "409", "429", "500", "503"] {
+                assert!(op["responses"][status].is_object(), "{id} {status}");
+            }
+            let public = op["security"].as_array().unwrap().is_empty();
+            assert_eq!(op["responses"]["401"].is_object(), !public, "{id}");
+            assert_eq!(op["responses"]["415"].is_object(), op["requestBody"].is_object(), "{id}");
+            let names: Vec<_> = op["parameters"].as_array().into_iter().flatten().map(|p| &p["name"]).collect();
+            assert_eq!(names.contains(&&json!("Idempotency-Key")), method != "get" && !public, "{id}");
+        }
+    }
+
+    #[test]
+    fn schemas_keep_the_conventions_of_the_generators() {
+        let known = ["date", "date-time", "uuid", "uri", "email", "binary", "int32", "int64", "double", "float"];
+        walk(document(), "", &mut |path, members| {
+            // Members of an example or of a list of properties are no keywords.
+            if path.contains("/example") || path.ends_with("/properties") {
+                return;
+            }
+            let kind = members.get("type").and_then(Value::as_str);
+            if kind == Some("integer") {
+                for limit in ["minimum", "maximum"] {
+                    assert!(members.get(limit).is_some_and(Value::is_i64), "{path}: no {limit}");
+                }
+            }
+            if let Some(format) = members.get("format").and_then(Value::as_str) {
+                assert!(known.contains(&format), "{path}: {format}");
+            }
+            for alternative in members.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+                let target = resolved(alternative);
+                let fits = kind.is_none_or(|kind| target["type"] == kind);
+                assert!(fits, "{path}: {kind:?} beside {}", target["type"]);
+            }
+        });
+    }
+
+    #[test]
+    fn what_clients_send_is_bounded() {
+        let mut bounded = |path: &str, members: &Map<String, Value>| {
+            let has = |name: &str| members.contains_key(name);
+            match members.get("type").and_then(Value::as_str) {
+                Some("string") => {
+                    let limits = has("maxLength") || has("enum") || has("pattern") || has("format");
+                    // Beside a reference the limit stands there.
+                    assert!(limits || has("allOf"), "{path}: a text without an end");
+                }
+                Some("array") => assert!(has("maxItems"), "{path}: a list without an end"),
+                _ => {}
+            }
+        };
+        fn follow(value: &Value, path: &str, seen: &mut Vec<String>, see: &mut impl FnMut(&str, &Map<String, Value>)) {
+            let mut next = Vec::new();
+            walk(value, path, &mut |path, members| {
+                if path.contains("/example") {
+                    return;
+                }
+                see(path, members);
+                next.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            });
+            for reference in next {
+                if !seen.contains(&reference) {
+                    seen.push(reference.clone());
+                    follow(resolved(&json!({ "$ref": reference.clone() })), &reference, seen, see);
+                }
+            }
+        }
+        let mut seen = Vec::new();
+        for (_, _, op) in operations(document()) {
+            let id = op["operationId"].as_str().unwrap();
+            follow(&op["requestBody"], id, &mut seen, &mut bounded);
+            follow(&op["parameters"], id, &mut seen, &mut bounded);
+        }
+    }
+
+    #[test]
+    fn the_text_is_the_document() {
+        assert_eq!(serde_json::from_str::<Value>(text()).unwrap(), *document());
+        assert!(text().ends_with("}\n") && text().is_ascii() == document().to_string().is_ascii());
+    }
+
+    #[test]
+    fn a_path_knows_its_methods() {
+        assert_eq!(allowed_methods("/v1/venues").as_deref(), Some("GET, POST"));
+        assert_eq!(allowed_methods("/v1/venues/ven_1").as_deref(), Some("GET, PATCH"));
+        assert_eq!(allowed_methods("/v1/nothing"), None);
+        assert_eq!(operation_of(&Method::HEAD, "/v1/venues").map(|op| op.id), Some("venues.list"));
+        assert_eq!(operation_of(&Method::PUT, "/v1/venues").map(|op| op.id), None);
+    }
 }

@@ -31,8 +31,8 @@ pub async fn ready(app: Data<&Arc<App>>) -> Response {
 }
 
 #[handler]
-pub fn contract() -> Json<serde_json::Value> {
-    Json(openapi::document().clone())
+pub fn contract() -> Response {
+    Response::builder().content_type("application/json").body(openapi::text())
 }
 
 /// The page that the `type` of every Problem leads to.

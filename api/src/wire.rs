@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use eventflow_core::{Id, id::Kind};
+use eventflow_core::{ErrorCode, Id, Refusal, id::Kind};
 use poem::http::HeaderValue;
 use poem_openapi::{
     ApiResponse, Object,
@@ -141,6 +141,53 @@ impl<const MIN: usize, const MAX: usize> ToHeader for Text<MIN, MAX> {
     }
 }
 
+/// Where a page of a list begins: `DIGITS` hexadecimal digits of a `next_cursor`. Whatever else comes is taken as it is,
+/// and refused by [`Cursor::read`] with a code of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor<const DIGITS: usize = 32>(String);
+
+impl<const DIGITS: usize> Cursor<DIGITS> {
+    /// What `parse` makes of the digits.
+    ///
+    /// # Errors
+    /// A cursor that is not one of ours.
+    pub fn read<T>(&self, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, Refusal> {
+        let ours = self.0.len() == DIGITS
+            && self.0.as_bytes()[0] < b'8'
+            && self.0.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        Some(self.0.as_str()).filter(|_| ours).and_then(parse).ok_or_else(|| {
+            let detail = "Take the cursor from `next_cursor` of the previous page, unchanged.";
+            Refusal::new(ErrorCode::InvalidCursor, detail).param("cursor")
+        })
+    }
+}
+
+impl<const DIGITS: usize> From<&str> for Cursor<DIGITS> {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl<const DIGITS: usize> Type for Cursor<DIGITS> {
+    string_type_boilerplate!();
+    fn name() -> Cow<'static, str> {
+        format!("string(cursor_{DIGITS})").into()
+    }
+    fn schema_ref() -> MetaSchemaRef {
+        let mut schema = MetaSchema::new("string");
+        schema.description = Some("The `next_cursor` of the previous page.");
+        // The first digit of an index or of a time-ordered UUID is small.
+        schema.pattern = Some(format!("^[0-7][0-9a-f]{{{}}}$", DIGITS - 1));
+        MetaSchemaRef::Inline(Box::new(schema))
+    }
+}
+
+impl<const DIGITS: usize> ParseFromParameter for Cursor<DIGITS> {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        Ok(value.into())
+    }
+}
+
 /// A page of a list, oldest first unless the operation says otherwise.
 #[derive(Debug, Object)]
 #[oai(skip_serializing_if_is_none)]
@@ -161,19 +208,8 @@ pub struct Window {
 impl Window {
     /// # Errors
     /// A cursor that is not one of ours.
-    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Result<Self, eventflow_core::Refusal> {
-        let after = cursor
-            .map(|text| {
-                let bytes: Option<[u8; 16]> = hex::decode(&text).ok().and_then(|bytes| bytes.try_into().ok());
-                bytes.map(uuid::Uuid::from_bytes).ok_or_else(|| {
-                    eventflow_core::Refusal::new(
-                        eventflow_core::ErrorCode::InvalidCursor,
-                        "Take the cursor from `next_cursor` of the previous page, unchanged.",
-                    )
-                    .param("cursor")
-                })
-            })
-            .transpose()?;
+    pub fn new(limit: Option<u32>, cursor: Option<Cursor>) -> Result<Self, Refusal> {
+        let after = cursor.map(|cursor| cursor.read(|digits| uuid::Uuid::try_parse(digits).ok())).transpose()?;
         Ok(Self { limit: i64::from(limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)), after })
     }
 
@@ -209,4 +245,24 @@ pub enum NoContent {
     /// It is done.
     #[oai(status = 204)]
     Done,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_as_they_were_given() {
+        let rows: Vec<_> = (0..3).map(|_| uuid::Uuid::now_v7()).collect();
+        let window = Window::new(Some(2), None).unwrap();
+        let page = window.page(rows.clone(), |row| *row, |row| row.to_string());
+        assert_eq!(page.data.len(), 2);
+        let cursor = page.next_cursor.unwrap();
+        assert_eq!(Window::new(None, Some(cursor.as_str().into())).unwrap().after, Some(rows[1]));
+        let (upper, long) = (cursor.to_uppercase(), format!("{cursor}0"));
+        for text in ["", "-", "f", &upper, &long, &cursor[1..], "ffffffffffffffffffffffffffffffff"] {
+            let refusal = Window::new(None, Some(text.into())).unwrap_err();
+            assert_eq!(refusal.code, ErrorCode::InvalidCursor, "{text}");
+        }
+    }
 }

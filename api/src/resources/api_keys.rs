@@ -21,7 +21,7 @@ use super::{
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Created, NoContent, Page, Ref, Text, Window},
+    wire::{Created, Cursor, NoContent, Page, Ref, Text, Window},
 };
 
 /// Who uses a key.
@@ -181,7 +181,7 @@ impl ApiKeys {
         &self,
         call: Call,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<ApiKey>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let rows = call.read(async |tx| api_keys::list(tx, window.fetch(), window.after).await).await?;

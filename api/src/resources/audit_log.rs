@@ -12,7 +12,7 @@ use super::Tag;
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Page, Ref, Text, Window},
+    wire::{Cursor, Page, Ref, Text, Window},
 };
 
 /// A change.
@@ -57,7 +57,7 @@ impl AuditLog {
         &self,
         call: Call,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
         /// Only changes of this object.
         object_id: Query<Option<Text<1, 80>>>,
     ) -> Result<Json<Page<AuditEntry>>, Failure> {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use eventflow_core::id;
 use eventflow_store::holds::Availability as Live;
-use poem::{Body, http::HeaderMap};
+use poem::Body;
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
-    param::Path,
+    param::{Header, Path},
     payload::{Binary, Json, Response},
     types::ToJSON,
 };
@@ -85,8 +85,8 @@ fn etag(live: &Live) -> String {
     format!("\"{:x}\"", live.revision)
 }
 
-fn matches(headers: &HeaderMap, etag: &str) -> bool {
-    headers.get("if-none-match").and_then(|value| value.to_str().ok()).is_some_and(|given| {
+fn matches(given: Option<&str>, etag: &str) -> bool {
+    given.is_some_and(|given| {
         given.split(',').any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")
     })
 }
@@ -106,11 +106,13 @@ impl Availabilities {
         &self,
         call: Call,
         event_id: Path<Ref<id::Event>>,
-        headers: &HeaderMap,
+        /// The `ETag` that you have: if it still holds, the answer is 304 without a body.
+        #[oai(name = "If-None-Match", validator(max_length = 1000))]
+        if_none_match: Header<Option<String>>,
     ) -> Result<Response<Answer>, Failure> {
         let live = live(&call, event_id.0.0).await?;
         let etag = etag(&live);
-        if matches(headers, &etag) {
+        if matches(if_none_match.0.as_deref(), &etag) {
             return Ok(revalidate(Response::new(Answer::NotModified(etag))));
         }
         // One JSON text serves everybody until the next change.
@@ -124,11 +126,13 @@ impl Availabilities {
         &self,
         call: Call,
         event_id: Path<Ref<id::Event>>,
-        headers: &HeaderMap,
+        /// The `ETag` that you have: if it still holds, the answer is 304 without a body.
+        #[oai(name = "If-None-Match", validator(max_length = 1000))]
+        if_none_match: Header<Option<String>>,
     ) -> Result<Response<Snapshot>, Failure> {
         let live = live(&call, event_id.0.0).await?;
         let etag = etag(&live);
-        let answer = if matches(headers, &etag) {
+        let answer = if matches(if_none_match.0.as_deref(), &etag) {
             Snapshot::NotModified(etag)
         } else {
             Snapshot::Bytes(Binary(Body::from(live.compact.clone())), etag)

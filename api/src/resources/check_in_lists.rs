@@ -13,7 +13,7 @@ use super::Tag;
 use crate::{
     auth::{Call, Principal},
     problem::Failure,
-    wire::{Created, Page, Ref, Text, Window},
+    wire::{Created, Cursor, Page, Ref, Text, Window},
 };
 
 /// A check-in list: the rules of one or more gates of an event.
@@ -63,7 +63,8 @@ impl poem_openapi::types::Example for NewCheckInList {
 }
 
 /// The fields to change; absent ones stay as they are.
-#[derive(Debug, Object)]
+#[derive(Debug, Default, Object)]
+#[oai(example)]
 struct CheckInListPatch {
     name: Option<Text<1, 200>>,
     #[oai(validator(max_items = 500))]
@@ -71,6 +72,12 @@ struct CheckInListPatch {
     re_entry: Option<bool>,
     #[oai(validator(minimum(value = "0"), maximum(value = "255")))]
     zone_mask: Option<u8>,
+}
+
+impl poem_openapi::types::Example for CheckInListPatch {
+    fn example() -> Self {
+        Self { re_entry: Some(false), ..Self::default() }
+    }
 }
 
 fn shape(list: check_in_lists::CheckInList) -> CheckInList {
@@ -101,7 +108,7 @@ impl CheckInLists {
         call: Call,
         event_id: Query<Ref<id::Event>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<CheckInList>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let rows = call
@@ -126,7 +133,11 @@ impl CheckInLists {
 
     /// Get a check-in list; a device gets its own.
     #[oai(path = "/check-in-lists/:list_id", method = "get", operation_id = "check_in_lists.get")]
-    async fn get(&self, call: Call, list_id: Path<Ref<id::CheckInList>>) -> Result<Json<CheckInList>, Failure> {
+    async fn get(
+        &self,
+        call: Call,
+        list_id: Path<Ref<id::CheckInList>>,
+    ) -> Result<Json<CheckInList>, Failure> {
         if let Principal::Device { list, .. } = &call.principal
             && *list != list_id.0.0
         {
@@ -150,7 +161,8 @@ impl CheckInLists {
             re_entry: body.0.re_entry,
             zone_mask: body.0.zone_mask.map(Into::into),
         };
-        let list = call.write(async |tx| check_in_lists::update(tx, list_id.0.0, change).await.map(shape)).await?;
+        let list =
+            call.write(async |tx| check_in_lists::update(tx, list_id.0.0, change).await.map(shape)).await?;
         Ok(Json(list))
     }
 }

@@ -6,18 +6,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use eventflow_core::{Id, Refusal, access::Permission, check_in, id};
 use eventflow_store::check_ins::{self, NewScan, Presented, ScanResult, ScanRow, Source, Upload};
-use poem_openapi::{
-    Enum, Object, OpenApi,
-    param::Query,
-    payload::Json,
-};
+use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json};
 
 use super::Tag;
 use crate::{
     auth::{Call, Principal},
     problem::Failure,
     shapes::{ClientUuid, ReasonCode, ScannedText},
-    wire::{Page, Ref, Text, Window},
+    wire::{Cursor, Page, Ref, Text, Window},
 };
 
 /// After this many signatures other requests get a turn.
@@ -241,7 +237,8 @@ fn place(call: &Call, body: &NewCheckIns) -> Result<(Id<id::CheckInList>, Arc<So
         }
         Principal::Device { device, list, gate } => (*list, Some(device.uuid()), gate.to_string()),
         _ => {
-            let missing = || Refusal::invalid("check_in_list_id", "A secret key names the list of the scans.");
+            let missing =
+                || Refusal::invalid("check_in_list_id", "A secret key names the list of the scans.");
             let gate = body.gate.as_ref().map(|gate| gate.0.clone()).unwrap_or_default();
             (asked.ok_or_else(missing)?, None, gate)
         }
@@ -319,7 +316,7 @@ impl CheckIns {
         call: Call,
         check_in_list_id: Query<Ref<id::CheckInList>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<CheckIn>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let rows = call

@@ -13,7 +13,7 @@ use super::{Tag, secrets};
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Created, NoContent, Page, Ref, Text, Window},
+    wire::{Created, Cursor, NoContent, Page, Ref, Text, Window},
 };
 
 /// A scanner, without its token.
@@ -72,7 +72,7 @@ impl Devices {
         call: Call,
         list_id: Path<Ref<id::CheckInList>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<Device>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let rows = call

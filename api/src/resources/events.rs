@@ -14,7 +14,7 @@ use super::Tag;
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Created, Page, Ref, Text, Window},
+    wire::{Created, Cursor, Page, Ref, Text, Window},
 };
 
 /// Where an event stands: a draft is prepared, a published event is sold, a cancelled one is not sold any more.
@@ -320,7 +320,7 @@ impl Events {
         /// Only events in this state.
         state: Query<Option<EventState>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<Event>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let (state, view) = (state.0.map(EventState::stored), super::view(&call));

@@ -9,7 +9,7 @@ use super::Tag;
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Page, Ref, Window},
+    wire::{Cursor, Page, Ref, Window},
 };
 
 /// One line of a posting. The lines of an order sum to zero.
@@ -57,7 +57,7 @@ impl Ledger {
         order_id: Query<Option<Ref<id::Order>>>,
         event_id: Query<Option<Ref<id::Event>>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<LedgerEntry>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let filter =

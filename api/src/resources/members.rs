@@ -19,7 +19,7 @@ use super::{
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Created, NoContent, Page, Ref, Text, Window},
+    wire::{Created, Cursor, NoContent, Page, Ref, Text, Window},
 };
 
 /// What a member is.
@@ -168,7 +168,7 @@ impl Members {
         &self,
         call: Call,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<Member>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let rows = call.read(async |tx| members::list(tx, window.fetch(), window.after).await).await?;

@@ -14,7 +14,7 @@ use super::Tag;
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Created, NoContent, Page, Ref, Text, Window},
+    wire::{Created, Cursor, NoContent, Page, Ref, Text, Window},
 };
 
 /// A price tier: what one place costs for one kind of buyer. It becomes the type of the ticket.
@@ -142,7 +142,7 @@ impl PriceTiers {
         call: Call,
         event_id: Path<Ref<id::Event>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<PriceTier>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let (event, view) = (event_id.0.0, super::view(&call));

@@ -18,7 +18,7 @@ use super::Tag;
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Created, Page, Ref, Text, Window},
+    wire::{Created, Cursor, Page, Ref, Text, Window},
 };
 
 /// A seat-map document: any JSON object for the framework, read strictly by the store. How deep it nests is bounded by
@@ -210,7 +210,7 @@ impl SeatMaps {
         call: Call,
         venue_id: Path<Ref<id::Venue>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<SeatMap>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let venue = venue_id.0.0;

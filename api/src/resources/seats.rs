@@ -1,6 +1,6 @@
 //! The seats of an event: reading them, and blocking, unblocking and re-tiering many at once.
 
-use eventflow_core::{ErrorCode, Refusal, id, seat_map::Traits};
+use eventflow_core::{Refusal, id, seat_map::Traits};
 use eventflow_store::seats;
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -13,7 +13,7 @@ use super::Tag;
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Page, Ref, Text},
+    wire::{Cursor, Page, Ref, Text},
 };
 
 /// The largest page of seats, and the one that a client gets who does not ask: a seat is about 150 bytes.
@@ -115,14 +115,8 @@ fn action(patch: &SeatsPatch) -> Result<seats::Action, Refusal> {
 }
 
 /// Cursors of this list are the index of the last seat of the page.
-fn read_cursor(cursor: Option<&str>) -> Result<Option<i32>, Refusal> {
-    let refusal = || {
-        let detail = "Take the cursor from `next_cursor` of the previous page, unchanged.";
-        Refusal::new(ErrorCode::InvalidCursor, detail).param("cursor")
-    };
-    cursor
-        .map(|text| i32::from_str_radix(text, 16).ok().filter(|index| *index >= 0).ok_or_else(refusal))
-        .transpose()
+fn read_cursor(cursor: Option<&Cursor<8>>) -> Result<Option<i32>, Refusal> {
+    cursor.map(|cursor| cursor.read(|digits| i32::from_str_radix(digits, 16).ok())).transpose()
 }
 
 pub struct Seats;
@@ -140,10 +134,10 @@ impl Seats {
         /// Only the seats of the section with this key.
         section: Query<Option<Text<1, 40>>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor<8>>>,
     ) -> Result<Json<Page<Seat>>, Failure> {
         let limit = limit.0.unwrap_or(SEATS_PAGE_DEFAULT).clamp(1, SEATS_PAGE_MAX);
-        let after = read_cursor(cursor.0.as_deref())?;
+        let after = read_cursor(cursor.0.as_ref())?;
         let (event, view) = (event_id.0.0, super::view(&call));
         let section = section.0.as_deref();
         let list =
@@ -181,14 +175,16 @@ impl Seats {
 
 #[cfg(test)]
 mod tests {
+    use eventflow_core::ErrorCode;
+
     use super::*;
 
     #[test]
     fn cursors_are_indexes_and_nothing_else() {
         assert_eq!(read_cursor(None), Ok(None));
-        assert_eq!(read_cursor(Some("000003e7")), Ok(Some(999)));
+        assert_eq!(read_cursor(Some(&"000003e7".into())), Ok(Some(999)));
         for cursor in ["", "-1", "xyz", "ffffffff", "0123456789"] {
-            assert_eq!(read_cursor(Some(cursor)).unwrap_err().code, ErrorCode::InvalidCursor, "{cursor}");
+            assert_eq!(read_cursor(Some(&cursor.into())).unwrap_err().code, ErrorCode::InvalidCursor, "{cursor}");
         }
     }
 

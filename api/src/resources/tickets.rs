@@ -15,7 +15,7 @@ use crate::{
     qr,
     shapes::{Ticket, shape},
     tokens::Subject,
-    wire::{Page, Ref, Text, Window},
+    wire::{Cursor, Page, Ref, Text, Window},
 };
 
 /// Why a ticket is withdrawn.
@@ -76,7 +76,9 @@ async fn read(call: &Call, id: Id<id::Ticket>) -> Result<TicketRow, Failure> {
 async fn code(call: &Call, id: Id<id::Ticket>) -> Result<String, Failure> {
     let ticket = read(call, id).await?;
     if ticket.is_void() {
-        return Err(Refusal::new(ErrorCode::TicketState, "The ticket is void and has no code any more.").into());
+        return Err(
+            Refusal::new(ErrorCode::TicketState, "The ticket is void and has no code any more.").into()
+        );
     }
     Ok(call.app.signer.sign(call.tenant(), &ticket).await?)
 }
@@ -94,7 +96,7 @@ impl Tickets {
         order_id: Query<Option<Ref<id::Order>>>,
         event_id: Query<Option<Ref<id::Event>>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<Ticket>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let filter = Filter {

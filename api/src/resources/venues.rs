@@ -13,7 +13,7 @@ use super::Tag;
 use crate::{
     auth::Call,
     problem::Failure,
-    wire::{Created, Page, Ref, Text, Window},
+    wire::{Created, Cursor, Page, Ref, Text, Window},
 };
 
 /// A venue.
@@ -64,7 +64,8 @@ impl poem_openapi::types::Example for NewVenue {
 }
 
 /// The fields to change; absent ones stay as they are.
-#[derive(Debug, Object)]
+#[derive(Debug, Default, Object)]
+#[oai(example)]
 struct VenuePatch {
     name: Option<Text<1, 200>>,
     street: Option<Text<0, 200>>,
@@ -72,6 +73,12 @@ struct VenuePatch {
     city: Option<Text<0, 200>>,
     country: Option<Text<0, 2>>,
     time_zone: Option<Text<1, 64>>,
+}
+
+impl poem_openapi::types::Example for VenuePatch {
+    fn example() -> Self {
+        Self { name: Some(Text("Philharmonie im Park".into())), ..Self::default() }
+    }
 }
 
 fn shape(venue: venues::Venue) -> Venue {
@@ -107,7 +114,7 @@ impl Venues {
         &self,
         call: Call,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        #[oai(validator(max_length = 64))] cursor: Query<Option<String>>,
+        cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<Venue>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let rows = call.read(async |tx| venues::list(tx, window.fetch(), window.after).await).await?;

@@ -8,14 +8,42 @@ use eventflow_core::{ErrorCode, Refusal};
 use eventflow_payments::{parse_event, signature};
 use eventflow_store::provider_events::{self, Received};
 use poem::web::Data;
-use poem_openapi::{Object, OpenApi, param::Header, payload::Json, types::Any};
+use poem_openapi::{
+    Object, OpenApi,
+    param::Header,
+    payload::Json,
+    types::{Any, Example},
+};
+use serde_json::{Value, json};
 
 use super::Tag;
 use crate::{
     auth::{Call, RequestFacts},
     problem::Failure,
+    wire::Text,
     worker,
 };
+
+/// An event of Stripe. All of it is Stripe's; these are the members that it always has.
+#[derive(Debug, Object)]
+#[oai(example)]
+struct StripeEvent {
+    id: Text<1, 255>,
+    /// As `checkout.session.completed`.
+    #[oai(rename = "type")]
+    kind: Text<1, 255>,
+    data: Any<Value>,
+}
+
+impl Example for StripeEvent {
+    fn example() -> Self {
+        Self {
+            id: Text("evt_1OaBcDeFgHiJkLmN".into()),
+            kind: Text("checkout.session.completed".into()),
+            data: Any(json!({ "object": { "id": "cs_test_a1B2c3", "object": "checkout.session" } })),
+        }
+    }
+}
 
 /// The event arrived.
 #[derive(Debug, Object)]
@@ -37,7 +65,7 @@ impl Webhooks {
         call: Call,
         #[oai(name = "Stripe-Signature", validator(max_length = 4096))] stripe_signature: Header<Option<String>>,
         facts: Data<&Arc<RequestFacts>>,
-        _event: Json<Any<serde_json::Value>>,
+        _event: Json<StripeEvent>,
     ) -> Result<Json<WebhookReceipt>, Failure> {
         let header = stripe_signature.0.unwrap_or_default();
         let secrets = &call.app.webhook_secrets;
