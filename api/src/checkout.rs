@@ -8,7 +8,7 @@ use eventflow_core::{
     order::{OrderState, RefundState},
 };
 use eventflow_payments::{
-    CheckoutLine, CheckoutRequest, CheckoutSession, DisputeStatus, PaymentProvider, ProviderError, RefundRequest,
+    CheckoutLine, CheckoutRequest, CheckoutSession, DisputeStatus, PaymentProvider, ProviderError, Refund, RefundRequest,
     RefundStatus,
 };
 use eventflow_store::{
@@ -23,6 +23,10 @@ use crate::app::App;
 pub const SESSION_SECS: i64 = 31 * 60;
 /// A key that was stored longer ago than this may be forgotten by the provider: nothing is created with it any more.
 const KEY_HOURS: i64 = 23;
+/// So long after the first call no answer to it can be on its way any more: what the provider does not list is not there.
+const LOST_AFTER_SECS: i64 = 90;
+/// Looks for lost objects begin this much before our own time stamp: clocks differ.
+const SKEW_SECS: i64 = 300;
 /// The first look at an order whose webhook has not come; later ones are rarer.
 const FIRST_POLL_SECS: i64 = 20;
 
@@ -47,7 +51,15 @@ pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Ord
     };
     let provider = provider(app)?;
     let request = checkout_request(app, scope, order, payment);
-    match provider.create_checkout(&request).await {
+    let made = match provider.create_checkout(&request).await {
+        // A key repeats an error for a day, although there may be a session.
+        Err(error) if error.outcome_is_unknown() => match lost_session(provider, order, payment).await {
+            Ok(Some(session)) => Ok(session),
+            _ => Err(error),
+        },
+        made => made,
+    };
+    match made {
         Ok(session) => {
             let order_id = Id::from(order.row.id);
             app.db
@@ -74,6 +86,17 @@ pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Ord
             Err(Error::refused(ErrorCode::PaymentRefused, detail))
         }
     }
+}
+
+/// The session of an order whose id did not reach us.
+async fn lost_session(
+    provider: &dyn PaymentProvider,
+    order: &Order,
+    payment: &PaymentRow,
+) -> Result<Option<CheckoutSession>, ProviderError> {
+    let order_id = Id::<id::Order>::from(order.row.id).to_string();
+    let since = payment.created_at - TimeDelta::seconds(SKEW_SECS);
+    provider.find_checkout_of_order(account(payment), &order_id, since).await
 }
 
 fn refusal_code(error: &ProviderError) -> &str {
@@ -164,6 +187,12 @@ pub async fn apply(
             orders::process_session(tx, &payment, &facts).await
         })
         .await?;
+    if let (Settled::Paid | Settled::RefundDue, Some(intent)) = (settled, &facts.payment_intent) {
+        // Events about this payment may have come before we knew its intent.
+        if provider_events::adopt(&app.db, &payment.account, intent).await? > 0 {
+            app.wake_jobs();
+        }
+    }
     match settled {
         Settled::RefundDue => send_refunds_of(app, scope, payment.order_id.into()).await?,
         Settled::NeedsReview => {
@@ -189,9 +218,10 @@ pub async fn lapse(app: &App, scope: &Scope, order: Id<id::Order>, end: OrderSta
     let payment = match (&payment.session_id, payment.created_at + TimeDelta::hours(KEY_HOURS) > Utc::now()) {
         (Some(_), _) => payment,
         // A crash left us without the session's id: the same key gives the same session, which can then be expired.
-        (None, true) => match open_session(app, scope, &order).await?.payment {
-            Some(payment) if payment.session_id.is_some() => payment,
-            _ => return Ok(true),
+        (None, true) => match open_session(app, scope, &order).await {
+            Ok(Order { payment: Some(payment), .. }) if payment.session_id.is_some() => payment,
+            Ok(_) => return Ok(true),
+            Err(error) => return lapse_without_session(app, scope, &order, &payment, end, error).await,
         },
         // The provider's own deadline (24 hours at most) has passed long ago, and the key with it.
         (None, false) => {
@@ -201,14 +231,11 @@ pub async fn lapse(app: &App, scope: &Scope, order: Id<id::Order>, end: OrderSta
     };
     let session_id = payment.session_id.clone().unwrap_or_default();
     let provider = provider(app)?;
-    let key = format!("exp:{session_id}");
-    match provider.expire_checkout(account(&payment), &session_id, &key).await {
-        // Refused: it is not open any more; only the session itself says why.
-        Ok(_) | Err(ProviderError::Refused { .. }) => {}
-        Err(error) => {
-            tracing::warn!(error = %error, "a session could not be expired; the claim stays");
-            return Ok(false);
-        }
+    // To expire twice is to expire once; but a key repeats an error for a day, so every minute has its own.
+    let key = format!("exp:{session_id}:{}", Utc::now().timestamp() / 60);
+    if let Err(error) = provider.expire_checkout(account(&payment), &session_id, &key).await {
+        // Refused: it is not open any more. In any case only the session itself says what it is.
+        tracing::debug!(error = %error, "a session could not be expired");
     }
     let session = match provider.get_checkout(account(&payment), &session_id).await {
         Ok(session) => session,
@@ -232,6 +259,31 @@ pub async fn lapse(app: &App, scope: &Scope, order: Id<id::Order>, end: OrderSta
         return Ok(true);
     }
     Ok(apply(app, scope, &payment, &session, false).await? != Settled::Nothing)
+}
+
+/// The session could not be had from the provider. Answers true when that is because there is none.
+async fn lapse_without_session(
+    app: &App,
+    scope: &Scope,
+    order: &Order,
+    payment: &PaymentRow,
+    end: OrderState,
+    error: Error,
+) -> Result<bool> {
+    let row = app.db.run(scope, async |tx| orders::row(tx, order.row.id.into()).await).await?;
+    if row.state()? != OrderState::Pending {
+        return Ok(true);
+    }
+    if payment.created_at + TimeDelta::seconds(LOST_AFTER_SECS) > Utc::now() {
+        return Err(error);
+    }
+    match lost_session(provider(app)?, order, payment).await {
+        Ok(None) => {
+            close(app, scope, &row, end).await?;
+            Ok(true)
+        }
+        _ => Err(error),
+    }
 }
 
 async fn close(app: &App, scope: &Scope, row: &OrderRow, end: OrderState) -> Result<()> {
@@ -280,26 +332,19 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
     };
     let answer = if let Some(known) = &refund.provider_refund_id {
         provider.get_refund(account, known).await
-    } else if refund.created_at + TimeDelta::hours(KEY_HOURS) < Utc::now() {
-        // The key may be forgotten: look for the refund instead of making one.
-        let ours = Id::<id::Refund>::from(refund.id).to_string();
-        match provider.list_refunds(account, &payment_intent).await {
-            Ok(list) => list.into_iter().find(|r| r.refund_id.as_deref() == Some(&ours)).ok_or(ProviderError::NotFound),
-            Err(error) => Err(error),
-        }
     } else {
-        provider
-            .refund(&RefundRequest {
-                account: account.map(str::to_owned),
-                payment_intent,
-                amount_minor: refund.amount_minor,
-                refund_application_fee: payment.application_fee_minor > 0 && account.is_some(),
-                reason: None,
-                order_id: Id::<id::Order>::from(refund.order_id).to_string(),
-                refund_id: Id::<id::Refund>::from(refund.id).to_string(),
-                idempotency_key: refund.idempotency_key.clone(),
-            })
-            .await
+        let request = RefundRequest {
+            account: account.map(str::to_owned),
+            payment_intent,
+            amount_minor: refund.amount_minor,
+            refund_application_fee: payment.application_fee_minor > 0 && account.is_some(),
+            reason: None,
+            order_id: Id::<id::Order>::from(refund.order_id).to_string(),
+            refund_id: Id::<id::Refund>::from(refund.id).to_string(),
+            idempotency_key: refund.idempotency_key.clone(),
+        };
+        let key_is_good = refund.created_at + TimeDelta::hours(KEY_HOURS) > Utc::now();
+        make_refund(provider, &request, state == RefundState::Unknown, key_is_good).await
     };
     let (next, provider_id, failure) = match &answer {
         Ok(made) => (refund_state(made.status), Some(made.id.as_str()), made.failure_reason.clone().unwrap_or_default()),
@@ -309,6 +354,23 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
     app.db.run(scope, async |tx| refunds::finish(tx, id, next, provider_id, &failure).await).await?;
     app.wake_mirror();
     Ok(matches!(next, RefundState::Succeeded | RefundState::Failed))
+}
+
+/// Makes a refund, or finds the one that was made. A key repeats an error for a day, and is forgotten after that: when
+/// something may have been made already, the provider's list is asked first.
+async fn make_refund(
+    provider: &dyn PaymentProvider,
+    request: &RefundRequest,
+    asked_before: bool,
+    key_is_good: bool,
+) -> Result<Refund, ProviderError> {
+    if asked_before || !key_is_good {
+        let made = provider.list_refunds(request.account.as_deref(), &request.payment_intent).await?;
+        if let Some(ours) = made.into_iter().find(|made| made.refund_id.as_ref() == Some(&request.refund_id)) {
+            return Ok(ours);
+        }
+    }
+    if key_is_good { provider.refund(request).await } else { Err(ProviderError::NotFound) }
 }
 
 fn refund_state(status: RefundStatus) -> RefundState {
@@ -338,7 +400,7 @@ pub async fn process_event(app: &App, scope: &Scope, event: &provider_events::Ev
     }
     if event.kind.contains("refund") {
         let made = provider.list_refunds(account, payment.payment_intent.as_deref().unwrap_or_default()).await;
-        return process_refunds(app, scope, made.map_err(|error| unreachable(&error))?).await;
+        return process_refunds(app, scope, &payment, made.map_err(|error| unreachable(&error))?).await;
     }
     let Some(session_id) = &payment.session_id else { return Ok("no session yet") };
     let session = provider.get_checkout(account, session_id).await.map_err(|error| unreachable(&error))?;
@@ -348,7 +410,7 @@ pub async fn process_event(app: &App, scope: &Scope, event: &provider_events::Ev
     Ok("session applied")
 }
 
-async fn process_refunds(app: &App, scope: &Scope, made: Vec<eventflow_payments::Refund>) -> Result<&'static str> {
+async fn process_refunds(app: &App, scope: &Scope, payment: &PaymentRow, made: Vec<Refund>) -> Result<&'static str> {
     for refund in made {
         app.db
             .run(scope, async |tx| {
@@ -358,8 +420,12 @@ async fn process_refunds(app: &App, scope: &Scope, made: Vec<eventflow_payments:
                     None => refund.refund_id.as_deref().and_then(|text| text.parse::<Id<id::Refund>>().ok()).map(Id::uuid),
                 };
                 let Some(id) = known else { return Ok(()) };
-                let row = refunds::get(tx, id).await?;
-                if row.amount_minor == refund.amount_minor {
+                let row = match refunds::get(tx, id).await {
+                    Ok(row) => row,
+                    Err(Error::Refused(_)) => return Ok(()),
+                    Err(error) => return Err(error),
+                };
+                if row.payment_id == payment.id && row.amount_minor == refund.amount_minor {
                     let failure = refund.failure_reason.as_deref().unwrap_or_default();
                     refunds::finish(tx, id, refund_state(refund.status), Some(&refund.id), failure).await?;
                 }
@@ -386,10 +452,14 @@ async fn process_dispute(
     app.db
         .run(scope, async |tx| {
             let mut order = orders::lock(tx, payment.order_id.into()).await?;
-            // The end of a dispute may be heard of before its beginning.
-            orders::mark_dispute(tx, &mut order, &dispute.id, None).await?;
             let broken = |error| Error::Corrupt(format!("ledger of a dispute: {error}"));
             let posted = ledger_entries::postings(tx, order.id).await?;
+            if posted.contains("dispute_won") || posted.contains("dispute_lost") {
+                // Decided; what still comes is late.
+                return Ok(());
+            }
+            // The end of a dispute may be heard of before its beginning.
+            orders::mark_dispute(tx, &mut order, &dispute.id, None).await?;
             if !posted.contains("dispute_opened") {
                 let lines = ledger::dispute_opened(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
                 ledger_entries::post(tx, &order, None, "dispute_opened", &lines).await?;

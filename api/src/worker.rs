@@ -21,6 +21,8 @@ use crate::{app::App, checkout};
 const MIRROR_PERIOD: Duration = Duration::from_millis(200);
 const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 const JOBS_PERIOD: Duration = Duration::from_secs(1);
+/// While so many jobs run, no more are leased.
+const JOBS_MAX: usize = 24;
 /// How often the provider is asked for events that no webhook brought.
 const GAP_PERIOD: Duration = Duration::from_secs(120);
 const JANITOR_PERIOD: Duration = Duration::from_secs(3600);
@@ -107,25 +109,29 @@ async fn mirror_while_leading(app: &App, mut stop: watch::Receiver<bool>) -> Res
 }
 
 async fn run_jobs(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+    let mut running = JoinSet::new();
     while !*stop.borrow() {
-        match jobs::lease(&app.db).await {
-            Ok(due) if !due.is_empty() => {
-                let mut running = JoinSet::new();
-                for job in due {
-                    running.spawn(run_job(app.clone(), job));
+        // A slow provider keeps its own jobs waiting, not those of others.
+        if running.len() < JOBS_MAX {
+            match jobs::lease(&app.db).await {
+                Ok(due) if !due.is_empty() => {
+                    for job in due {
+                        running.spawn(run_job(app.clone(), job));
+                    }
+                    continue;
                 }
-                while running.join_next().await.is_some() {}
-                continue;
+                Ok(_) => {}
+                Err(error) => tracing::warn!(error = %error, worker = "jobs", "jobs cannot be leased"),
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(error = %error, worker = "jobs", "jobs cannot be leased"),
         }
         tokio::select! {
             () = app.job_bell.notified() => {}
+            Some(_) = running.join_next() => {}
             () = time::sleep(JOBS_PERIOD) => {}
-            _ = stop.changed() => return,
+            _ = stop.changed() => break,
         }
     }
+    while running.join_next().await.is_some() {}
 }
 
 /// What a job wants after it ran.
@@ -215,6 +221,7 @@ async fn fill_gaps(app: &App) -> Result<()> {
             provider_events::receive(&app.db, &new_event(&event, &account)).await?;
         }
     }
+    provider_events::adopt_all(&app.db).await?;
     app.wake_jobs();
     Ok(())
 }

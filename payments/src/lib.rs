@@ -57,6 +57,15 @@ pub trait PaymentProvider: Send + Sync {
         payment_intent: &'a str,
     ) -> BoxFuture<'a, Result<Option<CheckoutSession>>>;
 
+    /// The session that was made for an order, if any; for the case that the answer to its creation was lost.
+    /// `created_after` bounds the search.
+    fn find_checkout_of_order<'a>(
+        &'a self,
+        account: Option<&'a str>,
+        order_id: &'a str,
+        created_after: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<CheckoutSession>>>;
+
     /// Closes an open session. `Refused` usually means that it is not open any more: read it back; only
     /// [`SessionStatus::Expired`] is closed unpaid, `Complete` is a payment.
     fn expire_checkout<'a>(

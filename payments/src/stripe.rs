@@ -10,6 +10,7 @@ mod calls;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
@@ -138,6 +139,20 @@ impl PaymentProvider for StripeProvider {
         async move {
             let answer = calls::read(&self.client, account, || session_of(payment_intent)).await?;
             answer["data"].get(0).map(|session| answers::session(session, account)).transpose()
+        }
+        .boxed()
+    }
+
+    fn find_checkout_of_order<'a>(
+        &'a self,
+        account: Option<&'a str>,
+        order_id: &'a str,
+        created_after: DateTime<Utc>,
+    ) -> BoxFuture<'a, Result<Option<CheckoutSession>>> {
+        async move {
+            let sessions = self.list(account, |cursor| sessions_page(created_after, cursor)).await?;
+            let ours = sessions.iter().find(|session| session["client_reference_id"] == order_id);
+            ours.map(|session| answers::session(session, account)).transpose()
         }
         .boxed()
     }
@@ -308,6 +323,15 @@ fn refund_params(request: &RefundRequest) -> Result<CreateRefund> {
 
 fn session_of(payment_intent: &str) -> RequestBuilder {
     ListCheckoutSession::new().payment_intent(payment_intent).limit(1).build()
+}
+
+fn sessions_page(created_after: DateTime<Utc>, cursor: Option<String>) -> RequestBuilder {
+    let request =
+        ListCheckoutSession::new().created(RangeQueryTs::gt(created_after.timestamp())).limit(PAGE);
+    match cursor {
+        Some(cursor) => request.starting_after(cursor).build(),
+        None => request.build(),
+    }
 }
 
 fn refunds_page(payment_intent: &str, cursor: Option<String>) -> RequestBuilder {

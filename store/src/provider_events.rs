@@ -12,6 +12,7 @@ use crate::{
     error::{Error, OrNotFound, Result},
     orders::PaymentRow,
     schema::{jobs, payments, provider_events},
+    statement,
 };
 
 #[derive(Debug, Clone)]
@@ -91,6 +92,39 @@ pub async fn receive(db: &Db, event: &NewEvent) -> Result<Received> {
             Ok(Received::New)
         })
         .await
+}
+
+/// Events that came before we knew the session or intent that they are about, and were taken for somebody else's: now
+/// they are worked on. Those of one payment intent, as soon as it is known.
+pub async fn adopt(db: &Db, account: &str, payment_intent: &str) -> Result<usize> {
+    adopt_where(db, Some((account, payment_intent))).await
+}
+
+/// The same for all payments: the net below [`adopt`].
+pub async fn adopt_all(db: &Db) -> Result<usize> {
+    adopt_where(db, None).await
+}
+
+async fn adopt_where(db: &Db, only: Option<(&str, &str)>) -> Result<usize> {
+    let mut connection = db.system().await?;
+    let adopted = statement!(
+        "WITH found AS (
+           UPDATE provider_events e SET tenant_id = p.tenant_id, state = 'received' FROM payments p
+           WHERE e.tenant_id IS NULL AND e.state = 'ignored' AND e.received_at > now() - interval '3 days'
+             AND p.account = e.account AND p.livemode = e.livemode
+             AND (p.session_id = e.object_id OR p.payment_intent = e.payload ->> 'payment_intent')
+             AND (?::text IS NULL OR (p.account = ? AND p.payment_intent = ?))
+           RETURNING e.id, e.tenant_id)
+         INSERT INTO jobs (tenant_id, kind, subject_id, run_at)
+         SELECT tenant_id, 'provider_event', id, now() FROM found
+         ON CONFLICT (tenant_id, kind, subject_id) DO NOTHING",
+        only.map(|(account, _)| account.to_owned()),
+        only.map_or("", |(account, _)| account),
+        only.map_or("", |(_, intent)| intent),
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(adopted)
 }
 
 /// The tenant whose payment has this session or intent at this account and in this mode.

@@ -80,6 +80,8 @@ fn provider_error(error: StripeError) -> ProviderError {
             match status {
                 404 => ProviderError::NotFound,
                 409 | 424 | 429 => ProviderError::Busy(message),
+                // The key has been used: whatever the first call made may exist.
+                400 if error.type_.to_string() == "idempotency_error" => ProviderError::Unexpected(message),
                 400..=499 => {
                     let code = error.code.map(|code| code.as_str().to_owned());
                     ProviderError::Refused { code: code.unwrap_or_else(|| error.type_.to_string()), message }

@@ -107,6 +107,8 @@ pub async fn mark_dispute(tx: &mut Tx, order: &mut OrderRow, dispute: &str, won:
         None if state != OrderState::Disputed => (OrderState::Disputed, "valid", "frozen"),
         Some(true) if state == OrderState::Disputed => {
             let back = match order.refunded_minor {
+                // Late money has no tickets to thaw: it still has to go back.
+                0 if order.paid_at.is_none() => OrderState::RefundDue,
                 0 => OrderState::Paid,
                 refunded if refunded < order.total_minor => OrderState::PartiallyRefunded,
                 _ => OrderState::Refunded,

@@ -10,7 +10,7 @@ WITH paid AS (
 ), area AS (
   UPDATE ga_claims c SET state = 'sold' FROM paid o
   WHERE c.tenant_id = o.tenant_id AND c.order_id = o.id AND c.epoch = o.epoch AND c.state = 'reserved'
-  RETURNING c.area_index, c.quantity
+  RETURNING c.area_index, c.quantity, c.created_at
 ), ticket AS (
   INSERT INTO tickets (tenant_id, id, event_id, order_id, order_item_id, seat_index, area_index, label, price_tier_id,
     type_no, tier_name, kid, flags, not_before, not_after)
@@ -33,8 +33,11 @@ WITH paid AS (
   SELECT o.tenant_id, o.event_id, 'sold', jsonb_build_object(
     'k', 'sold', 'o', replace(o.id::text, '-', ''), 'h', replace(o.hold_id::text, '-', ''),
     's', (SELECT coalesce(jsonb_agg(seat_index), '[]') FROM seat),
+    -- A sale takes nothing that its claim did not take. Only a claim of this very transaction is news, and holds the
+    -- pool's lock; what anybody else reads here may be older than what another order has announced.
     'g', (SELECT coalesce(jsonb_agg(jsonb_build_array(p.area_index, p.taken)), '[]') FROM area a
-      JOIN ga_pools p ON p.tenant_id = o.tenant_id AND p.event_id = o.event_id AND p.area_index = a.area_index))
+      JOIN ga_pools p ON p.tenant_id = o.tenant_id AND p.event_id = o.event_id AND p.area_index = a.area_index
+      WHERE a.created_at = now()))
   FROM paid o
 ), done AS (
   DELETE FROM jobs j USING paid o WHERE j.tenant_id = o.tenant_id AND j.subject_id = o.id AND j.kind IN ('lapse', 'poll')
