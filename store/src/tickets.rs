@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use ed25519_dalek::SigningKey;
 use eventflow_core::{
     ErrorCode, Id, id,
@@ -104,8 +104,20 @@ pub async fn get(tx: &mut Tx, id: Id<id::Ticket>) -> Result<TicketRow> {
 }
 
 /// The tickets of an order in the order of their making; an order has as many as items, so there is no page.
-pub async fn for_order(tx: &mut Tx, order: Id<id::Order>) -> Result<Vec<TicketRow>> {
-    list(tx, Filter { order: Some(order), event: None }, i64::MAX, None).await
+pub(crate) async fn for_order(
+    mut connection: &AsyncPgConnection,
+    tenant: Uuid,
+    order: Id<id::Order>,
+) -> QueryResult<Vec<TicketRow>> {
+    tickets::table
+        .inner_join(
+            events::table.on(events::tenant_id.eq(tickets::tenant_id).and(events::id.eq(tickets::event_id))),
+        )
+        .filter(tickets::tenant_id.eq(tenant).and(tickets::order_id.eq(order.uuid())))
+        .order(tickets::id)
+        .select(TicketRow::as_select())
+        .load(&mut connection)
+        .await
 }
 
 pub async fn list(tx: &mut Tx, filter: Filter, limit: i64, after: Option<Uuid>) -> Result<Vec<TicketRow>> {

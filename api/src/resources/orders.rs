@@ -7,6 +7,7 @@ use eventflow_core::{
     ErrorCode, Id, Refusal,
     access::Permission,
     id,
+    ledger::Clearing,
     order::OrderState,
     pricing::Totals as CoreTotals,
 };
@@ -17,7 +18,6 @@ use eventflow_store::{
 
     offers::Offer,
     orders::{self, NewOrder, Order as Stored},
-    tickets,
 };
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -273,13 +273,11 @@ fn shape(order: Stored, tickets: Vec<Ticket>) -> Order {
 
 /// The order with its tickets, signed.
 async fn load(call: &Call, tx: &mut eventflow_store::Tx, id: Id<id::Order>) -> StoreResult<Order> {
-    let order = orders::get(tx, id).await?;
+    let mut order = orders::get(tx, id).await?;
     let mut signed = Vec::new();
-    if order.row.paid_at.is_some() {
-        for row in tickets::for_order(tx, id).await? {
-            let token = if row.is_void() { String::new() } else { call.app.signer.sign_within(tx, &row).await? };
-            signed.push(shapes::shape(row, token));
-        }
+    for row in std::mem::take(&mut order.tickets) {
+        let token = if row.is_void() { String::new() } else { call.app.signer.sign_within(tx, &row).await? };
+        signed.push(shapes::shape(row, token));
     }
     Ok(shape(order, signed))
 }
@@ -419,8 +417,7 @@ async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Order> {
             }
             let payment = orders::claim(tx, &prepared.offer, &prepared.lines, prepared.sums, &prepared.new).await?;
             if prepared.new.settles_now {
-                let row = orders::row(tx, id).await?;
-                orders::settle_now(tx, &row, payment).await?;
+                orders::settle_now(tx, id.uuid(), Clearing::Manual, prepared.sums, payment).await?;
             }
             let order = load(call, tx, id).await?;
             if let Some(key) = &call.idempotency {
@@ -659,7 +656,7 @@ impl Orders {
                     let detail = format!("The order is {}; only a pending one can be paid.", row.state);
                     return Err(Error::refused(ErrorCode::OrderState, detail));
                 };
-                orders::settle_now(tx, &row, payment.id).await?;
+                orders::settle_now(tx, row.id, row.clearing(), row.totals(), payment.id).await?;
                 load(&call, tx, id).await
             })
             .await?;

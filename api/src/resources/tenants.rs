@@ -236,6 +236,7 @@ impl Tenants {
             application_fee_bps: patch.application_fee_bps,
         };
         let tenant = call.write(async |tx| tenants::update(tx, change).await.map(shape)).await?;
+        call.app.sellers.remove(&call.tenant().uuid());
         Ok(Json(tenant))
     }
 
@@ -251,6 +252,7 @@ impl Tenants {
     async fn rotate_ticket_key(&self, call: Call) -> Result<Created<TicketKey>, Failure> {
         let key =
             call.write(async |tx| ticket_keys::rotate(tx, &call.app.sealer).await.map(shape_key)).await?;
+        call.app.signer.clear();
         Ok(Created::Created(Json(key)))
     }
 }

@@ -7,7 +7,7 @@ mod settle;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use eventflow_core::{Id, Refusal, ErrorCode, id, ledger::Clearing, order::OrderState, pricing::Totals};
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use crate::{
     db::Tx,
     error::{Error, OrNotFound, Result},
     schema::{order_items, orders, payments},
+    tickets::{self, TicketRow},
 };
 
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -125,13 +126,35 @@ pub struct Order {
     pub row: OrderRow,
     pub items: Vec<ItemRow>,
     pub payment: Option<PaymentRow>,
+    /// None until it is paid.
+    pub tickets: Vec<TicketRow>,
 }
 
 pub async fn get(tx: &mut Tx, id: Id<id::Order>) -> Result<Order> {
-    let row = row(tx, id).await?;
-    let items = items(tx, id).await?;
-    let payment = current_payment(tx, id).await?;
-    Ok(Order { row, items, payment })
+    let tenant = tx.tenant();
+    let connection: &AsyncPgConnection = tx;
+    // One round trip: the statements are sent together.
+    let (mut first, mut second, mut third) = (connection, connection, connection);
+    let (row, items, payment, tickets) = futures_util::join!(
+        orders::table.find((tenant, id.uuid())).select(OrderRow::as_select()).first(&mut first),
+        order_items::table
+            .filter(order_items::tenant_id.eq(tenant).and(order_items::order_id.eq(id.uuid())))
+            .order(order_items::position)
+            .select(ItemRow::as_select())
+            .load(&mut second),
+        payments::table
+            .filter(payments::tenant_id.eq(tenant).and(payments::order_id.eq(id.uuid())))
+            .order(payments::attempt.desc())
+            .select(PaymentRow::as_select())
+            .first(&mut third),
+        tickets::for_order(connection, tenant, id),
+    );
+    Ok(Order {
+        row: row.optional().or_not_found("order")?,
+        items: items?,
+        payment: payment.optional()?,
+        tickets: tickets?,
+    })
 }
 
 pub async fn row(tx: &mut Tx, id: Id<id::Order>) -> Result<OrderRow> {

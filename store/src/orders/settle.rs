@@ -4,14 +4,15 @@
 use diesel::{ExpressionMethods, QueryDsl, QueryableByName, sql_types};
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
-    Id, id,
-    ledger::{self, Line},
+    ErrorCode, Id, id,
+    ledger::{self, Clearing, Line},
     order::OrderState,
+    pricing::Totals,
 };
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ItemRow, OrderRow, PaymentRow, close, items, lock, move_to, wrong_state};
+use super::{ItemRow, OrderRow, PaymentRow, close, items, lock, move_to};
 use crate::{
     audit_log,
     db::{Tx, new_uuid},
@@ -62,8 +63,8 @@ struct Counts {
 }
 
 /// Settles an order whose money is there by other means: cash, card terminal, paid invoice, nothing to pay.
-pub async fn settle_now(tx: &mut Tx, order: &OrderRow, payment: Uuid) -> Result<()> {
-    settle(tx, order, payment, None, 0).await
+pub async fn settle_now(tx: &mut Tx, order: Uuid, clearing: Clearing, sums: Totals, payment: Uuid) -> Result<()> {
+    settle(tx, order, clearing, sums, payment, None, 0).await
 }
 
 /// Brings the order in line with the session.
@@ -118,14 +119,14 @@ async fn process_paid(
     let intent = session.payment_intent.clone();
     match order.state()? {
         OrderState::Pending | OrderState::Processing => {
-            settle(tx, order, payment.id, intent, payment.application_fee_minor).await?;
+            settle_row(tx, order, payment, intent).await?;
             Ok(Settled::Paid)
         }
         // T5: the claim is gone. The same seats again, else other ones (opt-in), else the money goes back.
         OrderState::Expired => {
             let items = items(tx, order.id.into()).await?;
             if claim_again(tx, order, &items).await? || reseat(tx, order, &items).await? {
-                settle(tx, order, payment.id, intent, payment.application_fee_minor).await?;
+                settle_row(tx, order, payment, intent).await?;
                 Ok(Settled::Paid)
             } else {
                 give_back(tx, order, payment, intent).await
@@ -140,23 +141,30 @@ async fn process_paid(
     }
 }
 
+async fn settle_row(tx: &mut Tx, order: &OrderRow, payment: &PaymentRow, intent: Option<String>) -> Result<()> {
+    let fee_minor = payment.application_fee_minor;
+    settle(tx, order.id, order.clearing(), order.totals(), payment.id, intent, fee_minor).await
+}
+
 async fn settle(
     tx: &mut Tx,
-    order: &OrderRow,
+    order: Uuid,
+    clearing: Clearing,
+    sums: Totals,
     payment: Uuid,
     payment_intent: Option<String>,
     application_fee_minor: i64,
 ) -> Result<()> {
-    let lines = if order.total_minor == 0 {
+    let lines = if sums.total_minor == 0 {
         vec![]
     } else {
-        ledger::sale(order.clearing(), order.totals(), application_fee_minor)
-            .map_err(|error| Error::Corrupt(format!("ledger of order {}: {error}", order.id)))?
+        ledger::sale(clearing, sums, application_fee_minor)
+            .map_err(|error| Error::Corrupt(format!("ledger of order {order}: {error}")))?
     };
     let counts: Counts = statement!(
         include_str!("settle.sql"),
         tx.tenant(),
-        order.id,
+        order,
         ["pending", "processing", "expired", "needs_review"].map(String::from).to_vec(),
         payment_intent,
         payment,
@@ -165,19 +173,19 @@ async fn settle(
         lines.iter().map(|line| line.amount_minor).collect::<Vec<_>>(),
         new_uuid(),
         &*tx.scope.actor,
-        Id::<id::Order>::from(order.id).to_string(),
+        Id::<id::Order>::from(order).to_string(),
         &*tx.scope.request_id,
     )
     .get_result(&mut **tx)
     .await?;
     if counts.tickets == 0 {
-        return Err(wrong_state(order, "paid"));
+        return Err(Error::refused(ErrorCode::OrderState, "The order is not in a state in which it can be paid."));
     }
     // Every ticket has its place, or nothing has happened (I2, I7).
     if counts.tickets != counts.seats + counts.places {
         return Err(Error::Corrupt(format!(
             "order {}: {} tickets, {} seats, {} places",
-            order.id, counts.tickets, counts.seats, counts.places
+            order, counts.tickets, counts.seats, counts.places
         )));
     }
     Ok(())
