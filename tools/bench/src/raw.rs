@@ -143,8 +143,7 @@ impl Pending {
                'id', pg_temp.made({base} + n.n), 'order_id', pg_temp.made({base} + n.n), 'idempotency_key',
                'bench:' || ({base} + n.n))) r WHERE t.order_id = '{id}';
              INSERT INTO jobs (tenant_id, kind, subject_id, run_at) SELECT t.tenant_id, t.kind, pg_temp.made({base} + n.n),
-               t.run_at FROM n, jobs t WHERE t.subject_id = '{id}';
-             ANALYZE orders, order_items, seat_claims, payments, jobs;",
+               t.run_at FROM n, jobs t WHERE t.subject_id = '{id}';",
             id = template.uuid(),
         );
         postgres.run(&sql).await.context("orders cannot be copied")?;
@@ -222,7 +221,7 @@ impl Pending {
             "NULL::text".into(),
             order.clone(),
             format!("ARRAY[{}]", entries.join(",")),
-            "'{clearing:manual,revenue:tickets,revenue:fees,tax}'::text[]".into(),
+            "'{manual_clearing,ticket_revenue,fee_revenue,tax_payable}'::text[]".into(),
             "'{8700,-7850,-281,-569}'::bigint[]".into(),
             made(":n::bigint * 8 + 5"),
             "'key_bench'".into(),

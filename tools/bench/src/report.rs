@@ -26,6 +26,8 @@ pub struct Report {
     values: Map<String, Value>,
     pub cells: Vec<Cell>,
     pub failures: Vec<String>,
+    /// What a reader should know and what is no failure.
+    pub notes: Vec<String>,
 }
 
 /// pretix 2026.8 on the same kind of machine, tuned in its favour.
@@ -176,6 +178,9 @@ impl Report {
             };
             let verdict = if passed { "pass" } else { "FAIL" };
             println!("  {verdict}  {value:>10.3} {sign} {bound:<8} {what}");
+        }
+        for note in &self.notes {
+            println!("  note  {note}");
         }
         for failure in &self.failures {
             println!("  FAIL  {failure}");
