@@ -34,15 +34,15 @@ const PREFLIGHT_MAX_AGE_SECS: &str = "600";
 /// The whole server as one endpoint.
 pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> {
     let api = resources::service();
-    let docs = api.swagger_ui();
     let routes = Route::new()
         .at("/healthz", poem::get(pages::health))
         .at("/readyz", poem::get(pages::ready))
         .at("/openapi.json", poem::get(pages::contract))
+        .at("/docs", poem::get(pages::docs))
+        .at("/docs/", poem::get(pages::docs))
         .at("/docs/errors", poem::get(pages::error_codes))
         .at("/checkout/done", poem::get(pages::checkout_done))
         .at("/checkout/cancelled", poem::get(pages::checkout_cancelled))
-        .nest("/docs", docs)
         .nest_no_strip("/", api);
     let inner = Arc::new(routes.with(CatchPanic::new()).data(app.clone()).map_to_response());
     poem::endpoint::make(move |request| {

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{check_in::Reason, id};
+use eventflow_core::{check_in::Reason, id, order::OrderState};
 use eventflow_store::tickets::TicketRow;
 use poem_openapi::{
     Enum, Object,
     registry::{MetaSchema, MetaSchemaRef},
-    types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
+    types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -135,6 +135,27 @@ string_type! {
 string_type! {
     /// Why a scan was not simply admitted.
     ReasonCode(Reason), "string(reason)", reason_schema(), parse_reason, |reason: &Reason| reason.code().to_owned()
+}
+
+string_type! {
+    /// The state of an order.
+    OrderStateName(OrderState), "string(order_state)", order_state_schema(), parse_order_state, OrderState::to_string
+}
+
+impl ParseFromParameter for OrderStateName {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        parse_order_state(value.to_owned()).map(Self).map_err(ParseError::custom)
+    }
+}
+
+fn order_state_schema() -> MetaSchema {
+    let mut schema = MetaSchema::new("string");
+    schema.enum_items = OrderState::ALL.iter().map(|state| Value::String(state.to_string())).collect();
+    schema
+}
+
+fn parse_order_state(text: String) -> Result<OrderState, eventflow_core::order::UnknownState> {
+    text.parse()
 }
 
 /// Characters of the largest QR code there is, in its densest mode.

@@ -82,6 +82,9 @@ impl<K: Kind> ToJSON for Ref<K> {
     }
 }
 
+/// No control characters but line breaks and tabs.
+const TEXT_PATTERN: &str = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$";
+
 /// A JSON string of `MIN..=MAX` characters without control characters (line breaks and tabs may stand in it).
 /// Numbers and booleans are refused, unlike with `String`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -103,6 +106,7 @@ impl<const MIN: usize, const MAX: usize> Type for Text<MIN, MAX> {
         let mut schema = MetaSchema::new("string");
         schema.min_length = (MIN > 0).then_some(MIN);
         schema.max_length = Some(MAX);
+        schema.pattern = Some(TEXT_PATTERN.to_owned());
         MetaSchemaRef::Inline(Box::new(schema))
     }
 }

@@ -6,7 +6,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::demo::{self, server::Server};
+use serde_json::json;
+
+use crate::demo::{
+    self,
+    api::{Api, random_key, text},
+    server::Server,
+};
 use crate::{process, repository};
 
 const CONTRACT: &str = "openapi/eventflow.json";
@@ -55,30 +61,51 @@ pub fn lint() -> Result<()> {
     process::run("redocly lint", command)
 }
 
-/// Schemathesis against a server of its own, with the keys of a freshly seeded tenant.
+/// Schemathesis against a server of its own with a tenant of its own: once with the secret key, once with the
+/// publishable one. `tools/contract/hooks.py` makes what the requests speak of.
 pub fn schemathesis() -> Result<()> {
     let tools = repository::root().join(TOOLS);
     let program = pip_install("schemathesis", &tools.join("requirements.txt"))?.join("bin/schemathesis");
     let data = demo::TemporaryData::new("schemathesis")?;
-    let server = Server::start(data.path(), demo::server::Ports::free()?)?;
-    let seeded = demo::seed::Seed::plant(&server, data.path())?;
-    let mut command = Command::new(program);
-    command.args([
-        "--config-file",
-        "tools/contract/schemathesis.toml",
-        "run",
-        CONTRACT,
-        "--url",
-        server.url(),
-    ]);
-    command.current_dir(repository::root()).env("EVENTFLOW_SECRET_KEY", &seeded.secret_key);
-    // Its example database must not fill the checkout.
-    command.env("HYPOTHESIS_STORAGE_DIRECTORY", repository::target().join("xtask/hypothesis"));
-    let tried = process::run("schemathesis", command);
+    let server = Server::start_unlimited(data.path(), demo::server::Ports::free()?)?;
+    let tried = tenant_keys(&server).and_then(|[secret, publishable]| {
+        let bootstrap = server.bootstrap_token();
+        try_with(&program, &server, "secret key", &secret, [&secret, bootstrap])?;
+        try_with(&program, &server, "publishable key", &secret, [&publishable, &publishable])
+    });
     if tried.is_err() {
         println!("the end of the server's log:\n{}", process::tail(server.log(), 20));
     }
     server.stop().and(tried)
+}
+
+/// The keys of a new tenant: the secret one and the publishable one.
+fn tenant_keys(server: &Server) -> Result<[String; 2]> {
+    let body = json!({
+        "name": "Contract", "currency": "EUR", "time_zone": "Europe/Berlin",
+        "owner": { "email": "ada@example.org", "name": "Ada Lovelace" },
+        "origins": ["https://tickets.example.org"],
+    });
+    let api = Api::new(server.url(), server.bootstrap_token());
+    let made = api.post_once("/v1/tenants", &body, &random_key()?)?;
+    Ok([text(&made, "/secret_key")?, text(&made, "/publishable_key")?])
+}
+
+/// One run; `secret` is for the hooks, the two credentials for the requests of schemathesis itself.
+fn try_with(program: &Path, server: &Server, name: &str, secret: &str, credentials: [&str; 2]) -> Result<()> {
+    let mut command = Command::new(program);
+    let config = format!("{TOOLS}/schemathesis.toml");
+    command.args(["--config-file", &config, "run", CONTRACT, "--url", server.url()]);
+    command
+        .current_dir(repository::root())
+        .env("EVENTFLOW_URL", server.url())
+        .env("EVENTFLOW_SECRET_KEY", secret)
+        .env("EVENTFLOW_KEY", credentials[0])
+        .env("EVENTFLOW_BOOTSTRAP_KEY", credentials[1])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // Its example database must not fill the checkout.
+        .env("HYPOTHESIS_STORAGE_DIRECTORY", repository::target().join("xtask/hypothesis"));
+    process::run(&format!("schemathesis with the {name}"), command)
 }
 
 /// Installs the locked packages of `source` into `target/tools/<name>`, once for each lock file.

@@ -1,6 +1,6 @@
 //! `cargo xtask demo`: the whole platform on this machine, with a venue to sell.
 
-mod api;
+pub mod api;
 mod sale;
 pub mod seed;
 pub mod server;

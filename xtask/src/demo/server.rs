@@ -70,6 +70,15 @@ pub struct Server {
 impl Server {
     /// Starts the server and returns when it is ready to sell.
     pub fn start(data_dir: &Path, ports: Ports) -> Result<Server> {
+        Self::start_with(data_dir, ports, &[])
+    }
+
+    /// The same without rate limits, for tests that send as fast as they can.
+    pub fn start_unlimited(data_dir: &Path, ports: Ports) -> Result<Server> {
+        Self::start_with(data_dir, ports, &[("EVENTFLOW_RATE_LIMIT_SCALE", "0")])
+    }
+
+    fn start_with(data_dir: &Path, ports: Ports, settings: &[(&str, &str)]) -> Result<Server> {
         catch_interrupts();
         let log = data_dir.join("server.log");
         let output = OpenOptions::new().create(true).append(true).mode(0o600).open(&log)?;
@@ -87,6 +96,7 @@ impl Server {
             .stderr(output)
             // Ctrl-C is for us; we then stop the server in order.
             .process_group(0);
+        command.envs(settings.iter().copied());
         for name in FOREIGN_SETTINGS {
             command.env_remove(name);
         }
