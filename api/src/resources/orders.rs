@@ -34,7 +34,7 @@ use crate::{
     auth::{Call, Principal},
     checkout,
     problem::Failure,
-    shapes::{self, Ticket},
+    shapes::{self, OrderStateName, Ticket},
     tokens::{BuyerToken, Subject},
     wire::{Created, Cursor, Page, Ref, Text, Window},
 };
@@ -592,16 +592,13 @@ impl Orders {
         &self,
         call: Call,
         event_id: Query<Option<Ref<id::Event>>>,
-        #[oai(validator(max_length = 30))] state: Query<Option<String>>,
+        state: Query<Option<OrderStateName>>,
         #[oai(validator(max_length = 254))] email: Query<Option<String>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<OrderSummary>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
-        let state = state
-            .0
-            .map(|text| text.parse::<OrderState>().map_err(|error| Refusal::invalid("state", error.to_string())))
-            .transpose()?;
+        let state = state.0.map(|state| state.0);
         let filter = orders::Filter { event: event_id.0.map(|event| event.0), state, email: email.0 };
         let rows = call.read(async |tx| orders::list(tx, &filter, window.fetch(), window.after).await).await?;
         Ok(Json(window.page(rows, |row| row.id, summary)))
