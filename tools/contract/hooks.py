@@ -217,9 +217,10 @@ def mend_event(body):
         body["seat_map_id"] = WORLD.seat_map
     if body.get("venue_id"):
         body["venue_id"] = WORLD.venue
-    for smaller, larger in [("hold_ttl_secs", "hold_cap_secs"), ("max_per_hold", "max_per_buyer")]:
-        if body.get(smaller) is not None and body.get(larger) is not None:
-            body[smaller], body[larger] = sorted([body[smaller], body[larger]])
+    # No hold may be longer than its cap, and none larger than what a buyer may have.
+    for field, least in [("hold_cap_secs", 3600), ("max_per_buyer", 100)]:
+        if body.get(field) is not None:
+            body[field] = max(body[field], least)
 
 
 def mend_hold(body):
@@ -260,6 +261,14 @@ def mend_tier(body):
     area = body.pop("ga_area", None) is not None and body.get("category") is None
     body.pop("category", None)
     body.update({"ga_area": "floor"} if area else {"category": "a"})
+    mend_prices(body)
+
+
+def mend_prices(body):
+    """Price, fee and tax together have the limit that each of them has."""
+    for field in ["price_minor", "fee_minor"]:
+        if body.get(field) is not None:
+            body[field] = min(body[field], 1_000_000_000)
 
 
 def mend_key(body):
@@ -328,6 +337,7 @@ MEND = {
     "members.update": mend_member,
     "orders.create": mend_order,
     "price_tiers.create": mend_tier,
+    "price_tiers.update": mend_prices,
     "refunds.create": mend_refund,
     "seat_maps.create": mend_map,
     "seat_maps.update": mend_map,
@@ -357,8 +367,9 @@ def before_call(context, case, **kwargs):
         }.items():
             if parameter in query:
                 query[parameter] = value
-        if operation.startswith("holds.") and operation != "holds.create":
-            case.query = {**query, "event_id": WORLD.event}
+    # A secret key has to name the event of a hold; a buyer's token need not.
+    if operation.startswith("holds.") and operation != "holds.create":
+        case.query = {**query, "event_id": WORLD.event}
     if isinstance(case.body, dict):
         mend_texts(case.body)
         MEND.get(operation, lambda body: None)(case.body)
