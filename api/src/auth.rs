@@ -35,6 +35,8 @@ use crate::{
 
 /// How long a credential found in the database is believed; other servers see a revocation after this time.
 const CREDENTIAL_TTL: Duration = Duration::from_secs(5);
+/// How long unknown credentials of an address are refused unseen, after too many of them.
+const GUESSER_PAUSE_SECS: u32 = 5;
 /// Credentials kept at most; beyond it the cache starts anew.
 const CREDENTIALS_MAX: usize = 50_000;
 
@@ -76,6 +78,22 @@ impl Call {
             Principal::Buyer(_) => true,
             Principal::Bootstrap | Principal::Anybody => false,
         }
+    }
+
+    /// The caller's network: the address, of IPv6 the first 64 bits, which one connection has for itself.
+    pub fn network(&self) -> IpAddr {
+        match self.ip {
+            IpAddr::V4(_) => self.ip,
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+            }
+        }
+    }
+
+    /// True for the first of several calls about `what` within a second.
+    pub async fn first_this_second(&self, what: &str) -> bool {
+        self.app.limiter.check(&format!("once:{what}"), ONCE_A_SECOND).await.allowed
     }
 
     /// Refuses a caller without `permission`, beyond what the operation needs of everybody.
@@ -242,6 +260,15 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
     let Some(token) = bearer(request) else {
         return Err(unauthenticated("Send `Authorization: Bearer <key or token>`."));
     };
+    // A credential that is known works for everybody behind a guesser's address; a guess is not even looked up.
+    let is_guess = !app.credentials.known.contains_key(&api_keys::hash(token));
+    if is_guess && let Some(until) = app.credentials.guessers.get(&facts.ip).map(|entry| *entry) {
+        if until > Instant::now() {
+            return Err(Refusal::new(ErrorCode::RateLimited, "Too many unknown credentials came from this address.")
+                .retry_after(GUESSER_PAUSE_SECS));
+        }
+        app.credentials.guessers.remove(&facts.ip);
+    }
     let found = match token {
         token if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") => {
             stored_credential(app, token).await?
@@ -306,18 +333,22 @@ struct Stored {
 
 /// Credentials found in the database, by the SHA-256 of their text.
 #[derive(Default)]
-pub struct CredentialCache(DashMap<[u8; 32], (Stored, Instant)>);
+pub struct CredentialCache {
+    known: DashMap<[u8; 32], (Stored, Instant)>,
+    /// Addresses that guessed too often: what they send is not looked up for a while.
+    guessers: DashMap<IpAddr, Instant>,
+}
 
 impl CredentialCache {
     /// Forgets everything: a key or device was changed here.
     pub fn clear(&self) {
-        self.0.clear();
+        self.known.clear();
     }
 }
 
 async fn stored_credential(app: &App, token: &str) -> Result<Option<Stored>, Refusal> {
     let hash = api_keys::hash(token);
-    if let Some(entry) = app.credentials.0.get(&hash)
+    if let Some(entry) = app.credentials.known.get(&hash)
         && entry.1.elapsed() < CREDENTIAL_TTL
     {
         return Ok(Some(entry.0.clone()));
@@ -347,10 +378,10 @@ async fn stored_credential(app: &App, token: &str) -> Result<Option<Stored>, Ref
         })
     };
     if let Some(found) = &found {
-        if app.credentials.0.len() >= CREDENTIALS_MAX {
+        if app.credentials.known.len() >= CREDENTIALS_MAX {
             app.credentials.clear();
         }
-        app.credentials.0.insert(hash, (found.clone(), Instant::now()));
+        app.credentials.known.insert(hash, (found.clone(), Instant::now()));
     }
     Ok(found)
 }
@@ -371,6 +402,8 @@ const VISITOR_SALE_LIMIT: Limit = limit(10, 40);
 const DEVICE_LIMIT: Limit = limit(50, 200);
 /// Webhooks of providers come in bursts.
 const PUBLIC_LIMIT: Limit = limit(500, 2_000);
+/// Questions to the provider about one order.
+const ONCE_A_SECOND: Limit = limit(1, 1);
 /// Making tenants, and guessing credentials.
 const SLOW_LIMIT: Limit = limit(5, 30);
 
@@ -380,7 +413,7 @@ async fn limit_rate(call: &Call, facts: &RequestFacts) -> Result<(), Refusal> {
         Principal::Secret { key, .. } => (format!("{key}:{class:?}"), SECRET_LIMIT),
         Principal::Publishable { key } => {
             let limit = if class == RateClass::Read { VISITOR_READ_LIMIT } else { VISITOR_SALE_LIMIT };
-            (format!("{key}:{}:{class:?}", facts.ip), limit)
+            (format!("{key}:{}:{class:?}", call.network()), limit)
         }
         Principal::Buyer(_) => (format!("{}:{class:?}", call.scope.actor), VISITOR_SALE_LIMIT),
         Principal::Device { device, .. } => (format!("{device}:{class:?}"), DEVICE_LIMIT),
@@ -396,7 +429,15 @@ async fn limit_rate(call: &Call, facts: &RequestFacts) -> Result<(), Refusal> {
 async fn failed_attempt(app: &App, ip: IpAddr) -> Result<(), Refusal> {
     let Some(limit) = scaled(app, SLOW_LIMIT) else { return Ok(()) };
     let verdict = app.limiter.check(&format!("auth:{ip}"), limit).await;
-    if verdict.allowed { Ok(()) } else { Err(too_many(verdict)) }
+    if verdict.allowed {
+        return Ok(());
+    }
+    if app.credentials.guessers.len() >= CREDENTIALS_MAX {
+        app.credentials.guessers.clear();
+    }
+    let pause = Duration::from_secs(GUESSER_PAUSE_SECS.into());
+    app.credentials.guessers.insert(ip, Instant::now() + pause);
+    Err(too_many(verdict))
 }
 
 fn scaled(app: &App, limit: Limit) -> Option<Limit> {

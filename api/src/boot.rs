@@ -37,6 +37,8 @@ use crate::{
 
 /// Requests under way may take this long to end when the server is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
+/// A connection on which nothing happens is closed.
+const IDLE: Duration = Duration::from_secs(75);
 /// The sandbox must say where it listens within this time.
 const SANDBOX_START: Duration = Duration::from_secs(15);
 
@@ -133,6 +135,7 @@ impl Sandbox {
             .arg("--state")
             .arg(config.data_dir.join("stripe-sandbox.json"))
             .arg("--allow-short-sessions")
+            .env_clear()
             // In the environment: arguments can be read by everybody on the machine.
             .env("STRIPE_SECRET_KEY", key.expose_secret())
             .env("STRIPE_WEBHOOK_SECRET", webhook_secret.expose_secret())
@@ -281,7 +284,7 @@ pub async fn listen(app: Arc<App>, with_worker: bool) -> Result<Running> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let http = tokio::spawn(
-        Server::new_with_acceptor(acceptor).run_with_graceful_shutdown(server::endpoint(app), signal, Some(DRAIN)),
+        Server::new_with_acceptor(acceptor).idle_timeout(IDLE).run_with_graceful_shutdown(server::endpoint(app), signal, Some(DRAIN)),
     );
     Ok(Running { address: bound, stop, http, worker })
 }

@@ -4,7 +4,7 @@
 use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -28,6 +28,8 @@ use crate::{
 const BODY_MAX: usize = 512 * 1024;
 /// The largest seat-map document: 100,000 seats as rules with exceptions stay below it.
 const SEAT_MAP_BODY_MAX: usize = 16 * 1024 * 1024;
+/// A body must have arrived within this time.
+const BODY_WAIT: Duration = Duration::from_secs(30);
 /// Answers of browsers' preflight requests are kept this long.
 const PREFLIGHT_MAX_AGE_SECS: &str = "600";
 
@@ -106,14 +108,15 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
     let mut fingerprint_of_request = [0; 32];
     let mut raw = Bytes::new();
     if request.method() != Method::GET {
-        let path = request.uri().path();
-        let limit = if path.contains("seat-maps") { SEAT_MAP_BODY_MAX } else { BODY_MAX };
-        let body = request.take_body().into_bytes_limit(limit).await.map_err(|error| match error {
+        let limit = body_limit(request);
+        let unread = || Refusal::new(ErrorCode::InvalidRequest, "The body could not be read to its end in time.");
+        let read = tokio::time::timeout(BODY_WAIT, request.take_body().into_bytes_limit(limit));
+        let body = read.await.map_err(|_| unread())?.map_err(|error| match error {
             poem::error::ReadBodyError::PayloadTooLarge => Refusal::new(
                 ErrorCode::PayloadTooLarge,
                 format!("The body may have {limit} bytes at most."),
             ),
-            _ => Refusal::new(ErrorCode::InvalidRequest, "The body could not be read to its end."),
+            _ => unread(),
         })?;
         if key.is_some() {
             let target = request.uri().path_and_query().map_or(request.uri().path(), |target| target.as_str());
@@ -130,6 +133,18 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
         operation: OnceLock::new(),
         allowed_origin: OnceLock::new(),
     })
+}
+
+/// Only documents of seat maps, and only of callers who show a secret key, may be large.
+fn body_limit(request: &Request) -> usize {
+    let path = request.uri().path();
+    let document = path.strip_prefix("/v1/").is_some_and(|rest| match rest.split('/').collect::<Vec<_>>()[..] {
+        ["seat-maps", _] => true,
+        ["venues", _, "seat-maps"] => true,
+        _ => false,
+    });
+    let secret = request.header("authorization").is_some_and(|value| value.contains("ef_sk_"));
+    if document && secret { SEAT_MAP_BODY_MAX } else { BODY_MAX }
 }
 
 fn idempotency_key(request: &Request) -> Result<Option<String>, Refusal> {
@@ -150,7 +165,9 @@ fn client_ip(app: &App, request: &Request) -> IpAddr {
     if !trusted.contains(&peer) {
         return peer;
     }
-    let forwarded = request.header("x-forwarded-for").unwrap_or_default();
+    // Some proxies add a line of their own instead of a word: the lines belong together, in order.
+    let lines = request.headers().get_all("x-forwarded-for");
+    let forwarded = lines.iter().filter_map(|line| line.to_str().ok()).collect::<Vec<_>>().join(",");
     forwarded.rsplit(',').filter_map(|text| text.trim().parse().ok()).find(|ip| !trusted.contains(ip)).unwrap_or(peer)
 }
 
@@ -185,6 +202,7 @@ fn finish(mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Res
     insert(header::HeaderName::from_static("x-request-id"), id);
     insert(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     insert(header::REFERRER_POLICY, "no-referrer");
+    insert(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
     if unauthenticated {
         insert(header::WWW_AUTHENTICATE, "Bearer");
     }

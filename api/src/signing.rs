@@ -65,7 +65,8 @@ impl TicketSigner {
     pub async fn verify(&self, tenant: Id<id::Tenant>, code: &str) -> Result<Result<Token, TokenError>> {
         let code = code.trim();
         let read = token::read(code, &*self.ring(tenant).await?);
-        if read != Err(TokenError::UnknownKey) || self.forget_ring_older_than(tenant, RING_AGE_MIN).is_none() {
+        if read != Err(TokenError::UnknownKey) || self.forget_ring_older_than(tenant, RING_AGE_MIN).is_none()
+        {
             return Ok(read);
         }
         Ok(token::read(code, &*self.ring(tenant).await?))

@@ -162,8 +162,8 @@ pub async fn rotate(
 }
 
 /// Ends a key at once. The last secret key of a tenant that may make keys stays: nobody could make another one.
-pub async fn revoke(tx: &mut Tx, id: Id<id::ApiKey>) -> Result<()> {
-    live(tx, id).await?;
+pub async fn revoke(tx: &mut Tx, id: Id<id::ApiKey>, held: &[Permission]) -> Result<()> {
+    grants::check(&rights(&live(tx, id).await?), held)?;
     let others: Vec<Vec<String>> = api_keys::table
         .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::id.ne(id.uuid())))
         .filter(api_keys::kind.eq("secret").and(api_keys::revoked_at.is_null()))

@@ -28,6 +28,15 @@ pub struct Key {
     pub fingerprint: [u8; 32],
 }
 
+impl Key {
+    /// A short name for Redis, whatever the client chose: 32 hexadecimal digits.
+    pub fn short_name(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let digest = Sha256::new().chain_update(&self.principal).chain_update([0]).chain_update(&self.key).finalize();
+        hex::encode(&digest[..16])
+    }
+}
+
 /// What is known of a key.
 #[derive(Debug, PartialEq)]
 pub enum Known {

@@ -217,7 +217,8 @@ impl ApiKeys {
     /// Revoke an API key at once.
     #[oai(path = "/api-keys/:api_key_id", method = "delete", operation_id = "api_keys.delete")]
     async fn delete(&self, call: Call, api_key_id: Path<Ref<id::ApiKey>>) -> Result<NoContent, Failure> {
-        call.write_silently(async |tx| api_keys::revoke(tx, api_key_id.0.0).await).await?;
+        let held = grants::held(&call);
+        call.write_silently(async |tx| api_keys::revoke(tx, api_key_id.0.0, &held).await).await?;
         call.app.credentials.clear();
         Ok(NoContent::Done)
     }

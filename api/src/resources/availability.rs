@@ -1,15 +1,17 @@
 //! Availability: what is free at this moment, from the memory of the server.
 
-use std::sync::Arc;
+use std::{marker::PhantomData, sync::Arc};
 
+use bytes::Bytes;
 use eventflow_core::id;
 use eventflow_store::holds::Availability as Live;
-use poem::Body;
+use poem::{Body, IntoResponse};
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Header, Path},
-    payload::{Binary, Json, Response},
-    types::ToJSON,
+    payload::{Binary, Json, Payload, Response},
+    registry::{MetaSchemaRef, Registry},
+    types::{ToJSON, Type},
 };
 
 use super::Tag;
@@ -56,10 +58,44 @@ enum Snapshot {
 enum Answer {
     /// What is free.
     #[oai(status = 200)]
-    Json(Json<Availability>, #[oai(header = "ETag")] String),
+    Json(Written<Availability>, #[oai(header = "ETag")] String),
     /// Nothing has changed since the `ETag` that the client sent.
     #[oai(status = 304)]
     NotModified(#[oai(header = "ETag")] String),
+}
+
+/// The JSON text of a `T`, written before.
+struct Written<T>(Bytes, PhantomData<fn() -> T>);
+
+impl<T: Type> Payload for Written<T> {
+    const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T> IntoResponse for Written<T> {
+    fn into_response(self) -> poem::Response {
+        poem::Response::builder().content_type("application/json; charset=utf-8").body(self.0)
+    }
+}
+
+/// Bytes of an availability that are sent without a copy.
+struct Part(Arc<Live>, fn(&Live) -> &[u8]);
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        (self.1)(&self.0)
+    }
+}
+
+fn part(live: Arc<Live>, bytes: fn(&Live) -> &[u8]) -> Bytes {
+    Bytes::from_owner(Part(live, bytes))
 }
 
 fn shape(event: eventflow_core::Id<id::Event>, live: &Live) -> Availability {
@@ -117,7 +153,8 @@ impl Availabilities {
         }
         // One JSON text serves everybody until the next change.
         let _ = live.json.get_or_init(|| shape(event_id.0.0, &live).to_json_string().into_bytes());
-        Ok(revalidate(Response::new(Answer::Json(Json(shape(event_id.0.0, &live)), etag))))
+        let text = part(live, |live| live.json.get().map_or(&[], Vec::as_slice));
+        Ok(revalidate(Response::new(Answer::Json(Written(text, PhantomData), etag))))
     }
 
     /// Get what is free, in 2 bits a seat.
@@ -135,7 +172,7 @@ impl Availabilities {
         let answer = if matches(if_none_match.0.as_deref(), &etag) {
             Snapshot::NotModified(etag)
         } else {
-            Snapshot::Bytes(Binary(Body::from(live.compact.clone())), etag)
+            Snapshot::Bytes(Binary(Body::from_bytes(part(live, |live| &live.compact))), etag)
         };
         Ok(revalidate(Response::new(answer)))
     }

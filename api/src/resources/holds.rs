@@ -123,6 +123,14 @@ fn event_of(call: &Call, named: Option<Ref<id::Event>>) -> Result<eventflow_core
     }
 }
 
+/// The network of a visitor: an address, of IPv6 the part that one connection has. Servers speak for many buyers.
+fn network(call: &Call) -> String {
+    match call.principal {
+        Principal::Publishable { .. } => format!("@{}", call.network()),
+        _ => String::new(),
+    }
+}
+
 pub struct Holds;
 
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Sales")]
@@ -140,7 +148,8 @@ impl Holds {
             return Err(Refusal::invalid("items", format!("At most {ITEMS_MAX} items.")).into());
         }
         let (items, best) = wanted(new.items, new.best_available)?;
-        let request = Place { items, best, buyer: new.buyer.0, idempotency: call.idempotency.clone() };
+        let request =
+            Place { items, best, buyer: new.buyer.0, network: network(&call), idempotency: call.idempotency.clone() };
         let offer = call.app.holds.offer(&call.scope, event_id.0.0).await?;
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
         Ok(Created::Created(Json(shape(&call, &offer, hold))))

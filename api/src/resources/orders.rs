@@ -321,8 +321,8 @@ fn check(call: &Call, input: &NewOrderInput) -> Result<(), Refusal> {
     let email = Some(&*input.buyer.email).filter(|email| !(manual && email.is_empty()));
     super::check_email("buyer.email", email)?;
     for (param, url) in [("success_url", &input.success_url), ("cancel_url", &input.cancel_url)] {
-        if !(url.is_empty() || url.starts_with("https://") || url.starts_with("http://")) {
-            return Err(Refusal::invalid(param, "Expected a URL that begins with `https://`."));
+        if !(url.is_empty() || is_web_address(url)) {
+            return Err(Refusal::invalid(param, "Expected a URL that begins with `https://` and names a host."));
         }
     }
     let direct = !input.items.is_empty() || input.best_available.is_some();
@@ -335,6 +335,15 @@ fn check(call: &Call, input: &NewOrderInput) -> Result<(), Refusal> {
         )),
         _ => Ok(()),
     }
+}
+
+/// `http` or `https`, a host, no user and no password. `{CHECKOUT_SESSION_ID}` may stand in it.
+fn is_web_address(url: &str) -> bool {
+    let plain = url.replace(eventflow_payments::SESSION_ID_PLACEHOLDER, "session");
+    plain.parse::<poem::http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+    })
 }
 
 /// The event of the hold, from whatever proves the right to it.
@@ -516,7 +525,7 @@ fn price_changed(total_minor: i64) -> Failure {
 async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<Offer>, Order), Failure> {
     let event = event_of(call, input)?;
     let (items, best) = wanted(std::mem::take(&mut input.items), input.best_available.take())?;
-    let request = Place { items, best, buyer: String::new(), idempotency: None };
+    let request = Place { items, best, ..Place::default() };
     // An offer that turns out to be old is read again, once.
     for last in [false, true] {
         let offer = call.app.holds.offer(&call.scope, event).await?;
@@ -537,10 +546,9 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
                 return Ok((offer, order));
             }
             Err((failure, old)) => {
-                if failure.is_refusal() {
-                    // Best effort: what is not given back here expires by itself.
-                    let _ = call.app.holds.release(&offer, hold.id, false).await;
-                }
+                // Also when it is not known whether the order was committed: Redis only guards the door, and the mirror
+                // repeats there what Postgres knows. Places kept for nobody would be refused to others.
+                let _ = call.app.holds.release(&offer, hold.id, false).await;
                 if !old || last {
                     return Err(failure);
                 }
@@ -549,6 +557,12 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
         }
     }
     Err(Refusal::new(ErrorCode::PriceChanged, "The event keeps changing. Try again.").into())
+}
+
+/// Nobody can pay the order any more, and its places are free. The provider's own message that the page was closed may be
+/// quicker than our cancellation; then the order has expired, which is what was asked for.
+fn is_given_up(state: &str) -> bool {
+    matches!(state, "cancelled" | "expired")
 }
 
 pub struct Orders;
@@ -593,13 +607,13 @@ impl Orders {
         call: Call,
         event_id: Query<Option<Ref<id::Event>>>,
         state: Query<Option<OrderStateName>>,
-        #[oai(validator(max_length = 254))] email: Query<Option<String>>,
+        email: Query<Option<Text<1, 254>>>,
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<OrderSummary>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let state = state.0.map(|state| state.0);
-        let filter = orders::Filter { event: event_id.0.map(|event| event.0), state, email: email.0 };
+        let filter = orders::Filter { event: event_id.0.map(|event| event.0), state, email: email.0.map(|email| email.0) };
         let rows = call.read(async |tx| orders::list(tx, &filter, window.fetch(), window.after).await).await?;
         Ok(Json(window.page(rows, |row| row.id, summary)))
     }
@@ -619,7 +633,7 @@ impl Orders {
         call.require_order(order_id.0.0)?;
         let id = order_id.0.0;
         let row = call.read(async |tx| orders::row(tx, id).await).await?;
-        if row.state == "cancelled" {
+        if is_given_up(&row.state) {
             return Ok(Json(call.read(async |tx| load(&call, tx, id).await).await?));
         }
         if row.state()? != OrderState::Pending {
@@ -632,7 +646,7 @@ impl Orders {
                 .into());
         }
         let order = call.read(async |tx| load(&call, tx, id).await).await?;
-        if order.state != "cancelled" {
+        if !is_given_up(&order.state) {
             let detail = format!("The order is {} by now.", order.state);
             return Err(Refusal::new(ErrorCode::OrderState, detail).into());
         }
@@ -668,7 +682,9 @@ impl Orders {
     async fn refresh(&self, call: Call, order_id: Path<Ref<id::Order>>) -> Result<Json<Order>, Failure> {
         call.require_order(order_id.0.0)?;
         let row = call.read(async |tx| orders::row(tx, order_id.0.0).await).await?;
-        if row.provider == "stripe" {
+        let open = matches!(row.state()?, OrderState::Pending | OrderState::Processing | OrderState::Expired);
+        // One look a second is enough for a page that waits, and bounds what a buyer can make us ask the provider.
+        if row.provider == "stripe" && open && call.first_this_second(&order_id.0.0.to_string()).await {
             checkout::refresh(&call.app, &call.scope, order_id.0.0).await?;
         }
         Ok(Json(call.read(async |tx| load(&call, tx, order_id.0.0).await).await?))

@@ -76,10 +76,11 @@ pub fn is_publishable(findings: &[Finding]) -> bool {
 pub fn validate(map: &SeatMap) -> Vec<Finding> {
     let mut report = Report::default();
     report.text("name", &map.name, NAME_CHARS_MAX);
+    // First: a map beyond the limits must not hide that behind hundreds of other findings.
+    check_whole(&mut report, map);
     check_categories(&mut report, map);
     check_areas(&mut report, map);
     check_sections(&mut report, map);
-    check_whole(&mut report, map);
     if !report.oversized {
         check_seats(&mut report, map);
     }

@@ -9,10 +9,10 @@ use std::{
 
 use eventflow_core::{
     ErrorCode, Id, Refusal, id,
-    seat_map::{QUANTITY_MAX, Request, SeatIndex, SeatStatus, Statuses, rank},
+    seat_map::{QUANTITY_MAX, Request, SeatIndex, SeatStatus, rank},
 };
 
-use super::{Best, Hold, Holds, Live, Place, Placed, Wanted, live::State, scripts::join};
+use super::{Best, Hold, Holds, Live, Place, Placed, Wanted, scripts::join};
 use crate::{
     db::Scope,
     error::{Error, Result},
@@ -28,6 +28,8 @@ const TRUTH_EVERY: u32 = 3;
 /// How long a buyer waits while all that is left is being tried by others, and how often they look.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(2);
+/// How long a buyer waits for their turn to rank.
+const TURN_WAIT: Duration = Duration::from_secs(2);
 
 impl Holds {
     pub(super) async fn place_best(
@@ -43,7 +45,11 @@ impl Holds {
         let live = self.live(scope, offer).await?;
         let (began, mut losses, mut knows_truth) = (Instant::now(), 0, false);
         while losses < LOSSES_MAX {
+            // Rankings are work for the processor: a few at a time, so that everybody else is served too.
+            let turn = tokio::time::timeout(TURN_WAIT, self.rankings.acquire()).await;
+            let Ok(Ok(turn)) = turn else { return Err(crowded()) };
             let picked = Picked::choose(&live, offer, &filter, &wanted.seats, losses);
+            drop(turn);
             if picked.candidates.is_empty() {
                 if picked.others_at_work && began.elapsed() < PATIENCE {
                     // What is left is being tried by others, who may yet leave it.
@@ -88,6 +94,11 @@ impl Holds {
         live.lock().statuses = truth;
         Ok(())
     }
+}
+
+fn crowded() -> Error {
+    let detail = "Very many buyers ask for the best seats at this moment. Try again.";
+    Error::Refused(Refusal::new(ErrorCode::Unavailable, detail).retry_after(1))
 }
 
 fn sold_out(best: &Best) -> Error {
@@ -138,32 +149,34 @@ struct Picked<'a> {
 }
 
 impl<'a> Picked<'a> {
+    /// Ranks on the thread at hand, which the runtime replaces meanwhile: a map of 100,000 seats takes milliseconds.
     fn choose(live: &'a Live, offer: &Offer, filter: &Request, explicit: &[u32], round: u32) -> Self {
-        let mut state = live.lock();
-        let state: &mut State = &mut state;
-        // Seats whose category the event changed are ranked by what they are sold as.
-        let sold_as = |seat: SeatIndex| offer.category_of(seat).is_some_and(|c| filter.categories.contains(&c));
-        let free = |statuses: &Statuses, trying: &std::collections::HashSet<u32>, seat: SeatIndex| {
-            statuses.is_free(seat) && !trying.contains(&seat.0) && !explicit.contains(&seat.0) && sold_as(seat)
-        };
-        let request = Request {
+        tokio::task::block_in_place(|| {
+            // Rankings of one event take turns; the state is locked only to be copied and to be marked.
+            let _turn = live.ranking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (statuses, trying, pickers) = {
+                let state = live.lock();
+                (state.statuses.clone(), state.trying.clone(), state.pickers)
+            };
+            // Seats whose category the event changed are ranked by what they are sold as.
+            let sold_as = |seat: SeatIndex| offer.category_of(seat).is_some_and(|c| filter.categories.contains(&c));
+            let free = |seat: SeatIndex| {
+                statuses.is_free(seat) && !trying.contains(&seat.0) && !explicit.contains(&seat.0) && sold_as(seat)
+            };
             // Those who come together begin at different groups; who is alone gets the best one.
-            spread: state.pickers + round * 3,
-            categories: vec![],
-            ..filter.clone()
-        };
-        // Spare candidates help against other servers; in a crowd of our own they would only keep seats from each other.
-        let limit = if state.pickers > 2 { 1 } else { CANDIDATES };
-        let ranked = {
-            let (statuses, trying) = (&state.statuses, &state.trying);
-            rank(&offer.layout, &|seat| free(statuses, trying, seat), &request, limit)
-        };
-        let candidates: Vec<Vec<u32>> =
-            ranked.into_iter().map(|group| group.seats.iter().map(|seat| seat.0).collect()).collect();
-        let others_at_work = !state.trying.is_empty();
-        state.trying.extend(candidates.iter().flatten());
-        state.pickers += 1;
-        Self { live, candidates, others_at_work }
+            let request = Request { spread: pickers + round * 3, categories: vec![], ..filter.clone() };
+            // Spare candidates help against other servers; in a crowd of our own they would only keep seats from each
+            // other.
+            let limit = if pickers > 2 { 1 } else { CANDIDATES };
+            let candidates: Vec<Vec<u32>> = rank(&offer.layout, &free, &request, limit)
+                .into_iter()
+                .map(|group| group.seats.iter().map(|seat| seat.0).collect())
+                .collect();
+            let mut state = live.lock();
+            state.trying.extend(candidates.iter().flatten());
+            state.pickers += 1;
+            Self { live, candidates, others_at_work: !trying.is_empty() }
+        })
     }
 }
 

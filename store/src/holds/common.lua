@@ -4,9 +4,9 @@
 --   {E}:boot    present while Redis knows the event; gone when it forgot
 --   {E}:seats   hash: seat index -> 's:<order>' sold | 'c:<order>' claimed | 'b' blocked | '<expiry ms>:<hold>' held
 --   {E}:ga      hash: cap:<area>, taken:<area> (claims and sales), held:<area>, version:<area>
---   {E}:hold:H  hash: e expiry, x absolute cap, n extensions, s seats, g areas, b buyer, o order, p payload, i prior expiry
+--   {E}:hold:H  hash: e expiry, x absolute cap, n extensions, s seats, g areas, b buyer, k network, o order, p payload, i prior expiry
 --   {E}:holds   sorted set: hold -> expiry; what the sweeper reads
---   {E}:buyer:B hash: hold -> '<expiry ms>:<places>'
+--   {E}:buyer:B hash: hold -> '<expiry ms>:<places>'; B is a buyer's name, or '@<network>' of an anonymous visitor
 --   {E}:log     stream of changes: c '<status>:<seats>;…', g '<area>:<left>;…', k 'offer' when prices or seats changed
 local event = KEYS[1]
 local time = redis.call('TIME')
@@ -65,7 +65,7 @@ end
 -- Removes a hold and frees what is still its own. Returns the freed seats and the areas, as lists.
 local function drop_hold(hold)
   local key = event .. ':hold:' .. hold
-  local record = redis.call('HMGET', key, 's', 'g', 'b')
+  local record = redis.call('HMGET', key, 's', 'g', 'b', 'k')
   local freed = {}
   for seat in each(record[1]) do
     local value = redis.call('HGET', SEATS, seat)
@@ -75,7 +75,9 @@ local function drop_hold(hold)
     end
   end
   for area, quantity in each_area(record[2]) do redis.call('HINCRBY', GA, 'held:' .. area, -quantity) end
-  if record[3] and record[3] ~= '' then redis.call('HDEL', event .. ':buyer:' .. record[3], hold) end
+  for i = 3, 4 do
+    if record[i] and record[i] ~= '' then redis.call('HDEL', event .. ':buyer:' .. record[i], hold) end
+  end
   redis.call('ZREM', HOLDS, hold)
   redis.call('DEL', key)
   return freed, record[2] or ''

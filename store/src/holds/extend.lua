@@ -7,7 +7,7 @@ if ARGV[3] ~= '' then
   local fingerprint = redis.call('HGET', replay_key, 'f')
   if fingerprint then return { fingerprint == ARGV[4] and 'extended' or 'conflict' } end
 end
-local r = redis.call('HMGET', key, 'e', 'x', 's', 'b', 'o')
+local r = redis.call('HMGET', key, 'e', 'x', 's', 'b', 'o', 'k')
 if not r[1] or tonumber(r[1]) <= now then return { 'gone' } end
 if r[5] then return { 'pinned' } end
 if #lost_seats(hold, r[3]) > 0 then return { 'gone' } end
@@ -18,10 +18,12 @@ for seat in each(r[3]) do redis.call('HSET', SEATS, seat, value) end
 redis.call('HSET', key, 'e', number(expiry))
 redis.call('HINCRBY', key, 'n', 1)
 redis.call('ZADD', HOLDS, number(expiry), hold)
-if r[4] ~= '' then
-  local buyer_key = event .. ':buyer:' .. r[4]
-  local count = string.match(redis.call('HGET', buyer_key, hold) or ':0', ':(%d+)$')
-  redis.call('HSET', buyer_key, hold, number(expiry) .. ':' .. count)
+for i = 4, 6, 2 do
+  if r[i] and r[i] ~= '' then
+    local names_key = event .. ':buyer:' .. r[i]
+    local count = string.match(redis.call('HGET', names_key, hold) or ':0', ':(%d+)$')
+    redis.call('HSET', names_key, hold, number(expiry) .. ':' .. count)
+  end
 end
 if ARGV[3] ~= '' then
   redis.call('HSET', replay_key, 'f', ARGV[4])

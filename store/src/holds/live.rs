@@ -71,6 +71,8 @@ pub struct Availability {
 /// One followed event.
 pub struct Live {
     state: Mutex<State>,
+    /// Whose turn it is to rank.
+    pub(super) ranking: Mutex<()>,
     current: ArcSwap<Availability>,
     dirty: AtomicBool,
     last_read: Mutex<Instant>,
@@ -199,6 +201,7 @@ impl Holds {
         let live = Arc::new(Live {
             current: ArcSwap::from_pointee(state.build(&area_keys)),
             state: Mutex::new(state),
+            ranking: Mutex::new(()),
             dirty: AtomicBool::new(false),
             last_read: Mutex::new(Instant::now()),
             area_keys,

@@ -7,7 +7,10 @@ mod mirror;
 mod rebuild;
 mod scripts;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dashmap::DashMap;
@@ -17,6 +20,7 @@ use eventflow_core::{
     seat_map::SeatIndex,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use live::{Availability, AreaLeft, Live};
@@ -31,8 +35,13 @@ use crate::{
 };
 use scripts::{Answer, expired, join, list, on, rebuilding};
 
+/// Visitors of one network may hold this many times the event's limit per hold: families and offices share one.
+const NETWORK_FACTOR: i32 = 5;
 /// Explicit items of one hold, before the event's own limit applies.
 pub const ITEMS_MAX: usize = 100;
+/// How long a request waits for somebody else to teach Redis an event, and how often it looks. It takes milliseconds.
+const REBUILD_WAIT: Duration = Duration::from_secs(2);
+const REBUILD_LOOK: Duration = Duration::from_millis(10);
 
 /// Holds, availability and the mirror of what Postgres decided.
 pub struct Holds {
@@ -40,6 +49,8 @@ pub struct Holds {
     gate: Gate,
     pub offers: Offers,
     live: DashMap<Uuid, Arc<Live>>,
+    /// Turns to rank seats: half of the cores.
+    rankings: Semaphore,
 }
 
 /// One thing that a buyer asks for by name.
@@ -70,6 +81,8 @@ pub struct Place {
     pub best: Option<Best>,
     /// Names the buyer across holds, as a visitor id of the integrator; empty: each hold stands alone.
     pub buyer: String,
+    /// The network of a visitor of a public page, as `@203.0.113.7`: bounds what one visitor without a name can hold.
+    pub network: String,
     pub idempotency: Option<idempotency::Key>,
 }
 
@@ -122,7 +135,9 @@ struct Wanted {
 
 impl Holds {
     pub fn new(db: Db, gate: Gate) -> Self {
-        Self { db, gate, offers: Offers::default(), live: DashMap::new() }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let rankings = Semaphore::new((cores / 2).max(1));
+        Self { db, gate, offers: Offers::default(), live: DashMap::new(), rankings }
     }
 
     pub async fn offer(&self, scope: &Scope, event: Id<id::Event>) -> Result<Arc<Offer>> {
@@ -176,7 +191,7 @@ impl Holds {
         });
         let payload = serde_json::to_string(&wanted.payload).map_err(|e| Error::Corrupt(e.to_string()))?;
         let (key, fingerprint) = request.idempotency.as_ref().map_or((String::new(), String::new()), |key| {
-            (format!("{}:{}", key.principal, key.key), hex::encode(key.fingerprint))
+            (key.short_name(), hex::encode(key.fingerprint))
         });
         let mut invocation = on(&scripts::PLACE, offer.event_id());
         invocation
@@ -189,7 +204,9 @@ impl Holds {
             .arg(payload)
             .arg(key)
             .arg(fingerprint)
-            .arg(wanted.places);
+            .arg(wanted.places)
+            .arg(&request.network)
+            .arg(event.max_per_hold.saturating_mul(NETWORK_FACTOR));
         for candidate in candidates {
             invocation.arg(candidate);
         }
@@ -213,7 +230,7 @@ impl Holds {
             "limit" => {
                 let detail = format!(
                     "One buyer may hold {} places of this event, and holds {} already.",
-                    event.max_per_buyer,
+                    answer.text(2)?,
                     answer.text(1)?
                 );
                 Err(Error::refused(ErrorCode::HoldLimit, detail))
@@ -233,15 +250,26 @@ impl Holds {
         }
     }
 
-    /// Runs a script of the event; when Redis has forgotten the event, learns it again first.
+    /// Runs a script of the event; when Redis has forgotten the event, learns it again first. While somebody else is at
+    /// that, it waits a little before it says so.
     async fn run(&self, offer: &Offer, invocation: &redis::ScriptInvocation<'_>) -> Result<Answer> {
-        let answer = Answer::of(self.gate.run(invocation).await?)?;
-        if answer.word()? != "forgot" {
-            return Ok(answer);
+        let began = Instant::now();
+        loop {
+            let answer = Answer::of(self.gate.run(invocation).await?)?;
+            if answer.word()? != "forgot" {
+                return Ok(answer);
+            }
+            let rebuilt = self.rebuild(offer).await;
+            match rebuilt {
+                Err(Error::Refused(refusal)) if refusal.code == ErrorCode::Rebuilding => {
+                    tokio::time::sleep(REBUILD_LOOK).await;
+                }
+                rebuilt => rebuilt?,
+            }
+            if began.elapsed() > REBUILD_WAIT {
+                return Err(rebuilding());
+            }
         }
-        self.rebuild(offer).await?;
-        let answer = Answer::of(self.gate.run(invocation).await?)?;
-        if answer.word()? == "forgot" { Err(rebuilding()) } else { Ok(answer) }
     }
 
     pub async fn read(&self, offer: &Offer, id: Id<id::Hold>) -> Result<Hold> {
@@ -275,7 +303,7 @@ impl Holds {
     ) -> Result<Hold> {
         let mut invocation = on(&scripts::EXTEND, offer.event_id());
         let (key, fingerprint) = idempotency.map_or((String::new(), String::new()), |key| {
-            (format!("{}:{}", key.principal, key.key), hex::encode(key.fingerprint))
+            (key.short_name(), hex::encode(key.fingerprint))
         });
         invocation
             .arg(id.uuid().simple().to_string())
@@ -470,15 +498,18 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
     for &seat in seats {
         let index = SeatIndex(seat);
         let explicit = payload.seats.iter().find(|(known, _)| *known == seat).map(|(_, type_no)| *type_no);
+        // What was chosen must still be offered, and still fit the place.
+        let target = offer.category_of(index).map(Target::Category);
         let tier = match explicit.or(payload.seat_type) {
-            Some(type_no) => offer.tier_by_type(type_no),
-            None => offer.category_of(index).and_then(|category| offer.default_tier(Target::Category(category))),
+            Some(type_no) => offer.tier_by_type(type_no).filter(|tier| tier.active && Some(tier.target) == target),
+            None => target.and_then(|target| offer.default_tier(target)),
         };
         let tier = tier.ok_or_else(not_for_sale)?.clone();
         lines.push(Line { seat: Some(index), area: None, tier, label: offer.layout.label(index).to_owned() });
     }
     for &(area, type_no, quantity) in &payload.areas {
-        let tier = offer.tier_by_type(type_no).ok_or_else(not_for_sale)?;
+        let fits = |tier: &&Tier| tier.active && tier.target == Target::Area(area);
+        let tier = offer.tier_by_type(type_no).filter(fits).ok_or_else(not_for_sale)?;
         let label = offer.layout.ga_areas().get(usize::from(area)).map_or_else(String::new, |area| area.name.clone());
         for _ in 0..quantity {
             lines.push(Line { seat: None, area: Some(area), tier: tier.clone(), label: label.clone() });

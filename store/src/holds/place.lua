@@ -1,9 +1,10 @@
 -- T0: takes places for a while, all or nothing.
 -- ARGV: 1 hold, 2 ttl ms, 3 longest life ms, 4 buyer or '', 5 most places per buyer, 6 areas '<area>:<quantity>,…',
---       7 payload (opaque), 8 idempotency key or '', 9 fingerprint, 10 places asked for, 11… candidates: lists of seats
+--       7 payload (opaque), 8 idempotency key or '', 9 fingerprint, 10 places asked for, 11 network of a visitor or '',
+--       12 most places per network, 13… candidates: lists of seats
 -- Candidates are tried in order; the first that is free as a whole is taken. No candidate: only areas are asked for.
 -- An empty candidate is never free: the caller found none, and asks for an earlier answer under the same key.
--- Answers: {'forgot'} | {'replay', answer…} | {'conflict'} | {'limit', places held by the buyer}
+-- Answers: {'forgot'} | {'replay', answer…} | {'conflict'} | {'limit', places held, most}
 --        | {'area', area, left} | {'lost', seats that are not free}
 --        | {'placed', seats, expiry, cap, now, payload, hold}
 if not known() then return { 'forgot' } end
@@ -19,14 +20,23 @@ if idempotency ~= '' then
   end
 end
 
-local buyer_key = event .. ':buyer:' .. buyer
-if buyer ~= '' then
-  local places, entries = 0, redis.call('HGETALL', buyer_key)
+-- Places in live holds of one buyer or network.
+local function places_of(name)
+  local key = event .. ':buyer:' .. name
+  local places, entries = 0, redis.call('HGETALL', key)
   for i = 1, #entries, 2 do
     local expiry, count = string.match(entries[i + 1], '^(%d+):(%d+)$')
-    if tonumber(expiry) > now then places = places + count else redis.call('HDEL', buyer_key, entries[i]) end
+    if tonumber(expiry) > now then places = places + count else redis.call('HDEL', key, entries[i]) end
   end
-  if places + asked > tonumber(ARGV[5]) then return { 'limit', places } end
+  return places
+end
+
+local network = ARGV[11]
+for name, most in pairs({ [buyer] = ARGV[5], [network] = ARGV[12] }) do
+  if name ~= '' then
+    local places = places_of(name)
+    if places + asked > tonumber(most) then return { 'limit', places, most } end
+  end
 end
 
 for area, quantity in each_area(areas) do
@@ -42,7 +52,7 @@ for area, quantity in each_area(areas) do
 end
 
 local taken, lost = nil, {}
-for i = 11, #ARGV do
+for i = 13, #ARGV do
   local seats, free = {}, true
   for seat in each(ARGV[i]) do seats[#seats + 1] = seat end
   local values = #seats > 0 and redis.call('HMGET', SEATS, unpack(seats)) or {}
@@ -58,7 +68,7 @@ for i = 11, #ARGV do
     break
   end
 end
-if not taken and #ARGV > 10 then return { 'lost', table.concat(lost, ',') } end
+if not taken and #ARGV > 12 then return { 'lost', table.concat(lost, ',') } end
 
 local cap = now + life
 local expiry = math.min(now + ttl, cap)
@@ -74,13 +84,16 @@ if taken then
 end
 for area, quantity in each_area(areas) do redis.call('HINCRBY', GA, 'held:' .. area, quantity) end
 local key = event .. ':hold:' .. hold
-redis.call('HSET', key, 'e', number(expiry), 'x', number(cap), 'n', 0, 's', list, 'g', areas, 'b', buyer, 'p', payload,
+redis.call('HSET', key, 'e', number(expiry), 'x', number(cap), 'n', 0, 's', list, 'g', areas, 'b', buyer, 'k', network, 'p', payload,
   't', number(now))
 redis.call('PEXPIREAT', key, number(cap + 86400000))
 redis.call('ZADD', HOLDS, number(expiry), hold)
-if buyer ~= '' then
-  redis.call('HSET', buyer_key, hold, number(expiry) .. ':' .. asked)
-  redis.call('PEXPIREAT', buyer_key, number(cap + 86400000))
+for _, name in ipairs({ buyer, network }) do
+  if name ~= '' then
+    local names_key = event .. ':buyer:' .. name
+    redis.call('HSET', names_key, hold, number(expiry) .. ':' .. asked)
+    redis.call('PEXPIREAT', names_key, number(cap + 86400000))
+  end
 end
 if idempotency ~= '' then
   redis.call('HSET', replay_key, 'f', ARGV[9], 's', list, 'e', number(expiry), 'x', number(cap), 't', number(now), 'p',
