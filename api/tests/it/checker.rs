@@ -18,6 +18,8 @@ pub struct Circumstances {
     pub for_people: Vec<Uuid>,
     /// What the platform has acknowledged: idempotency key and answer, as often as it was given.
     pub acknowledged: Vec<(String, Value)>,
+    /// When it is not the shared one.
+    pub redis_url: Option<String>,
 }
 
 /// Where to look.
@@ -159,33 +161,7 @@ const AT_REST: &[(&str, &str, &str)] = &[
 pub async fn check(places: &Places<'_>, circumstances: &Circumstances) -> Vec<Violation> {
     let mut found = Vec::new();
     let admin = places.admin_url;
-    for (invariant, what, sql) in ALWAYS {
-        report(&mut found, admin, invariant, what, sql).await;
-    }
-    for (child, column, parent) in REFERENCES {
-        let sql = format!(
-            "SELECT c.tenant_id, c.{column} FROM {child} c WHERE c.{column} IS NOT NULL AND NOT EXISTS
-             (SELECT FROM {parent} p WHERE p.tenant_id = c.tenant_id AND p.id = c.{column})"
-        );
-        let what = format!("{child}.{column} leads out of the tenant");
-        report(&mut found, admin, "I12", &what, &sql).await;
-    }
-    for table in OF_ORDERS {
-        let sql = format!(
-            "SELECT c.order_id FROM {table} c JOIN orders o ON o.id = c.order_id
-             WHERE (o.tenant_id, o.event_id) <> (c.tenant_id, c.event_id)"
-        );
-        report(&mut found, admin, "I12", &format!("{table} and orders disagree"), &sql).await;
-    }
-    let elsewhere = "SELECT e.id FROM provider_events e JOIN payments p ON p.account = e.account
-        AND (p.session_id = e.object_id OR p.payment_intent = e.payload ->> 'payment_intent')
-        WHERE e.tenant_id IS NOT NULL AND e.tenant_id <> p.tenant_id";
-    report(&mut found, admin, "I12", "an event of another tenant's payment", elsewhere).await;
-    if circumstances.quiescent {
-        for (invariant, what, sql) in AT_REST {
-            report(&mut found, admin, invariant, what, sql).await;
-        }
-    }
+    check_rows(&mut found, admin, circumstances.quiescent).await;
     let money = Money::read(places).await;
     money.check(&mut found, circumstances);
     check_moves(&mut found, admin).await;
@@ -197,9 +173,39 @@ pub async fn check(places: &Places<'_>, circumstances: &Circumstances) -> Vec<Vi
     found
 }
 
-async fn report(found: &mut Vec<Violation>, url: &str, invariant: &'static str, what: &str, sql: &str) {
-    for row in rows(url, sql).await.unwrap() {
-        found.push(Violation { invariant, what: format!("{what}: {row}") });
+/// Rows that must not exist, all asked for in one query: the checker sees one moment.
+async fn check_rows(found: &mut Vec<Violation>, url: &str, quiescent: bool) {
+    let mut asked: Vec<(&'static str, String, String)> = ALWAYS
+        .iter()
+        .chain(AT_REST.iter().filter(|_| quiescent))
+        .map(|&(invariant, what, sql)| (invariant, what.to_owned(), sql.to_owned()))
+        .collect();
+    for (child, column, parent) in REFERENCES {
+        let sql = format!(
+            "SELECT c.tenant_id, c.{column} FROM {child} c WHERE c.{column} IS NOT NULL AND NOT EXISTS
+             (SELECT FROM {parent} p WHERE p.tenant_id = c.tenant_id AND p.id = c.{column})"
+        );
+        asked.push(("I12", format!("{child}.{column} leads out of the tenant"), sql));
+    }
+    for table in OF_ORDERS {
+        let sql = format!(
+            "SELECT c.order_id FROM {table} c JOIN orders o ON o.id = c.order_id
+             WHERE (o.tenant_id, o.event_id) <> (c.tenant_id, c.event_id)"
+        );
+        asked.push(("I12", format!("{table} and orders disagree"), sql));
+    }
+    let elsewhere = "SELECT e.id FROM provider_events e JOIN payments p ON p.account = e.account
+        AND (p.session_id = e.object_id OR p.payment_intent = e.payload ->> 'payment_intent')
+        WHERE e.tenant_id IS NOT NULL AND e.tenant_id <> p.tenant_id";
+    asked.push(("I12", "an event of another tenant's payment".to_owned(), elsewhere.to_owned()));
+    let query: Vec<String> = asked
+        .iter()
+        .enumerate()
+        .map(|(number, (_, _, sql))| format!("SELECT {number} AS number, to_jsonb(r) AS broken FROM ({sql}) r"))
+        .collect();
+    for row in rows(url, &query.join(" UNION ALL ")).await.unwrap() {
+        let (invariant, what, _) = &asked[usize::try_from(row["number"].as_u64().unwrap()).unwrap()];
+        found.push(Violation { invariant, what: format!("{what}: {}", row["broken"]) });
     }
 }
 
@@ -582,15 +588,20 @@ impl Platform {
     pub fn places(&self) -> Places<'_> {
         Places {
             admin_url: &self.database.admin_url,
-            redis_url: &self.redis_url,
+            redis_url: &self.database.redis_url,
             sandbox: &self.sandbox.control,
         }
     }
 
     /// Waits until nothing is under way any more, and fails the test with everything that is wrong then.
     pub async fn check_at_rest(&self, circumstances: Circumstances) {
-        settle(&self.places()).await;
-        let found = check(&self.places(), &Circumstances { quiescent: true, ..circumstances }).await;
+        let redis_url = circumstances.redis_url.clone();
+        let mut places = self.places();
+        if let Some(url) = &redis_url {
+            places.redis_url = url;
+        }
+        settle(&places).await;
+        let found = check(&places, &Circumstances { quiescent: true, ..circumstances }).await;
         assert!(found.is_empty(), "{found:#?}");
     }
 
@@ -616,5 +627,109 @@ pub async fn settle(places: &Places<'_>) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+mod tests {
+    use super::*;
+
+    /// What is planted, how it is taken out again, and the invariant that must turn red. `{…}` are ids of the sale.
+    const PLANTS: &[(&str, &str, &str)] = &[
+        ("I1", "INSERT INTO seat_claims (tenant_id, order_id, event_id, seat_index, epoch, state)
+            SELECT tenant_id, '{pending}', event_id, 0, 7, 'reserved' FROM orders WHERE id = '{paid}'",
+         "DELETE FROM seat_claims WHERE epoch = 7"),
+        ("I2", "UPDATE seat_claims SET state = 'reserved' WHERE order_id = '{paid}' AND seat_index = 0",
+         "UPDATE seat_claims SET state = 'sold' WHERE order_id = '{paid}'"),
+        ("I2", "UPDATE tickets SET seat_index = 1 WHERE order_id = '{paid}' AND seat_index = 0",
+         "UPDATE tickets t SET seat_index = i.seat_index FROM order_items i WHERE i.id = t.order_item_id"),
+        ("I3", "UPDATE ga_pools SET taken = taken + 1", "UPDATE ga_pools SET taken = taken - 1"),
+        ("I4", "UPDATE payments SET account = 'acct_thief' WHERE order_id = '{paid}'",
+         "UPDATE payments SET account = '' WHERE order_id = '{paid}'"),
+        ("I4", "UPDATE payments SET session_id = 'cs_test_never_paid' WHERE order_id = '{paid}'",
+         "UPDATE payments SET session_id = '{session}' WHERE order_id = '{paid}'"),
+        ("I4", "UPDATE payments SET currency = 'USD' WHERE order_id = '{paid}'",
+         "UPDATE payments SET currency = 'EUR' WHERE order_id = '{paid}'"),
+        ("I5", "UPDATE orders SET state = 'expired' WHERE id = '{paid}'", "UPDATE orders SET state = 'paid' WHERE id = '{paid}'"),
+        ("I6", "INSERT INTO refunds (tenant_id, id, order_id, payment_id, amount_minor, currency, state, reason, idempotency_key)
+            SELECT tenant_id, id, order_id, id, amount_minor + 1, currency, 'succeeded', '', 'rf:planted' FROM payments
+            WHERE order_id = '{paid}'",
+         "DELETE FROM refunds WHERE idempotency_key = 'rf:planted'"),
+        ("I7", "UPDATE tickets SET order_id = '{pending}' WHERE order_id = '{paid}' AND seat_index = 0",
+         "UPDATE tickets SET order_id = '{paid}' WHERE order_id = '{pending}'"),
+        ("I8", "UPDATE audit_log SET detail = '{\"to\": \"expired\"}' WHERE action = 'orders.create'",
+         "UPDATE audit_log SET detail = '{\"to\": \"pending\"}' WHERE action = 'orders.create'"),
+        ("I9", "UPDATE seat_claims SET state = 'released' WHERE order_id = '{pending}'",
+         "UPDATE seat_claims SET state = 'reserved' WHERE order_id = '{pending}'"),
+        ("I11", "INSERT INTO provider_events (id, provider, provider_event_id, kind, livemode, provider_created_at, payload)
+            VALUES ('{pending}', 'stripe', '{forged}', 'checkout.session.completed', false, now(), '{}')",
+         "DELETE FROM provider_events WHERE id = '{pending}'"),
+        ("I12", "UPDATE price_tiers SET tenant_id = '{other}'", "UPDATE price_tiers SET tenant_id = '{tenant}'"),
+        ("I12", "UPDATE ledger_entries SET tenant_id = '{other}'", "UPDATE ledger_entries SET tenant_id = '{tenant}'"),
+        ("I13", "UPDATE ledger_entries SET amount_minor = amount_minor + 1 WHERE account = 'clearing_stripe'",
+         "UPDATE ledger_entries SET amount_minor = amount_minor - 1 WHERE account = 'clearing_stripe'"),
+        ("I14", "INSERT INTO seat_blocks (tenant_id, event_id, seat_index) SELECT tenant_id, event_id, 9 FROM orders LIMIT 1",
+         "DELETE FROM seat_blocks"),
+        ("I15", "UPDATE orders SET claim_expires_at = now() - interval '1 hour' WHERE id = '{pending}'",
+         "UPDATE orders SET claim_expires_at = now() + interval '1 hour' WHERE id = '{pending}'"),
+        ("I16", "INSERT INTO scans (tenant_id, id, check_in_list_id, client_id, ticket_id, kind, outcome, entry_no, actor, scanned_at)
+            SELECT '{tenant}', gen_random_uuid(), '{tenant}', gen_random_uuid(), id, 'entry', 'admitted', 1, 'test', now()
+            FROM tickets, generate_series(1, 2)",
+         "DELETE FROM scans"),
+    ];
+
+    /// The checker must be able to see: one violation at a time, and it names the invariant.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_checker_turns_red() {
+        let mut platform = Platform::start().await;
+        let (tenant, other) = (platform.tenant().await, platform.tenant().await);
+        let event = tenant.event(10, 20, json!({})).await;
+        let hold = event.hold(&[0, 1]).await.created();
+        let paid = event.order_stripe(&hold).await.created();
+        platform.sandbox.pay(&paid).await;
+        tenant.order_in_state(&paid["id"], "paid").await;
+        let hold = event.hold(&[4]).await.created();
+        let pending = event.order_stripe(&hold).await.created();
+        event.api.post("/v1/orders", event.manual(json!({ "items": [{ "ga_area": crate::support::AREA, "quantity": 2 }] }))).await.created();
+        let session = crate::support::session_of(&paid).to_owned();
+        let forged = platform.sandbox.control.post(&format!("/_sandbox/sessions/{session}/forge"), json!({})).await.ok();
+        let forged = forged["event"].as_str().or_else(|| forged["event"]["id"].as_str()).unwrap().to_owned();
+        let acknowledged = vec![("key-of-nobody".to_owned(), paid.clone())];
+        // The forged one is refused, and tried again for a long time.
+        platform.sandbox.control.post("/_sandbox/webhook", json!({ "url": "http://127.0.0.1:1/" })).await.ok();
+        crate::support::wait_until("the queues to be empty", async || {
+            platform.number("SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM provider_events WHERE state = 'received')").await == 0
+        })
+        .await;
+        let calm = Circumstances { quiescent: true, ..Circumstances::default() };
+        assert_eq!(check(&platform.places(), &calm).await, []);
+        platform.stop().await;
+        platform
+            .sql("DROP INDEX seat_claims_event_id_seat_index_key; DROP INDEX scans_entry_no_key;
+                ALTER TABLE orders DROP CONSTRAINT orders_refunded_minor_check")
+            .await;
+        let tenants: Vec<Uuid> = [&tenant.id, &other.id]
+            .iter()
+            .map(|id| id.parse::<Id<id::Tenant>>().unwrap().uuid())
+            .collect();
+        let fill = |sql: &str| {
+            let (paid, pending) = (uuid_of(text(&paid, "id")).to_string(), uuid_of(text(&pending, "id")).to_string());
+            let filled = sql.replace("{paid}", &paid).replace("{pending}", &pending).replace("{session}", &session);
+            let filled = filled.replace("{tenant}", &tenants[0].to_string()).replace("{other}", &tenants[1].to_string());
+            format!("SET session_replication_role = replica; {}", filled.replace("{forged}", &forged))
+        };
+        for (invariant, plant, weed) in PLANTS {
+            platform.sql(&fill(plant)).await;
+            let found = check(&platform.places(), &calm).await;
+            assert!(found.iter().any(|violation| violation.invariant == *invariant), "{invariant}, {plant}: {found:#?}");
+            platform.sql(&fill(weed)).await;
+            assert_eq!(check(&platform.places(), &calm).await, [], "{invariant} was taken out again");
+        }
+
+        // The same key with another answer, and an answer about nothing.
+        let mut twice = calm.clone();
+        let stranger = json!({ "id": "ord_01h455vb4pex5vsknk084sn02q" });
+        twice.acknowledged = [acknowledged, vec![("key-of-nobody".to_owned(), stranger.clone()), ("another".to_owned(), stranger)]].concat();
+        let found = check(&platform.places(), &twice).await;
+        assert_eq!(found.iter().filter(|violation| violation.invariant == "I10").count(), 2, "{found:#?}");
     }
 }

@@ -2,5 +2,7 @@
 //! because linking is slow; each test has a database and a server of its own.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
+mod checker;
+mod sales;
 mod support;
 mod walls;

@@ -22,9 +22,10 @@ use serde_json::Value;
 
 pub use self::{
     client::{Answer, Client},
-    platform::Platform,
-    sandbox::Sandbox,
-    shop::{Event, Tenant},
+    engines::{Database, engines, execute},
+    platform::{Options, Platform, rows},
+    sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
+    shop::{AREA, Event, Tenant, buyer, items},
 };
 
 /// How long anything that happens in the background may take on a busy machine.

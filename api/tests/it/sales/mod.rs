@@ -1,0 +1,5 @@
+//! The sale under pressure and in the face of faults: races, webhooks, crashes. Every test ends with the checker.
+
+mod crashes;
+mod race;
+mod webhooks;
