@@ -456,7 +456,7 @@ async fn paying_and_closing_at_once_has_one_winner() {
             }
         };
         let pay = async {
-            tokio::time::sleep(std::time::Duration::from_millis(u64::from(round) * 3)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(u64::from(round / 2) * 30)).await;
             platform.sandbox.pay_with(&order, "4242424242424242").await.status == 200
         };
         let ((), paid) = tokio::join!(close, pay);
