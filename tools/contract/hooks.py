@@ -129,9 +129,12 @@ class World:
         return key
 
     def revoke_keys(self):
-        """A tenant has 200 keys at most. Those in use stay, known by their last characters."""
-        used = [os.environ[name][-4:] for name in ("EVENTFLOW_SECRET_KEY", "EVENTFLOW_KEY")]
-        while keys := [key for key in call("GET", "/v1/api-keys?limit=100")["data"] if key["hint"] not in used]:
+        """A tenant has 200 keys at most. The one in use stays, known by its last characters, and publishable ones."""
+
+        def superfluous(key):
+            return key["kind"] == "secret" and key["hint"] != os.environ["EVENTFLOW_SECRET_KEY"][-4:]
+
+        while keys := list(filter(superfluous, call("GET", "/v1/api-keys?limit=100")["data"])):
             for key in keys:
                 # A rotated key may have ended in the meantime: 404.
                 SESSION.delete(f"{URL}/v1/api-keys/{key['id']}", timeout=10)
