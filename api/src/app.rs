@@ -7,6 +7,7 @@ use std::{
 
 use dashmap::DashMap;
 
+use eventflow_core::{Id, id};
 use eventflow_payments::PaymentProvider;
 use eventflow_store::{
     Db, Result, Scope, Sealer,
@@ -61,6 +62,13 @@ impl App {
         let tenant = Arc::new(self.db.run(scope, async |tx| tenants::get(tx).await).await?);
         self.sellers.insert(key, (tenant.clone(), Instant::now()));
         Ok(tenant)
+    }
+
+    /// What an event sells, or for how much, was changed here: this server knows at once, Redis and the other servers in
+    /// a moment.
+    pub fn event_changed(&self, tenant: Id<id::Tenant>, event: Id<id::Event>) {
+        self.holds.offers.drop(tenant, event);
+        self.wake_mirror();
     }
 
     /// Something was committed that Redis should hear of.

@@ -104,7 +104,9 @@ impl Call {
     /// A buyer's token opens one hold and nothing else: any other is as if it did not exist.
     pub fn require_hold(&self, hold: Id<id::Hold>) -> Result<(), Refusal> {
         match &self.principal {
-            Principal::Buyer(token) if token.subject != Subject::Hold(hold) => Err(Refusal::not_found("hold")),
+            Principal::Buyer(token) if token.subject != Subject::Hold(hold) => {
+                Err(Refusal::not_found("hold"))
+            }
             _ => Ok(()),
         }
     }
@@ -112,7 +114,9 @@ impl Call {
     /// The same for an order.
     pub fn require_order(&self, order: Id<id::Order>) -> Result<(), Refusal> {
         match &self.principal {
-            Principal::Buyer(token) if token.subject != Subject::Order(order) => Err(Refusal::not_found("order")),
+            Principal::Buyer(token) if token.subject != Subject::Order(order) => {
+                Err(Refusal::not_found("order"))
+            }
             _ => Ok(()),
         }
     }
@@ -260,23 +264,31 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
     let Some(token) = bearer(request) else {
         return Err(unauthenticated("Send `Authorization: Bearer <key or token>`."));
     };
-    // A credential that is known works for everybody behind a guesser's address; a guess is not even looked up.
-    let is_guess = !app.credentials.known.contains_key(&api_keys::hash(token));
+    // A credential that is known works for everybody behind a guesser's address, and so does a buyer's token, which proves
+    // itself; a guess is not even looked up.
+    let is_guess = !token.contains('.') && !app.credentials.known.contains_key(&api_keys::hash(token));
     if is_guess && let Some(until) = app.credentials.guessers.get(&facts.ip).map(|entry| *entry) {
         if until > Instant::now() {
-            return Err(Refusal::new(ErrorCode::RateLimited, "Too many unknown credentials came from this address.")
-                .retry_after(GUESSER_PAUSE_SECS));
+            return Err(Refusal::new(
+                ErrorCode::RateLimited,
+                "Too many unknown credentials came from this address.",
+            )
+            .retry_after(GUESSER_PAUSE_SECS));
         }
         app.credentials.guessers.remove(&facts.ip);
     }
     let found = match token {
-        token if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") => {
+        token
+            if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") =>
+        {
             stored_credential(app, token).await?
         }
-        token if token.contains('.') => app
-            .tokens
-            .verify(token)
-            .map(|token| Stored { principal: Principal::Buyer(token), tenant: token.tenant, livemode: false, origins: [].into() }),
+        token if token.contains('.') => app.tokens.verify(token).map(|token| Stored {
+            principal: Principal::Buyer(token),
+            tenant: token.tenant,
+            livemode: false,
+            origins: [].into(),
+        }),
         token => app.config.bootstrap_token.as_ref().and_then(|expected| {
             // Compared by hash: the time tells nothing about the token.
             (api_keys::hash(token) == api_keys::hash(expected.expose_secret())).then(|| Stored {
@@ -302,7 +314,10 @@ fn unauthenticated(detail: &str) -> Refusal {
 fn bearer(request: &Request) -> Option<&str> {
     let value = request.header("authorization")?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| (8..=4096).contains(&token.len()))
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim())
+        .filter(|token| (8..=4096).contains(&token.len()))
 }
 
 /// A publishable key stands in public pages: a browser on an origin that is not registered is turned away.
@@ -316,7 +331,10 @@ fn check_origin(request: &Request, found: &Stored, facts: &RequestFacts) -> Resu
         _ => return Ok(()),
     };
     if !allowed {
-        let detail = format!("Register the origin `{}` with the publishable key.", origin.chars().take(200).collect::<String>());
+        let detail = format!(
+            "Register the origin `{}` with the publishable key.",
+            origin.chars().take(200).collect::<String>()
+        );
         return Err(Refusal::new(ErrorCode::OriginDenied, detail));
     }
     let _ = facts.allowed_origin.set(origin.to_owned());

@@ -16,12 +16,15 @@ use dashmap::DashMap;
 use eventflow_payments::{PaymentProvider, StripeProvider};
 use eventflow_store::{
     Db, Sealer,
-    db::{migrate, session_facts},
     check_ins::Doors,
+    db::{migrate, session_facts},
     gate::{Gate, rate_limit::Limiter},
     holds::Holds,
 };
-use poem::{Server, listener::{Acceptor, Listener, TcpListener}};
+use poem::{
+    Server,
+    listener::{Acceptor, Listener, TcpListener},
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -103,7 +106,9 @@ impl Payments {
             });
         }
         let Some(program) = sandbox_program(config) else {
-            tracing::warn!("no Stripe key, and no stripe-sandbox program: only manual and free orders can be sold");
+            tracing::warn!(
+                "no Stripe key, and no stripe-sandbox program: only manual and free orders can be sold"
+            );
             return Ok(Self { provider: None, webhook_secrets: vec![], sandbox: None });
         };
         let (key, secret): (SecretString, SecretString) = (random("sk_test_"), random("whsec_"));
@@ -199,7 +204,8 @@ fn keep(data_dir: &Path, name: &str, fresh: &SecretString) -> Result<SecretStrin
     std::fs::create_dir_all(data_dir).with_context(|| format!("cannot make {}", data_dir.display()))?;
     // Written aside and renamed: a killed start leaves no half a key behind.
     let aside = data_dir.join(format!("{name}.new"));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     file.write_all(fresh.expose_secret().as_bytes())?;
     file.sync_all()?;
     std::fs::rename(&aside, &path)?;
@@ -250,10 +256,14 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
 async fn check_wall(db: &Db) -> Result<()> {
     let facts = session_facts(db).await?;
     if facts.bypasses || facts.owns > 0 {
-        bail!("the role ef_app may bypass row-level security or owns tables; it must be NOSUPERUSER NOBYPASSRLS");
+        bail!(
+            "the role ef_app may bypass row-level security or owns tables; it must be NOSUPERUSER NOBYPASSRLS"
+        );
     }
     if facts.login_is_superuser {
-        tracing::warn!("DATABASE_URL logs in as a superuser; use a role that is only a member of ef_app and ef_system");
+        tracing::warn!(
+            "DATABASE_URL logs in as a superuser; use a role that is only a member of ef_app and ef_system"
+        );
     }
     Ok(())
 }
@@ -283,9 +293,12 @@ pub async fn listen(app: Arc<App>, with_worker: bool) -> Result<Running> {
     let signal = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let http = tokio::spawn(
-        Server::new_with_acceptor(acceptor).idle_timeout(IDLE).run_with_graceful_shutdown(server::endpoint(app), signal, Some(DRAIN)),
-    );
+    let http =
+        tokio::spawn(Server::new_with_acceptor(acceptor).idle_timeout(IDLE).run_with_graceful_shutdown(
+            server::endpoint(app),
+            signal,
+            Some(DRAIN),
+        ));
     Ok(Running { address: bound, stop, http, worker })
 }
 

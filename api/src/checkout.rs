@@ -8,8 +8,8 @@ use eventflow_core::{
     order::{OrderState, RefundState},
 };
 use eventflow_payments::{
-    CheckoutLine, CheckoutRequest, CheckoutSession, DisputeStatus, PaymentProvider, ProviderError, Refund, RefundRequest,
-    RefundStatus,
+    CheckoutLine, CheckoutRequest, CheckoutSession, DisputeStatus, PaymentProvider, ProviderError, Refund,
+    RefundRequest, RefundStatus,
 };
 use eventflow_store::{
     Error, Result, Scope, jobs, ledger_entries,
@@ -46,7 +46,8 @@ fn account(payment: &PaymentRow) -> Option<&str> {
 
 /// T2: the hosted page of an order. Repeating it after a crash gives the same session, because the key is the same.
 pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Order> {
-    let Some(payment) = order.payment.as_ref().filter(|p| p.provider == "stripe" && p.state == "creating") else {
+    let Some(payment) = order.payment.as_ref().filter(|p| p.provider == "stripe" && p.state == "creating")
+    else {
         return Ok(order.clone());
     };
     let provider = provider(app)?;
@@ -66,7 +67,13 @@ pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Ord
                 .run(scope, async |tx| {
                     let (url, intent) = (session.url.as_deref(), session.payment_intent.as_deref());
                     orders::open_payment(tx, payment.id, &session.id, url, intent).await?;
-                    jobs::schedule(tx, "poll", order.row.id, Utc::now() + TimeDelta::seconds(FIRST_POLL_SECS)).await?;
+                    jobs::schedule(
+                        tx,
+                        "poll",
+                        order.row.id,
+                        Utc::now() + TimeDelta::seconds(FIRST_POLL_SECS),
+                    )
+                    .await?;
                     orders::get(tx, order_id).await
                 })
                 .await
@@ -78,7 +85,8 @@ pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Ord
                 .run(scope, async |tx| {
                     let mut row = orders::lock(tx, order.row.id.into()).await?;
                     orders::fail_payment(tx, payment.id).await?;
-                    orders::close(tx, &mut row, OrderState::Cancelled, "the provider refused the session").await
+                    orders::close(tx, &mut row, OrderState::Cancelled, "the provider refused the session")
+                        .await
                 })
                 .await?;
             tracing::warn!(error = %error, order.id = %Id::<id::Order>::from(order.row.id), "session refused");
@@ -121,7 +129,9 @@ fn checkout_request(app: &App, scope: &Scope, order: &Order, payment: &PaymentRo
     let row = &order.row;
     let order_id = Id::<id::Order>::from(row.id).to_string();
     let base = app.config.base_url();
-    let or_ours = |url: &str, path: &str| if url.is_empty() { format!("{base}{path}?order={order_id}") } else { url.to_owned() };
+    let or_ours = |url: &str, path: &str| {
+        if url.is_empty() { format!("{base}{path}?order={order_id}") } else { url.to_owned() }
+    };
     let mut lines: Vec<CheckoutLine> = Vec::new();
     for item in &order.items {
         let name = format!("{} – {}", item.tier_name, item.label);
@@ -132,7 +142,8 @@ fn checkout_request(app: &App, scope: &Scope, order: &Order, payment: &PaymentRo
         tenant_id: scope.tenant.to_string(),
         epoch: i64::from(row.epoch),
         account: account(payment).map(str::to_owned),
-        application_fee_minor: Some(payment.application_fee_minor).filter(|&fee| fee > 0 && account(payment).is_some()),
+        application_fee_minor: Some(payment.application_fee_minor)
+            .filter(|&fee| fee > 0 && account(payment).is_some()),
         currency: row.currency.clone(),
         lines: lines.into_iter().filter(|line| line.unit_amount_minor > 0).collect(),
         total_minor: row.total_minor,
@@ -347,7 +358,11 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
         make_refund(provider, &request, state == RefundState::Unknown, key_is_good).await
     };
     let (next, provider_id, failure) = match &answer {
-        Ok(made) => (refund_state(made.status), Some(made.id.as_str()), made.failure_reason.clone().unwrap_or_default()),
+        Ok(made) => (
+            refund_state(made.status),
+            Some(made.id.as_str()),
+            made.failure_reason.clone().unwrap_or_default(),
+        ),
         Err(error) if error.outcome_is_unknown() => (RefundState::Unknown, None, error.to_string()),
         Err(error) => (RefundState::Failed, None, error.to_string()),
     };
@@ -366,7 +381,8 @@ async fn make_refund(
 ) -> Result<Refund, ProviderError> {
     if asked_before || !key_is_good {
         let made = provider.list_refunds(request.account.as_deref(), &request.payment_intent).await?;
-        if let Some(ours) = made.into_iter().find(|made| made.refund_id.as_ref() == Some(&request.refund_id)) {
+        if let Some(ours) = made.into_iter().find(|made| made.refund_id.as_ref() == Some(&request.refund_id))
+        {
             return Ok(ours);
         }
     }
@@ -382,7 +398,11 @@ fn refund_state(status: RefundStatus) -> RefundState {
 }
 
 /// Works on one event of the inbox: reads the object it names, and acts on what it is now. Answers a note.
-pub async fn process_event(app: &App, scope: &Scope, event: &provider_events::EventRow) -> Result<&'static str> {
+pub async fn process_event(
+    app: &App,
+    scope: &Scope,
+    event: &provider_events::EventRow,
+) -> Result<&'static str> {
     let provider = provider(app)?;
     let account = Some(event.account.as_str()).filter(|account| !account.is_empty());
     let intent = event.payload["payment_intent"].as_str().map(str::to_owned);
@@ -399,7 +419,8 @@ pub async fn process_event(app: &App, scope: &Scope, event: &provider_events::Ev
         return process_dispute(app, scope, &payment, &dispute).await;
     }
     if event.kind.contains("refund") {
-        let made = provider.list_refunds(account, payment.payment_intent.as_deref().unwrap_or_default()).await;
+        let made =
+            provider.list_refunds(account, payment.payment_intent.as_deref().unwrap_or_default()).await;
         return process_refunds(app, scope, &payment, made.map_err(|error| unreachable(&error))?).await;
     }
     let Some(session_id) = &payment.session_id else { return Ok("no session yet") };
@@ -410,14 +431,23 @@ pub async fn process_event(app: &App, scope: &Scope, event: &provider_events::Ev
     Ok("session applied")
 }
 
-async fn process_refunds(app: &App, scope: &Scope, payment: &PaymentRow, made: Vec<Refund>) -> Result<&'static str> {
+async fn process_refunds(
+    app: &App,
+    scope: &Scope,
+    payment: &PaymentRow,
+    made: Vec<Refund>,
+) -> Result<&'static str> {
     for refund in made {
         app.db
             .run(scope, async |tx| {
                 let known = match refunds::by_provider_id(tx, &refund.id).await? {
                     Some(row) => Some(row.id),
                     // The answer to our call was lost: the metadata names a row of ours, which must fit.
-                    None => refund.refund_id.as_deref().and_then(|text| text.parse::<Id<id::Refund>>().ok()).map(Id::uuid),
+                    None => refund
+                        .refund_id
+                        .as_deref()
+                        .and_then(|text| text.parse::<Id<id::Refund>>().ok())
+                        .map(Id::uuid),
                 };
                 let Some(id) = known else { return Ok(()) };
                 let row = match refunds::get(tx, id).await {
@@ -461,18 +491,20 @@ async fn process_dispute(
             // The end of a dispute may be heard of before its beginning.
             orders::mark_dispute(tx, &mut order, &dispute.id, None).await?;
             if !posted.contains("dispute_opened") {
-                let lines = ledger::dispute_opened(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
+                let lines =
+                    ledger::dispute_opened(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
                 ledger_entries::post(tx, &order, None, "dispute_opened", &lines).await?;
             }
             if let Some(won) = won {
                 orders::mark_dispute(tx, &mut order, &dispute.id, Some(won)).await?;
                 if won && !posted.contains("dispute_won") {
-                    let lines = ledger::dispute_won(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
+                    let lines =
+                        ledger::dispute_won(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
                     ledger_entries::post(tx, &order, None, "dispute_won", &lines).await?;
                 } else if !won && !posted.contains("dispute_lost") {
                     let earlier = ledger_entries::refunded_parts(tx, order.id).await?;
-                    let (lines, _) =
-                        ledger::dispute_lost(order.totals(), earlier, dispute.amount_minor).map_err(broken)?;
+                    let (lines, _) = ledger::dispute_lost(order.totals(), earlier, dispute.amount_minor)
+                        .map_err(broken)?;
                     ledger_entries::post(tx, &order, None, "dispute_lost", &lines).await?;
                 }
             }

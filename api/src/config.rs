@@ -56,7 +56,13 @@ pub struct Config {
     pub stripe_secret_key: Option<SecretString>,
 
     /// Signing secrets of the Stripe webhook endpoints (account, Connect, and old ones during a roll), by commas.
-    #[arg(long, env = "STRIPE_WEBHOOK_SECRETS", hide_env_values = true, value_delimiter = ',', value_name = "SECRET")]
+    #[arg(
+        long,
+        env = "STRIPE_WEBHOOK_SECRETS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "SECRET"
+    )]
     pub stripe_webhook_secrets: Vec<SecretString>,
 
     /// Base URL of the Stripe API, for a compatible server.

@@ -42,21 +42,32 @@ pub async fn examine(config: &Config) -> Result<ExitCode> {
     for Finding { good, what, text } in &findings {
         println!("{} {what:<14} {text}", if *good { "ok  " } else { "TODO" });
     }
-    println!("{}", if healthy { "Everything is in order." } else { "Do what stands behind TODO, then ask again." });
+    println!(
+        "{}",
+        if healthy { "Everything is in order." } else { "Do what stands behind TODO, then ask again." }
+    );
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn postgres(config: &Config) -> Vec<Finding> {
     let Some(url) = &config.database_url else {
         return vec![match crate::embedded::find_postgres() {
-            Ok(folder) => good("postgres", format!("private, below {}, programs in {}", config.data_dir.display(), folder.display())),
+            Ok(folder) => good(
+                "postgres",
+                format!("private, below {}, programs in {}", config.data_dir.display(), folder.display()),
+            ),
             Err(error) => bad("postgres", format!("{error:#}")),
         }];
     };
     let owner = config.database_owner_url.as_ref().unwrap_or(url);
     let mut findings = Vec::new();
     match tokio::time::timeout(WAIT, pending_migrations(owner.expose_secret())).await {
-        Err(_) => return vec![bad("postgres", "DATABASE_URL does not answer within 5 seconds; check host, port and firewall")],
+        Err(_) => {
+            return vec![bad(
+                "postgres",
+                "DATABASE_URL does not answer within 5 seconds; check host, port and firewall",
+            )];
+        }
         Ok(Err(error)) => return vec![bad("postgres", format!("DATABASE_URL cannot be used: {error}"))],
         Ok(Ok(pending)) if pending.is_empty() => findings.push(good("migrations", "up to date")),
         Ok(Ok(pending)) => {
@@ -113,7 +124,9 @@ fn master_key(config: &Config) -> Finding {
 
 fn payments(config: &Config) -> Vec<Finding> {
     match (&config.stripe_secret_key, config.stripe_webhook_secrets.is_empty()) {
-        (None, _) => vec![good("payments", "the Stripe sandbox (test mode); set STRIPE_SECRET_KEY to take real money")],
+        (None, _) => {
+            vec![good("payments", "the Stripe sandbox (test mode); set STRIPE_SECRET_KEY to take real money")]
+        }
         (Some(_), false) => vec![good("payments", "Stripe, with webhook secrets")],
         (Some(_), true) => vec![bad(
             "payments",
@@ -124,7 +137,9 @@ fn payments(config: &Config) -> Vec<Finding> {
 
 async fn server(config: &Config) -> Finding {
     match tokio::time::timeout(WAIT, ask_ready(config)).await {
-        Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200") => good("server", format!("running on {}", config.listen)),
+        Ok(Ok(answer)) if answer.starts_with("HTTP/1.1 200") => {
+            good("server", format!("running on {}", config.listen))
+        }
         Ok(Ok(_)) => bad("server", format!("something on {} does not say that it is ready", config.listen)),
         _ => good("server", format!("not running on {}", config.listen)),
     }

@@ -90,7 +90,9 @@ async fn run(command: Command) -> Result<ExitCode> {
         Command::Worker { config } => {
             logs(&config);
             if config.database_url.is_none() || config.redis_url.is_none() {
-                anyhow::bail!("a worker of its own needs DATABASE_URL and REDIS_URL; `serve` has one built in");
+                anyhow::bail!(
+                    "a worker of its own needs DATABASE_URL and REDIS_URL; `serve` has one built in"
+                );
             }
             work(*config).await?;
         }
@@ -108,7 +110,8 @@ async fn run(command: Command) -> Result<ExitCode> {
 }
 
 fn logs(config: &Config) {
-    let filter = EnvFilter::try_from_env("EVENTFLOW_LOG").unwrap_or_else(|_| "info,tokio_postgres=warn,poem=warn".into());
+    let filter = EnvFilter::try_from_env("EVENTFLOW_LOG")
+        .unwrap_or_else(|_| "info,tokio_postgres=warn,poem=warn".into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => builder.init(),
@@ -138,7 +141,8 @@ async fn serve_with(
     tracing::info!(
         elapsed_ms = started.elapsed().as_millis(),
         sandbox = payments.sandbox.as_ref().map_or("none", |sandbox| sandbox.url.as_str()),
-        "EventFlow listens on http://{}", running.address
+        "EventFlow listens on http://{}",
+        running.address
     );
     boot::stop_signal().await?;
     tracing::info!("stopping: requests and jobs under way come to their end");

@@ -74,7 +74,8 @@ pub fn allowed_methods(path: &str) -> Option<String> {
             && pattern.iter().zip(&segments).all(|(p, s)| p.starts_with('{') || p == s)
     };
     // A literal segment wins over a parameter, as in the router.
-    let (_, methods) = paths.iter().filter(|(pattern, _)| fits(pattern)).min_by_key(|(p, _)| p.matches('{').count())?;
+    let (_, methods) =
+        paths.iter().filter(|(pattern, _)| fits(pattern)).min_by_key(|(p, _)| p.matches('{').count())?;
     let methods = methods.as_object()?;
     Some(methods.keys().map(|m| m.to_uppercase()).collect::<Vec<_>>().join(", "))
 }
@@ -157,7 +158,9 @@ fn share_problems(operation: &mut Value, problems: &mut BTreeMap<String, Value>)
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     for (status, response) in responses.iter_mut() {
         let number: u16 = status.parse().unwrap_or_default();
-        let known = StatusCode::from_u16(number).ok().filter(|status| status.is_client_error() || status.is_server_error());
+        let known = StatusCode::from_u16(number)
+            .ok()
+            .filter(|status| status.is_client_error() || status.is_server_error());
         let Some(reason) = known.and_then(|status| status.canonical_reason()) else { continue };
         let name = reason.split(' ').collect::<String>();
         *response = json!({ "$ref": format!("#/components/responses/{name}") });
@@ -167,8 +170,10 @@ fn share_problems(operation: &mut Value, problems: &mut BTreeMap<String, Value>)
 
 /// The answer with a status of 400 and above: what the codes are, and one of them as an example.
 fn problem(status: u16, reason: &str) -> Value {
-    let codes: Vec<ErrorCode> = ErrorCode::ALL.iter().copied().filter(|code| code.status() == status).collect();
-    let list: Vec<String> = codes.iter().map(|code| format!("- `{}`: {}", code.code(), code.title())).collect();
+    let codes: Vec<ErrorCode> =
+        ErrorCode::ALL.iter().copied().filter(|code| code.status() == status).collect();
+    let list: Vec<String> =
+        codes.iter().map(|code| format!("- `{}`: {}", code.code(), code.title())).collect();
     let mut headers = referred(&["X-Request-Id", "RateLimit", "RateLimit-Policy"]);
     if RETRY_STATUSES.contains(&status.to_string().as_str()) {
         headers.extend(referred(&["Retry-After"]));
@@ -192,7 +197,10 @@ fn problem(status: u16, reason: &str) -> Value {
 }
 
 fn referred(names: &[&str]) -> Map<String, Value> {
-    names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect()
+    names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })))
+        .collect()
 }
 
 fn security_schemes() -> Value {
@@ -250,7 +258,11 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         if response["description"].as_str().unwrap_or_default().is_empty() {
             response["description"] = json!("The answer.");
         }
-        let own = response.get_mut("headers").and_then(Value::as_object_mut).map(std::mem::take).unwrap_or_default();
+        let own = response
+            .get_mut("headers")
+            .and_then(Value::as_object_mut)
+            .map(std::mem::take)
+            .unwrap_or_default();
         let mut headers = referred(&["X-Request-Id", "RateLimit", "RateLimit-Policy"]);
         headers.extend(own.into_iter().map(|(name, header)| (canonical_case(&name), header)));
         response["headers"] = headers.into();
@@ -266,7 +278,10 @@ fn canonical_case(name: &str) -> String {
         .map(|part| {
             let lower = part.to_lowercase();
             let mut letters = lower.chars();
-            letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+            letters
+                .next()
+                .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+                .unwrap_or_default()
         })
         .collect::<Vec<_>>()
         .join("-")
@@ -284,8 +299,10 @@ fn put_right_object(schema: &mut Value, types: &HashMap<String, Value>) {
             continue;
         }
         if let Some(reference) = property.get("$ref").cloned() {
-            let name = reference.as_str().and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
-            let kind = types.get(name).filter(|kind| kind.is_string()).cloned().unwrap_or_else(|| json!("object"));
+            let name =
+                reference.as_str().and_then(|reference| reference.rsplit('/').next()).unwrap_or_default();
+            let kind =
+                types.get(name).filter(|kind| kind.is_string()).cloned().unwrap_or_else(|| json!("object"));
             *property = json!({ "type": kind, "nullable": true, "allOf": [{ "$ref": reference }] });
         } else if property.get("type").is_some() {
             property["nullable"] = json!(true);
@@ -329,7 +346,9 @@ fn put_right(value: &mut Value) {
             if let Some(all) = members.get_mut("allOf").and_then(Value::as_array_mut)
                 && all.len() == 2
                 && all[0].get("$ref").is_some()
-                && all[1].as_object().is_some_and(|second| second.keys().all(|k| k == "description" || k == "title"))
+                && all[1]
+                    .as_object()
+                    .is_some_and(|second| second.keys().all(|k| k == "description" || k == "title"))
             {
                 all.truncate(1);
             }
@@ -339,7 +358,10 @@ fn put_right(value: &mut Value) {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the number was checked to be whole and limits are small")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the number was checked to be whole and limits are small"
+)]
 fn whole_number(number: f64) -> Value {
     json!(number as i64)
 }
@@ -374,7 +396,8 @@ fn put_right_format(members: &mut Map<String, Value>) {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let ordered: BTreeMap<String, Value> = members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
+            let ordered: BTreeMap<String, Value> =
+                members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
             ordered.into_iter().collect::<Map<_, _>>().into()
         }
         Value::Array(items) => items.into_iter().map(sorted).collect(),
@@ -402,7 +425,9 @@ mod tests {
 
     fn resolved(value: &Value) -> &Value {
         let Some(reference) = value["$ref"].as_str() else { return value };
-        document().pointer(reference.trim_start_matches('#')).unwrap_or_else(|| panic!("{reference} leads nowhere"))
+        document()
+            .pointer(reference.trim_start_matches('#'))
+            .unwrap_or_else(|| panic!("{reference} leads nowhere"))
     }
 
     fn is_dotted(id: &str) -> bool {
@@ -412,7 +437,8 @@ mod tests {
 
     #[test]
     fn the_table_of_operations_and_the_contract_list_the_same() {
-        let mut contract: Vec<_> = operations(document()).map(|(_, _, op)| op["operationId"].as_str().unwrap()).collect();
+        let mut contract: Vec<_> =
+            operations(document()).map(|(_, _, op)| op["operationId"].as_str().unwrap()).collect();
         let mut table: Vec<_> = operations::OPERATIONS.iter().map(|operation| operation.id).collect();
         contract.sort_unstable();
         table.sort_unstable();
@@ -426,7 +452,11 @@ mod tests {
             let id = op["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
             assert!(is_dotted(id), "{id}");
             for text in ["summary", "description"] {
-                assert!(op[text].as_str().is_some_and(|text| text.ends_with('.')), "{id}: {text} {}", op[text]);
+                assert!(
+                    op[text].as_str().is_some_and(|text| text.ends_with('.')),
+                    "{id}: {text} {}",
+                    op[text]
+                );
             }
             let own = op["tags"].as_array().unwrap();
             assert!(own.len() == 1 && tags.contains(&&own[0]), "{id}: {own:?}");
@@ -457,7 +487,10 @@ mod tests {
             let mut successes = 0;
             for (status, response) in op["responses"].as_object().unwrap() {
                 let response = resolved(response);
-                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{id} {status}");
+                assert!(
+                    response["description"].as_str().is_some_and(|text| !text.is_empty()),
+                    "{id} {status}"
+                );
                 for name in ["X-Request-Id", "RateLimit", "RateLimit-Policy"] {
                     assert!(response["headers"][name].is_object(), "{id} {status} {name}");
                 }
@@ -481,14 +514,16 @@ mod tests {
             let public = op["security"].as_array().unwrap().is_empty();
             assert_eq!(op["responses"]["401"].is_object(), !public, "{id}");
             assert_eq!(op["responses"]["415"].is_object(), op["requestBody"].is_object(), "{id}");
-            let names: Vec<_> = op["parameters"].as_array().into_iter().flatten().map(|p| &p["name"]).collect();
+            let names: Vec<_> =
+                op["parameters"].as_array().into_iter().flatten().map(|p| &p["name"]).collect();
             assert_eq!(names.contains(&&json!("Idempotency-Key")), method != "get" && !public, "{id}");
         }
     }
 
     #[test]
     fn schemas_keep_the_conventions_of_the_generators() {
-        let known = ["date", "date-time", "uuid", "uri", "email", "binary", "int32", "int64", "double", "float"];
+        let known =
+            ["date", "date-time", "uuid", "uri", "email", "binary", "int32", "int64", "double", "float"];
         walk(document(), "", &mut |path, members| {
             // Members of an example or of a list of properties are no keywords.
             if path.contains("/example") || path.ends_with("/properties") {
@@ -525,7 +560,12 @@ mod tests {
                 _ => {}
             }
         };
-        fn follow(value: &Value, path: &str, seen: &mut Vec<String>, see: &mut impl FnMut(&str, &Map<String, Value>)) {
+        fn follow(
+            value: &Value,
+            path: &str,
+            seen: &mut Vec<String>,
+            see: &mut impl FnMut(&str, &Map<String, Value>),
+        ) {
             let mut next = Vec::new();
             walk(value, path, &mut |path, members| {
                 if path.contains("/example") {

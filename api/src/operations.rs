@@ -35,9 +35,15 @@ impl Credential {
     pub const fn description(self) -> &'static str {
         match self {
             Self::Bootstrap => "The bootstrap token of the installation (`EVENTFLOW_BOOTSTRAP_TOKEN`).",
-            Self::Secret => "A secret API key, `ef_sk_live_…` or `ef_sk_test_…`. Servers only; carries scopes.",
-            Self::Publishable => "A publishable API key, `ef_pk_…`. May stand in pages of registered origins.",
-            Self::Buyer => "A short-lived JWT (EdDSA) bound to one hold or one order; it comes with the hold or order.",
+            Self::Secret => {
+                "A secret API key, `ef_sk_live_…` or `ef_sk_test_…`. Servers only; carries scopes."
+            }
+            Self::Publishable => {
+                "A publishable API key, `ef_pk_…`. May stand in pages of registered origins."
+            }
+            Self::Buyer => {
+                "A short-lived JWT (EdDSA) bound to one hold or one order; it comes with the hold or order."
+            }
             Self::Device => "The token of a scanner, `ef_dev_…`, bound to one check-in list; revocable.",
         }
     }

@@ -25,7 +25,9 @@ pub async fn ready(app: Data<&Arc<App>>) -> Response {
     let (database, redis) = tokio::join!(app.db.ping(), app.gate.ping());
     let state = |up: bool| if up { "ok" } else { "unreachable" };
     let all = database.is_ok() && redis.is_ok();
-    let body = Json(json!({ "status": state(all), "database": state(database.is_ok()), "redis": state(redis.is_ok()) }));
+    let body = Json(
+        json!({ "status": state(all), "database": state(database.is_ok()), "redis": state(redis.is_ok()) }),
+    );
     let status = if all { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     body.with_status(status).into_response()
 }
@@ -47,7 +49,8 @@ fn docs_page() -> String {
     let api = resources::service();
     let published = openapi::text().trim_end().replace("</", "<\\/");
     let page = api.swagger_ui_html().replacen(&api.spec(), &published, 1);
-    let head = "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>EventFlow API</title>";
+    let head =
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>EventFlow API</title>";
     format!("<!doctype html>{}", page.replacen("<title>Swagger UI</title>", head, 1).trim_start())
 }
 
@@ -84,14 +87,20 @@ pub fn checkout_done(request: &Request) -> Html<String> {
 #[handler]
 pub fn checkout_cancelled(request: &Request) -> Html<String> {
     Html(if german(request) {
-        page("de", "Nicht bezahlt", "<p>Es wurde nichts abgebucht. Die Plätze bleiben noch kurze Zeit reserviert.</p>")
+        page(
+            "de",
+            "Nicht bezahlt",
+            "<p>Es wurde nichts abgebucht. Die Plätze bleiben noch kurze Zeit reserviert.</p>",
+        )
     } else {
         page("en", "Not paid", "<p>Nothing was charged. The seats stay reserved for a short while.</p>")
     })
 }
 
 fn german(request: &Request) -> bool {
-    request.header("accept-language").is_some_and(|languages| languages.trim_start().to_lowercase().starts_with("de"))
+    request
+        .header("accept-language")
+        .is_some_and(|languages| languages.trim_start().to_lowercase().starts_with("de"))
 }
 
 fn page(language: &str, title: &str, body: &str) -> String {

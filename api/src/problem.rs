@@ -143,8 +143,11 @@ pub async fn from_framework(response: Response, allow: Option<String>) -> Respon
         }
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(ErrorCode::PayloadTooLarge, text),
         status if status.is_client_error() => {
-            let code =
-                if text.contains("expected an id that") || text.contains("Crockford") { ErrorCode::InvalidId } else { ErrorCode::InvalidRequest };
+            let code = if text.contains("expected an id that") || text.contains("Crockford") {
+                ErrorCode::InvalidId
+            } else {
+                ErrorCode::InvalidRequest
+            };
             let mut refusal = Refusal::new(code, clean(&text));
             if let Some(param) = text.split('`').nth(1).filter(|_| text.starts_with("failed to parse")) {
                 refusal = refusal.param(param);

@@ -76,7 +76,11 @@ where
     let work = REQUEST_ID.scope(id.clone(), async move {
         let path = request.uri().path().to_owned();
         let response = inner.get_response(request).await;
-        let allow = if response.status() == StatusCode::METHOD_NOT_ALLOWED { openapi::allowed_methods(&path) } else { None };
+        let allow = if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            openapi::allowed_methods(&path)
+        } else {
+            None
+        };
         problem::from_framework(response, allow).await
     });
     // A client that hangs up drops this future; a change that has begun must reach its end all the same.
@@ -84,7 +88,8 @@ where
         work.await
     } else {
         tokio::spawn(work).await.unwrap_or_else(|_| {
-            let refusal = Refusal::new(ErrorCode::Internal, "This is our fault. The request id helps us to find it.");
+            let refusal =
+                Refusal::new(ErrorCode::Internal, "This is our fault. The request id helps us to find it.");
             REQUEST_ID.sync_scope(id.clone(), || Failure::from(refusal).into_response())
         })
     };
@@ -98,7 +103,8 @@ where
 /// The caller's id when it is short and plain, else a new one.
 fn request_id(headers: &HeaderMap) -> Arc<str> {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok()).filter(|id| {
-        (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        (8..=64).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     });
     given.map_or_else(|| format!("req_{}", Uuid::now_v7().simple()).into(), Into::into)
 }
@@ -109,17 +115,18 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
     let mut raw = Bytes::new();
     if request.method() != Method::GET {
         let limit = body_limit(request);
-        let unread = || Refusal::new(ErrorCode::InvalidRequest, "The body could not be read to its end in time.");
+        let unread =
+            || Refusal::new(ErrorCode::InvalidRequest, "The body could not be read to its end in time.");
         let read = tokio::time::timeout(BODY_WAIT, request.take_body().into_bytes_limit(limit));
         let body = read.await.map_err(|_| unread())?.map_err(|error| match error {
-            poem::error::ReadBodyError::PayloadTooLarge => Refusal::new(
-                ErrorCode::PayloadTooLarge,
-                format!("The body may have {limit} bytes at most."),
-            ),
+            poem::error::ReadBodyError::PayloadTooLarge => {
+                Refusal::new(ErrorCode::PayloadTooLarge, format!("The body may have {limit} bytes at most."))
+            }
             _ => unread(),
         })?;
         if key.is_some() {
-            let target = request.uri().path_and_query().map_or(request.uri().path(), |target| target.as_str());
+            let target =
+                request.uri().path_and_query().map_or(request.uri().path(), |target| target.as_str());
             fingerprint_of_request = fingerprint(request.method().as_str(), target, &body);
         }
         raw = body.clone();
@@ -138,11 +145,12 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
 /// Only documents of seat maps, and only of callers who show a secret key, may be large.
 fn body_limit(request: &Request) -> usize {
     let path = request.uri().path();
-    let document = path.strip_prefix("/v1/").is_some_and(|rest| match rest.split('/').collect::<Vec<_>>()[..] {
-        ["seat-maps", _] => true,
-        ["venues", _, "seat-maps"] => true,
-        _ => false,
-    });
+    let document =
+        path.strip_prefix("/v1/").is_some_and(|rest| match rest.split('/').collect::<Vec<_>>()[..] {
+            ["seat-maps", _] => true,
+            ["venues", _, "seat-maps"] => true,
+            _ => false,
+        });
     let secret = request.header("authorization").is_some_and(|value| value.contains("ef_sk_"));
     if document && secret { SEAT_MAP_BODY_MAX } else { BODY_MAX }
 }
@@ -152,15 +160,20 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Refusal> {
         return Ok(None);
     }
     let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()));
     key.map(|key| Some(key.to_owned())).ok_or_else(|| {
-        Refusal::new(ErrorCode::InvalidHeader, "Expected 1 to 255 visible ASCII characters.").param("Idempotency-Key")
+        Refusal::new(ErrorCode::InvalidHeader, "Expected 1 to 255 visible ASCII characters.")
+            .param("Idempotency-Key")
     })
 }
 
 /// The peer, or what a trusted proxy says about it: the last address that is not a trusted proxy itself.
 fn client_ip(app: &App, request: &Request) -> IpAddr {
-    let peer = request.remote_addr().as_socket_addr().map_or(IpAddr::from([127, 0, 0, 1]), |address| address.ip());
+    let peer =
+        request.remote_addr().as_socket_addr().map_or(IpAddr::from([127, 0, 0, 1]), |address| address.ip());
     let trusted = &app.config.trusted_proxies;
     if !trusted.contains(&peer) {
         return peer;
@@ -168,7 +181,11 @@ fn client_ip(app: &App, request: &Request) -> IpAddr {
     // Some proxies add a line of their own instead of a word: the lines belong together, in order.
     let lines = request.headers().get_all("x-forwarded-for");
     let forwarded = lines.iter().filter_map(|line| line.to_str().ok()).collect::<Vec<_>>().join(",");
-    forwarded.rsplit(',').filter_map(|text| text.trim().parse().ok()).find(|ip| !trusted.contains(ip)).unwrap_or(peer)
+    forwarded
+        .rsplit(',')
+        .filter_map(|text| text.trim().parse().ok())
+        .find(|ip| !trusted.contains(ip))
+        .unwrap_or(peer)
 }
 
 /// Browsers ask first. The answer is the same for all: whether a page may read the real answer is decided there.
@@ -181,7 +198,8 @@ fn preflight(request: &Request) -> Option<Response> {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, DELETE"));
+    headers
+        .insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, DELETE"));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("authorization, content-type, idempotency-key, if-none-match, x-request-id"),
@@ -209,7 +227,10 @@ fn finish(mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Res
     if let Some((limit, verdict)) = facts.and_then(|facts| facts.rate.get()) {
         // draft-ietf-httpapi-ratelimit-headers: quota, window in seconds; remaining, seconds until more.
         let window = (limit.burst.get() / limit.per_sec.get()).max(1);
-        insert(header::HeaderName::from_static("ratelimit-policy"), &format!("\"default\";q={};w={window}", limit.burst));
+        insert(
+            header::HeaderName::from_static("ratelimit-policy"),
+            &format!("\"default\";q={};w={window}", limit.burst),
+        );
         insert(
             header::HeaderName::from_static("ratelimit"),
             &format!("\"default\";r={};t={}", verdict.remaining, verdict.retry_after_secs),

@@ -61,7 +61,10 @@ impl Tokens {
         Ok(Self {
             kid: newest.id.to_string(),
             encoding: EncodingKey::from_ed_der(der.as_bytes()),
-            decoding: keys.iter().map(|k| (k.id.to_string(), DecodingKey::from_ed_der(&k.public_key))).collect(),
+            decoding: keys
+                .iter()
+                .map(|k| (k.id.to_string(), DecodingKey::from_ed_der(&k.public_key)))
+                .collect(),
             public: keys.iter().map(|k| (k.id.to_string(), URL_SAFE_NO_PAD.encode(k.public_key))).collect(),
         })
     }
@@ -82,7 +85,8 @@ impl Tokens {
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.into());
         header.kid = Some(self.kid.clone());
-        jsonwebtoken::encode(&header, &claims, &self.encoding).expect("claims of plain texts always serialise")
+        jsonwebtoken::encode(&header, &claims, &self.encoding)
+            .expect("claims of plain texts always serialise")
     }
 
     /// `None` for whatever is not a live token of ours: wrong algorithm, type, key, signature, audience or time.

@@ -213,7 +213,8 @@ impl Window {
     /// # Errors
     /// A cursor that is not one of ours.
     pub fn new(limit: Option<u32>, cursor: Option<Cursor>) -> Result<Self, Refusal> {
-        let after = cursor.map(|cursor| cursor.read(|digits| uuid::Uuid::try_parse(digits).ok())).transpose()?;
+        let after =
+            cursor.map(|cursor| cursor.read(|digits| uuid::Uuid::try_parse(digits).ok())).transpose()?;
         Ok(Self { limit: i64::from(limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)), after })
     }
 
@@ -223,7 +224,12 @@ impl Window {
     }
 
     /// The page made of up to `limit + 1` rows, and the cursor of the next one.
-    pub fn page<R, T>(self, mut rows: Vec<R>, id: impl Fn(&R) -> uuid::Uuid, shape: impl Fn(R) -> T) -> Page<T>
+    pub fn page<R, T>(
+        self,
+        mut rows: Vec<R>,
+        id: impl Fn(&R) -> uuid::Uuid,
+        shape: impl Fn(R) -> T,
+    ) -> Page<T>
     where
         T: ParseFromJSON + ToJSON + Send + Sync,
     {

@@ -59,8 +59,13 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     while loops.join_next().await.is_some() {}
 }
 
-async fn periodically<F>(app: Arc<App>, mut stop: watch::Receiver<bool>, name: &str, period: Duration, work: F)
-where
+async fn periodically<F>(
+    app: Arc<App>,
+    mut stop: watch::Receiver<bool>,
+    name: &str,
+    period: Duration,
+    work: F,
+) where
     F: AsyncFn(&App) -> Result<()>,
 {
     let mut ticks = time::interval(period);
@@ -247,4 +252,3 @@ pub fn new_event(event: &ProviderEvent, account: &str) -> NewEvent {
         payment_intent: intent,
     }
 }
-

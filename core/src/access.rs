@@ -61,7 +61,8 @@ impl fmt::Display for Permission {
 }
 
 /// What a publishable key may do, always: it stands in public pages.
-pub const PUBLISHABLE: &[Permission] = &[Permission::EventsRead, Permission::HoldsWrite, Permission::OrdersWrite];
+pub const PUBLISHABLE: &[Permission] =
+    &[Permission::EventsRead, Permission::HoldsWrite, Permission::OrdersWrite];
 
 /// What a device token may do, always.
 pub const DEVICE: &[Permission] = &[Permission::CheckInsRead, Permission::CheckInsWrite];
@@ -92,7 +93,9 @@ impl Role {
         use Permission as P;
         match self {
             Self::Owner => P::ALL.to_vec(),
-            Self::Admin => P::ALL.iter().copied().filter(|p| !matches!(p, P::TenantWrite | P::MembersWrite)).collect(),
+            Self::Admin => {
+                P::ALL.iter().copied().filter(|p| !matches!(p, P::TenantWrite | P::MembersWrite)).collect()
+            }
             Self::Staff => vec![
                 P::VenuesRead,
                 P::EventsRead,

@@ -326,8 +326,7 @@ fn session_of(payment_intent: &str) -> RequestBuilder {
 }
 
 fn sessions_page(created_after: DateTime<Utc>, cursor: Option<String>) -> RequestBuilder {
-    let request =
-        ListCheckoutSession::new().created(RangeQueryTs::gt(created_after.timestamp())).limit(PAGE);
+    let request = ListCheckoutSession::new().created(RangeQueryTs::gt(created_after.timestamp())).limit(PAGE);
     match cursor {
         Some(cursor) => request.starting_after(cursor).build(),
         None => request.build(),

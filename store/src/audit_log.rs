@@ -44,7 +44,12 @@ pub async fn record(tx: &mut Tx, action: &str, object_id: impl ToString, detail:
 }
 
 /// Entries, newest first.
-pub async fn list(tx: &mut Tx, limit: i64, before: Option<Uuid>, object_id: Option<&str>) -> Result<Vec<Entry>> {
+pub async fn list(
+    tx: &mut Tx,
+    limit: i64,
+    before: Option<Uuid>,
+    object_id: Option<&str>,
+) -> Result<Vec<Entry>> {
     let mut query = audit_log::table
         .filter(audit_log::tenant_id.eq(tx.tenant()))
         .order(audit_log::id.desc())

@@ -42,7 +42,9 @@ pub async fn create(
         .get_result(&mut **tx)
         .await?;
     if live >= DEVICES_MAX {
-        let detail = format!("A check-in list has at most {DEVICES_MAX} devices; revoke one that is not used any more.");
+        let detail = format!(
+            "A check-in list has at most {DEVICES_MAX} devices; revoke one that is not used any more."
+        );
         return Err(Error::refused(ErrorCode::LimitReached, detail));
     }
     let (id, token) = (new_uuid(), format!("ef_dev_{}", hex::encode(rand::random::<[u8; 24]>())));
@@ -58,13 +60,20 @@ pub async fn create(
         .returning(Device::as_returning())
         .get_result(&mut **tx)
         .await
-        .on_constraint("devices_check_in_list_id_fkey", || eventflow_core::Refusal::not_found("check-in list"))?;
+        .on_constraint("devices_check_in_list_id_fkey", || {
+            eventflow_core::Refusal::not_found("check-in list")
+        })?;
     let detail = json!({ "list": list, "gate": gate });
     audit_log::record(tx, "devices.create", Id::<id::Device>::from(id), detail).await?;
     Ok((device, token))
 }
 
-pub async fn list(tx: &mut Tx, list: Id<id::CheckInList>, limit: i64, after: Option<Uuid>) -> Result<Vec<Device>> {
+pub async fn list(
+    tx: &mut Tx,
+    list: Id<id::CheckInList>,
+    limit: i64,
+    after: Option<Uuid>,
+) -> Result<Vec<Device>> {
     let mut query = devices::table
         .filter(devices::tenant_id.eq(tx.tenant()).and(devices::check_in_list_id.eq(list.uuid())))
         .filter(devices::revoked_at.is_null())

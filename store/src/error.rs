@@ -60,7 +60,8 @@ impl From<Diesel> for Error {
             }
             // A lock or statement that took too long is load, not a defect.
             Diesel::DatabaseError(_, info)
-                if info.message().contains("lock timeout") || info.message().contains("statement timeout") =>
+                if info.message().contains("lock timeout")
+                    || info.message().contains("statement timeout") =>
             {
                 Self::DatabaseDown(info.message().to_owned())
             }

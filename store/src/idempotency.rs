@@ -32,7 +32,8 @@ impl Key {
     /// A short name for Redis, whatever the client chose: 32 hexadecimal digits.
     pub fn short_name(&self) -> String {
         use sha2::{Digest, Sha256};
-        let digest = Sha256::new().chain_update(&self.principal).chain_update([0]).chain_update(&self.key).finalize();
+        let digest =
+            Sha256::new().chain_update(&self.principal).chain_update([0]).chain_update(&self.key).finalize();
         hex::encode(&digest[..16])
     }
 }
@@ -56,10 +57,11 @@ struct Locked {
 /// Looks the key up and keeps others with the same key out until the transaction ends.
 pub async fn begin(tx: &mut Tx, key: &Key) -> Result<Known> {
     let text = format!("{}\n{}\n{}", tx.tenant(), key.principal, key.key);
-    let lock: Locked = diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked")
-        .bind::<sql_types::Text, _>(text)
-        .get_result(&mut **tx)
-        .await?;
+    let lock: Locked =
+        diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked")
+            .bind::<sql_types::Text, _>(text)
+            .get_result(&mut **tx)
+            .await?;
     if !lock.locked {
         return Err(in_flight());
     }

@@ -32,7 +32,13 @@ pub struct Entry {
 }
 
 /// Writes the lines of one posting; they sum to zero.
-pub async fn post(tx: &mut Tx, order: &OrderRow, refund: Option<Uuid>, posting: &str, lines: &[Line]) -> Result<()> {
+pub async fn post(
+    tx: &mut Tx,
+    order: &OrderRow,
+    refund: Option<Uuid>,
+    posting: &str,
+    lines: &[Line],
+) -> Result<()> {
     if !eventflow_core::ledger::is_balanced(lines) {
         return Err(Error::Corrupt(format!("posting `{posting}` of order {} is not balanced", order.id)));
     }

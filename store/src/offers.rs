@@ -256,7 +256,15 @@ async fn tiers(tx: &mut Tx, event: Id<id::Event>, layout: &Layout) -> Result<Vec
             tax_inclusive: row.tax_inclusive,
         };
         let priced = price.priced().ok()?;
-        Some(Tier { id: row.id, type_no: row.type_no, name: row.name, target, active: row.active, price, priced })
+        Some(Tier {
+            id: row.id,
+            type_no: row.type_no,
+            name: row.name,
+            target,
+            active: row.active,
+            price,
+            priced,
+        })
     };
     Ok(rows.into_iter().filter_map(tier).collect())
 }

@@ -23,7 +23,9 @@ pub async fn load_or_create(db: &Db, sealer: &Sealer) -> Result<Vec<PlatformKey>
     let mut connection = db.system().await?;
     let rows = connection
         .transaction::<_, Error, _>(async |connection| {
-            connection.batch_execute("SELECT pg_advisory_xact_lock(hashtext('eventflow platform key'))").await?;
+            connection
+                .batch_execute("SELECT pg_advisory_xact_lock(hashtext('eventflow platform key'))")
+                .await?;
             let rows = load(connection).await?;
             if !rows.is_empty() {
                 return Ok(rows);

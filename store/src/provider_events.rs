@@ -132,11 +132,8 @@ async fn tenant_of(connection: &mut AsyncPgConnection, event: &NewEvent) -> Resu
     let ours = payments::table
         .filter(payments::account.eq(&event.account).and(payments::livemode.eq(event.livemode)))
         .select(payments::tenant_id);
-    let by_session = ours
-        .filter(payments::session_id.eq(&event.object_id))
-        .first::<Uuid>(connection)
-        .await
-        .optional()?;
+    let by_session =
+        ours.filter(payments::session_id.eq(&event.object_id)).first::<Uuid>(connection).await.optional()?;
     if by_session.is_some() {
         return Ok(by_session);
     }

@@ -82,9 +82,13 @@ pub async fn create(tx: &mut Tx, id: Id<id::Order>, wanted: &Wanted, reason: &st
     let payment = paid_payment(tx, id).await?;
     let earlier = list(tx, id).await?;
     if earlier.len() >= REFUNDS_MAX {
-        return Err(Error::refused(ErrorCode::LimitReached, format!("An order has at most {REFUNDS_MAX} refunds.")));
+        return Err(Error::refused(
+            ErrorCode::LimitReached,
+            format!("An order has at most {REFUNDS_MAX} refunds."),
+        ));
     }
-    let given: i64 = earlier.iter().filter(|refund| refund.state != "failed").map(|refund| refund.amount_minor).sum();
+    let given: i64 =
+        earlier.iter().filter(|refund| refund.state != "failed").map(|refund| refund.amount_minor).sum();
     let left = order.total_minor - given;
     let (amount_minor, item_ids) = amount_of(tx, &order, wanted, &earlier, left).await?;
     if amount_minor > left {
@@ -94,7 +98,13 @@ pub async fn create(tx: &mut Tx, id: Id<id::Order>, wanted: &Wanted, reason: &st
     let number = earlier.len() + 1;
     let key = format!("rf:{}:{number}", order.id.simple());
     let refund = insert(tx, &order, &payment, amount_minor, reason, item_ids.clone(), key).await?;
-    withdraw_tickets(tx, &order, &item_ids, amount_minor == left && given + amount_minor == order.total_minor).await?;
+    withdraw_tickets(
+        tx,
+        &order,
+        &item_ids,
+        amount_minor == left && given + amount_minor == order.total_minor,
+    )
+    .await?;
     if payment.provider == "stripe" {
         return Ok(refund);
     }
@@ -163,7 +173,8 @@ async fn insert(
         // Whoever made the refund sends it at once; the job is there for the case that this fails.
         jobs::schedule(tx, "refund", id, Utc::now() + TimeDelta::seconds(15)).await?;
     }
-    let detail = json!({ "order": Id::<id::Order>::from(order.id), "amount_minor": amount_minor, "reason": reason });
+    let detail =
+        json!({ "order": Id::<id::Order>::from(order.id), "amount_minor": amount_minor, "reason": reason });
     audit_log::record(tx, "refunds.create", Id::<id::Refund>::from(id), detail).await?;
     Ok(refund)
 }
@@ -209,8 +220,11 @@ async fn withdraw_tickets(tx: &mut Tx, order: &OrderRow, items: &[Uuid], whole: 
     if whole {
         return orders::release(tx, order).await;
     }
-    let rows: Vec<_> =
-        orders::items(tx, order.id.into()).await?.into_iter().filter(|item| items.contains(&item.id)).collect();
+    let rows: Vec<_> = orders::items(tx, order.id.into())
+        .await?
+        .into_iter()
+        .filter(|item| items.contains(&item.id))
+        .collect();
     orders::release_items(tx, order, &rows).await
 }
 
@@ -249,7 +263,11 @@ pub async fn finish(
             book(tx, &order, &updated).await?;
             let refunded = order.refunded_minor + updated.amount_minor;
             set_refunded(tx, &mut order, refunded).await?;
-            let end = if refunded >= order.total_minor { OrderState::Refunded } else { OrderState::PartiallyRefunded };
+            let end = if refunded >= order.total_minor {
+                OrderState::Refunded
+            } else {
+                OrderState::PartiallyRefunded
+            };
             let at_end = order.state()? == end;
             if !at_end && order.state()?.can_become(end) {
                 orders::move_to(tx, &mut order, end, "refund").await?;
@@ -280,7 +298,11 @@ async fn set_refunded(tx: &mut Tx, order: &mut OrderRow, refunded: i64) -> Resul
     Ok(())
 }
 
-async fn lines_of(tx: &mut Tx, order: &OrderRow, refund: &RefundRow) -> Result<(&'static str, Vec<ledger::Line>)> {
+async fn lines_of(
+    tx: &mut Tx,
+    order: &OrderRow,
+    refund: &RefundRow,
+) -> Result<(&'static str, Vec<ledger::Line>)> {
     let broken = |error| Error::Corrupt(format!("ledger of refund {}: {error}", refund.id));
     if refund.reason == "late_payment" {
         let lines = ledger::return_money(order.clearing(), refund.amount_minor).map_err(broken)?;
@@ -291,7 +313,8 @@ async fn lines_of(tx: &mut Tx, order: &OrderRow, refund: &RefundRow) -> Result<(
         RefundOf::Amount(refund.amount_minor)
     } else {
         let items = orders::items(tx, order.id.into()).await?;
-        let parts = items.iter().filter(|item| refund.item_ids.contains(&item.id)).map(orders::ItemRow::totals);
+        let parts =
+            items.iter().filter(|item| refund.item_ids.contains(&item.id)).map(orders::ItemRow::totals);
         let mut sum = Totals::default();
         for part in parts {
             sum = sum.checked_add(part).map_err(|error| Error::Corrupt(error.to_string()))?;
@@ -299,9 +322,12 @@ async fn lines_of(tx: &mut Tx, order: &OrderRow, refund: &RefundRow) -> Result<(
         RefundOf::Tickets(sum)
     };
     let parts = ledger::split_refund(order.totals(), earlier, of).map_err(broken)?;
-    let fee = orders::current_payment(tx, order.id.into()).await?.map_or(0, |payment| payment.application_fee_minor);
+    let fee = orders::current_payment(tx, order.id.into())
+        .await?
+        .map_or(0, |payment| payment.application_fee_minor);
     let back =
-        ledger::application_fee_share(fee, order.total_minor, earlier.total_minor, refund.amount_minor).map_err(broken)?;
+        ledger::application_fee_share(fee, order.total_minor, earlier.total_minor, refund.amount_minor)
+            .map_err(broken)?;
     Ok(("refund", ledger::refund(order.clearing(), parts, back).map_err(broken)?))
 }
 
@@ -320,7 +346,9 @@ async fn unbook(tx: &mut Tx, order: &OrderRow, refund: &RefundRow) -> Result<()>
         .await?;
     let lines: Vec<ledger::Line> = rows
         .into_iter()
-        .filter_map(|(account, amount)| Some(ledger::Line { account: account.parse().ok()?, amount_minor: amount }))
+        .filter_map(|(account, amount)| {
+            Some(ledger::Line { account: account.parse().ok()?, amount_minor: amount })
+        })
         .collect();
     ledger_entries::post(tx, order, Some(refund.id), "refund_reversed", &ledger::reverse(&lines)).await
 }

@@ -585,4 +585,39 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(admissions, api_keys, audit_log, check_in_lists, devices, events, ga_claims, ga_pools, idempotency_keys, jobs, ledger_entries, members, order_items, orders, outbox, payments, platform_keys, price_tiers, provider_events, refunds, rows, scans, seat_blocks, seat_categories, seat_claims, seat_map_versions, seat_maps, seats, sections, tenants, ticket_keys, tickets, users, venues);
+diesel::allow_tables_to_appear_in_same_query!(
+    admissions,
+    api_keys,
+    audit_log,
+    check_in_lists,
+    devices,
+    events,
+    ga_claims,
+    ga_pools,
+    idempotency_keys,
+    jobs,
+    ledger_entries,
+    members,
+    order_items,
+    orders,
+    outbox,
+    payments,
+    platform_keys,
+    price_tiers,
+    provider_events,
+    refunds,
+    rows,
+    scans,
+    seat_blocks,
+    seat_categories,
+    seat_claims,
+    seat_map_versions,
+    seat_maps,
+    seats,
+    sections,
+    tenants,
+    ticket_keys,
+    tickets,
+    users,
+    venues
+);

@@ -32,7 +32,8 @@ impl Sealer {
 
     /// Opens what [`Sealer::seal`] made; fails when the master key, the row or a byte differs.
     pub fn open(&self, sealed: &[u8], context: &[u8]) -> Result<Vec<u8>> {
-        let broken = || Error::Corrupt("a sealed key does not open: is the master key the same as before?".into());
+        let broken =
+            || Error::Corrupt("a sealed key does not open: is the master key the same as before?".into());
         let (nonce, body) = sealed.split_at_checked(NONCE_LEN).ok_or_else(broken)?;
         self.0.decrypt(XNonce::from_slice(nonce), Payload { msg: body, aad: context }).map_err(|_| broken())
     }

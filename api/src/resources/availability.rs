@@ -45,7 +45,7 @@ struct Availability {
 
 #[derive(ApiResponse)]
 enum Snapshot {
-    /// 24 bytes of header, then 2 bits a seat: `EFA1`, the number of seats (u32), the revision (u64), big-endian; seat 0
+    /// 16 bytes of header, then 2 bits a seat: `EFA1`, the number of seats (u32), the revision (u64), big-endian; seat 0
     /// stands in the low bits of the first byte; 0 free, 1 held, 2 sold, 3 blocked.
     #[oai(status = 200, content_type = "application/vnd.eventflow.availability")]
     Bytes(Binary<Body>, #[oai(header = "ETag")] String),
@@ -112,7 +112,11 @@ fn shape(event: eventflow_core::Id<id::Event>, live: &Live) -> Availability {
         ga_areas: live
             .areas
             .iter()
-            .map(|area| AreaAvailability { ga_area: area.key.clone(), capacity: area.capacity, left: area.left })
+            .map(|area| AreaAvailability {
+                ga_area: area.key.clone(),
+                capacity: area.capacity,
+                left: area.left,
+            })
             .collect(),
     }
 }
@@ -158,7 +162,11 @@ impl Availabilities {
     }
 
     /// Get what is free, in 2 bits a seat.
-    #[oai(path = "/events/:event_id/availability.bin", method = "get", operation_id = "availability.snapshot")]
+    #[oai(
+        path = "/events/:event_id/availability.bin",
+        method = "get",
+        operation_id = "availability.snapshot"
+    )]
     async fn snapshot(
         &self,
         call: Call,

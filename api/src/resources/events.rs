@@ -357,6 +357,7 @@ impl Events {
         super::check_time_zone(body.0.time_zone.as_deref())?;
         let change = change(body.0);
         let event = call.write(async |tx| events::update(tx, event_id.0.0, change).await.map(shape)).await?;
+        call.app.event_changed(call.tenant(), event_id.0.0);
         Ok(Json(event))
     }
 
@@ -373,7 +374,9 @@ impl Events {
     ) -> Result<Json<Event>, Failure> {
         let allow_unpriced = body.0.allow_unpriced;
         let publish = async |tx: &mut _| events::publish(tx, event_id.0.0, allow_unpriced).await.map(shape);
-        Ok(Json(call.write(publish).await?))
+        let event = call.write(publish).await?;
+        call.app.event_changed(call.tenant(), event_id.0.0);
+        Ok(Json(event))
     }
 
     /// Cancel a published event: stop its sale for good.
@@ -387,6 +390,8 @@ impl Events {
         body: Json<CancelEvent>,
     ) -> Result<Json<Event>, Failure> {
         let cancel = async |tx: &mut _| events::cancel(tx, event_id.0.0, &body.0.reason).await.map(shape);
-        Ok(Json(call.write(cancel).await?))
+        let event = call.write(cancel).await?;
+        call.app.event_changed(call.tenant(), event_id.0.0);
+        Ok(Json(event))
     }
 }

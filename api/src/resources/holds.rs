@@ -89,7 +89,10 @@ fn shape(call: &Call, offer: &eventflow_store::offers::Offer, hold: holds::Hold)
     let token = call.app.tokens.sign(token, hold.created_at, hold.cap_at);
     let item = |line: &Line| HoldItem {
         seat: line.seat.map(|seat| seat.0),
-        ga_area: line.area.and_then(|area| offer.layout.ga_areas().get(usize::from(area))).map(|area| area.key.clone()),
+        ga_area: line
+            .area
+            .and_then(|area| offer.layout.ga_areas().get(usize::from(area)))
+            .map(|area| area.key.clone()),
         label: line.label.clone(),
         price_tier_id: line.tier.id.into(),
         tier_name: line.tier.name.clone(),
@@ -119,7 +122,10 @@ fn event_of(call: &Call, named: Option<Ref<id::Event>>) -> Result<eventflow_core
     match (&call.principal, named) {
         (Principal::Buyer(token), _) => Ok(token.event),
         (_, Some(event)) => Ok(event.0),
-        (_, None) => Err(Refusal::invalid("event_id", "A server names the event of the hold; a buyer's token does by itself.")),
+        (_, None) => Err(Refusal::invalid(
+            "event_id",
+            "A server names the event of the hold; a buyer's token does by itself.",
+        )),
     }
 }
 
@@ -148,8 +154,13 @@ impl Holds {
             return Err(Refusal::invalid("items", format!("At most {ITEMS_MAX} items.")).into());
         }
         let (items, best) = wanted(new.items, new.best_available)?;
-        let request =
-            Place { items, best, buyer: new.buyer.0, network: network(&call), idempotency: call.idempotency.clone() };
+        let request = Place {
+            items,
+            best,
+            buyer: new.buyer.0,
+            network: network(&call),
+            idempotency: call.idempotency.clone(),
+        };
         let offer = call.app.holds.offer(&call.scope, event_id.0.0).await?;
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
         Ok(Created::Created(Json(shape(&call, &offer, hold))))

@@ -62,8 +62,9 @@ impl Ledger {
         let window = Window::new(limit.0, cursor.0)?;
         let filter =
             ledger_entries::Filter { order: order_id.0.map(|id| id.0), event: event_id.0.map(|id| id.0) };
-        let rows =
-            call.read(async |tx| ledger_entries::list(tx, &filter, window.fetch(), window.after).await).await?;
+        let rows = call
+            .read(async |tx| ledger_entries::list(tx, &filter, window.fetch(), window.after).await)
+            .await?;
         Ok(Json(window.page(rows, |entry| entry.id, shape)))
     }
 }

@@ -60,8 +60,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     let tenants =
         (tenants::Tenants, members::Members, api_keys::ApiKeys, audit_log::AuditLog, jwks::PublicKeys);
     let events = (seat_maps::SeatMaps, events::Events, price_tiers::PriceTiers, seats::Seats);
-    let doors =
-        (tickets::Tickets, check_in_lists::CheckInLists, devices::Devices, check_ins::CheckIns);
+    let doors = (tickets::Tickets, check_in_lists::CheckInLists, devices::Devices, check_ins::CheckIns);
     let sales = (
         availability::Availabilities,
         holds::Holds,
@@ -122,11 +121,14 @@ mod tests {
 
     #[test]
     fn an_address_has_two_sides() {
-        for address in ["ada@example.org", "a+b@sub.example.org", "root@localhost", "käthe@müller.example"] {
+        for address in ["ada@example.org", "a+b@sub.example.org", "root@localhost", "käthe@müller.example"]
+        {
             assert!(check_email("email", Some(address)).is_ok(), "{address}");
         }
         let long = format!("{}@example.org", "a".repeat(65));
-        for address in ["ada", "@example.org", "ada@", "a@b@c", "ada @example.org", "ada@example.org\n", &long] {
+        for address in
+            ["ada", "@example.org", "ada@", "a@b@c", "ada @example.org", "ada@example.org\n", &long]
+        {
             assert!(check_email("email", Some(address)).is_err(), "{address}");
         }
         assert!(check_email("email", None).is_ok());

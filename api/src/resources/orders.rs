@@ -4,18 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventflow_core::{
-    ErrorCode, Id, Refusal,
-    access::Permission,
-    id,
-    ledger::Clearing,
-    order::OrderState,
+    ErrorCode, Id, Refusal, access::Permission, id, ledger::Clearing, order::OrderState,
     pricing::Totals as CoreTotals,
 };
 use eventflow_store::{
     Error, Result as StoreResult,
     holds::{Line, Place},
     idempotency::{self, Known},
-
     offers::Offer,
     orders::{self, NewOrder, Order as Stored},
 };
@@ -301,7 +296,11 @@ fn plan(call: &Call, input: &NewOrderInput, total_minor: i64) -> Result<Plan, Re
                 return Err(Refusal::new(ErrorCode::PermissionDenied, "Manual payment needs a secret key."));
             }
             let method = input.manual_method.unwrap_or(ManualMethod::Cash);
-            Ok(Plan { provider: "manual", method: method.as_str(), settles_now: method != ManualMethod::Invoice })
+            Ok(Plan {
+                provider: "manual",
+                method: method.as_str(),
+                settles_now: method != ManualMethod::Invoice,
+            })
         }
         Some(Provider::Free) if total_minor > 0 => {
             Err(Refusal::invalid("provider", "Only an order of 0 is free."))
@@ -322,13 +321,18 @@ fn check(call: &Call, input: &NewOrderInput) -> Result<(), Refusal> {
     super::check_email("buyer.email", email)?;
     for (param, url) in [("success_url", &input.success_url), ("cancel_url", &input.cancel_url)] {
         if !(url.is_empty() || is_web_address(url)) {
-            return Err(Refusal::invalid(param, "Expected a URL that begins with `https://` and names a host."));
+            return Err(Refusal::invalid(
+                param,
+                "Expected a URL that begins with `https://` and names a host.",
+            ));
         }
     }
     let direct = !input.items.is_empty() || input.best_available.is_some();
     match (input.hold_id.is_some(), direct) {
         (true, true) => Err(Refusal::invalid("hold_id", "Name a hold, or places; not both.")),
-        (false, false) => Err(Refusal::invalid("hold_id", "Name a hold, or places with `items` or `best_available`.")),
+        (false, false) => {
+            Err(Refusal::invalid("hold_id", "Name a hold, or places with `items` or `best_available`."))
+        }
         (false, true) if !matches!(call.principal, Principal::Secret { .. }) => Err(Refusal::new(
             ErrorCode::PermissionDenied,
             "Only a server may order places directly. Place a hold first.",
@@ -342,7 +346,9 @@ fn is_web_address(url: &str) -> bool {
     let plain = url.replace(eventflow_payments::SESSION_ID_PLACEHOLDER, "session");
     plain.parse::<poem::http::Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.authority().is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
+            && uri
+                .authority()
+                .is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
     })
 }
 
@@ -353,9 +359,11 @@ fn event_of(call: &Call, input: &NewOrderInput) -> Result<Id<id::Event>, Refusal
         return Ok(token.event);
     }
     if let (Some(text), Some(hold)) = (&input.hold_token, input.hold_id) {
-        let token = call.app.tokens.verify(text).filter(|token| {
-            token.tenant == call.tenant() && token.subject == Subject::Hold(hold.0)
-        });
+        let token = call
+            .app
+            .tokens
+            .verify(text)
+            .filter(|token| token.tenant == call.tenant() && token.subject == Subject::Hold(hold.0));
         return token.map(|token| token.event).ok_or_else(|| {
             Refusal::new(ErrorCode::HoldExpired, "The token does not belong to this hold, or has expired.")
                 .param("hold_token")
@@ -363,7 +371,9 @@ fn event_of(call: &Call, input: &NewOrderInput) -> Result<Id<id::Event>, Refusal
     }
     match (&call.principal, input.event_id) {
         (Principal::Secret { .. }, Some(event)) => Ok(event.0),
-        (Principal::Secret { .. }, None) => Err(Refusal::invalid("event_id", "Name the event of the hold or places.")),
+        (Principal::Secret { .. }, None) => {
+            Err(Refusal::invalid("event_id", "Name the event of the hold or places."))
+        }
         _ => Err(Refusal::invalid("hold_token", "Send the token that came with the hold.")),
     }
 }
@@ -396,7 +406,12 @@ async fn prepare(
         buyer_name: input.buyer.name.0.clone(),
         buyer_ref: String::new(),
         provider: plan.provider,
-        method: if plan.provider == "stripe" && offer.event.delayed_payments { "delayed" } else { plan.method }.into(),
+        method: if plan.provider == "stripe" && offer.event.delayed_payments {
+            "delayed"
+        } else {
+            plan.method
+        }
+        .into(),
         account: if connected { seller.stripe_account.clone() } else { String::new() },
         application_fee_minor: fee,
         livemode: seller.livemode,
@@ -424,7 +439,8 @@ async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Order> {
                     Known::Answered(stored) => return stored_order(stored),
                 }
             }
-            let payment = orders::claim(tx, &prepared.offer, &prepared.lines, prepared.sums, &prepared.new).await?;
+            let payment =
+                orders::claim(tx, &prepared.offer, &prepared.lines, prepared.sums, &prepared.new).await?;
             if prepared.new.settles_now {
                 orders::settle_now(tx, id.uuid(), Clearing::Manual, prepared.sums, payment).await?;
             }
@@ -441,7 +457,8 @@ async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Order> {
 }
 
 fn stored_order(stored: serde_json::Value) -> StoreResult<Order> {
-    Order::parse_from_json(Some(stored)).map_err(|error| Error::Corrupt(format!("stored order: {}", error.into_message())))
+    Order::parse_from_json(Some(stored))
+        .map_err(|error| Error::Corrupt(format!("stored order: {}", error.into_message())))
 }
 
 /// T2: opens the hosted page, and keeps the finished answer for repetitions.
@@ -461,7 +478,8 @@ async fn open_checkout(call: &Call, id: Id<id::Order>) -> Result<Order, Failure>
 }
 
 fn with_token(call: &Call, offer: &Offer, mut order: Order) -> Order {
-    let token = BuyerToken { tenant: call.tenant(), event: order.event_id.0, subject: Subject::Order(order.id.0) };
+    let token =
+        BuyerToken { tenant: call.tenant(), event: order.event_id.0, subject: Subject::Order(order.id.0) };
     order.buyer_token =
         Some(call.app.tokens.sign(token, order.created_at, offer.event.ends_at + TOKEN_AFTER_EVENT));
     order
@@ -475,7 +493,11 @@ async fn known(call: &Call) -> Result<Known, Failure> {
     }
 }
 
-async fn order_of_hold(call: &Call, input: &NewOrderInput, hold: Id<id::Hold>) -> Result<(Arc<Offer>, Order), Failure> {
+async fn order_of_hold(
+    call: &Call,
+    input: &NewOrderInput,
+    hold: Id<id::Hold>,
+) -> Result<(Arc<Offer>, Order), Failure> {
     let event = event_of(call, input)?;
     // One hold becomes one order: they share their number, so that a repetition finds its own pin and its own row.
     let id = Id::from_uuid(hold.uuid());
@@ -530,13 +552,14 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
     for last in [false, true] {
         let offer = call.app.holds.offer(&call.scope, event).await?;
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
-        let placed = match prepare(call, input, Id::from_uuid(hold.id.uuid()), offer.clone(), hold.lines).await {
-            Ok(prepared) => place_order(call, &prepared).await.map_err(|error| {
-                let old = is_price_changed(&error);
-                (Failure::from(error), old)
-            }),
-            Err(failure) => Err((failure, false)),
-        };
+        let placed =
+            match prepare(call, input, Id::from_uuid(hold.id.uuid()), offer.clone(), hold.lines).await {
+                Ok(prepared) => place_order(call, &prepared).await.map_err(|error| {
+                    let old = is_price_changed(&error);
+                    (Failure::from(error), old)
+                }),
+                Err(failure) => Err((failure, false)),
+            };
         match placed {
             Ok(order) => {
                 if order.id.0.uuid() != hold.id.uuid() {
@@ -593,10 +616,13 @@ impl Orders {
             },
         };
         let (offer, order) = order;
-        let waits_for_session =
-            order.payment.as_ref().is_some_and(|payment| payment.provider == "stripe") && order.checkout_url.is_none();
-        let order =
-            if waits_for_session && order.state == "pending" { open_checkout(&call, order.id.0).await? } else { order };
+        let waits_for_session = order.payment.as_ref().is_some_and(|payment| payment.provider == "stripe")
+            && order.checkout_url.is_none();
+        let order = if waits_for_session && order.state == "pending" {
+            open_checkout(&call, order.id.0).await?
+        } else {
+            order
+        };
         Ok(Created::Created(Json(with_token(&call, &offer, order))))
     }
 
@@ -613,8 +639,13 @@ impl Orders {
     ) -> Result<Json<Page<OrderSummary>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let state = state.0.map(|state| state.0);
-        let filter = orders::Filter { event: event_id.0.map(|event| event.0), state, email: email.0.map(|email| email.0) };
-        let rows = call.read(async |tx| orders::list(tx, &filter, window.fetch(), window.after).await).await?;
+        let filter = orders::Filter {
+            event: event_id.0.map(|event| event.0),
+            state,
+            email: email.0.map(|email| email.0),
+        };
+        let rows =
+            call.read(async |tx| orders::list(tx, &filter, window.fetch(), window.after).await).await?;
         Ok(Json(window.page(rows, |row| row.id, summary)))
     }
 
@@ -641,9 +672,12 @@ impl Orders {
             return Err(Refusal::new(ErrorCode::OrderState, detail).into());
         }
         if !checkout::lapse(&call.app, &call.scope, id, OrderState::Cancelled).await? {
-            return Err(Refusal::new(ErrorCode::PaymentUnavailable, "The provider cannot confirm that nobody pays. Try again.")
-                .retry_after(5)
-                .into());
+            return Err(Refusal::new(
+                ErrorCode::PaymentUnavailable,
+                "The provider cannot confirm that nobody pays. Try again.",
+            )
+            .retry_after(5)
+            .into());
         }
         let order = call.read(async |tx| load(&call, tx, id).await).await?;
         if !is_given_up(&order.state) {
@@ -661,9 +695,13 @@ impl Orders {
             .write(async |tx| {
                 let row = orders::lock(tx, id).await?;
                 if row.provider != "manual" {
-                    return Err(Error::refused(ErrorCode::OrderState, "Only manual orders are paid by hand."));
+                    return Err(Error::refused(
+                        ErrorCode::OrderState,
+                        "Only manual orders are paid by hand.",
+                    ));
                 }
-                let Some(payment) = orders::current_payment(tx, id).await?.filter(|_| row.state == "pending") else {
+                let Some(payment) = orders::current_payment(tx, id).await?.filter(|_| row.state == "pending")
+                else {
                     let detail = format!("The order is {}; only a pending one can be paid.", row.state);
                     return Err(Error::refused(ErrorCode::OrderState, detail));
                 };

@@ -55,7 +55,10 @@ pub fn totals(totals: pricing::Totals) -> Totals {
 }
 
 /// What the request means; refuses items that name no place or two.
-pub fn wanted(items: Vec<ItemInput>, best: Option<BestAvailable>) -> Result<(Vec<Want>, Option<Best>), Refusal> {
+pub fn wanted(
+    items: Vec<ItemInput>,
+    best: Option<BestAvailable>,
+) -> Result<(Vec<Want>, Option<Best>), Refusal> {
     let items = items
         .into_iter()
         .enumerate()

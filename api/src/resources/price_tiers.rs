@@ -171,7 +171,9 @@ impl PriceTiers {
             active: new.active,
         };
         let create = async |tx: &mut _| price_tiers::create(tx, event_id.0.0, new).await.map(shape);
-        Ok(Created::Created(Json(call.write(create).await?)))
+        let tier = call.write(create).await?;
+        call.app.event_changed(call.tenant(), event_id.0.0);
+        Ok(Created::Created(Json(tier)))
     }
 
     /// Change a price tier.
@@ -192,7 +194,9 @@ impl PriceTiers {
             active: patch.active,
         };
         let update = async |tx: &mut _| price_tiers::update(tx, price_tier_id.0.0, change).await.map(shape);
-        Ok(Json(call.write(update).await?))
+        let tier = call.write(update).await?;
+        call.app.event_changed(call.tenant(), tier.event_id.0);
+        Ok(Json(tier))
     }
 
     /// Delete a price tier that was never ordered.
@@ -205,6 +209,7 @@ impl PriceTiers {
         price_tier_id: Path<Ref<id::PriceTier>>,
     ) -> Result<NoContent, Failure> {
         call.write_silently(async |tx| price_tiers::delete(tx, price_tier_id.0.0).await).await?;
+        call.app.wake_mirror();
         Ok(NoContent::Done)
     }
 }

@@ -68,7 +68,10 @@ fn shape(row: RefundRow) -> Refund {
 
 fn wanted(new: &NewRefund) -> Result<Wanted, Refusal> {
     if new.reason.0 == "late_payment" {
-        return Err(Refusal::invalid("reason", "`late_payment` is our own word for payments that came too late."));
+        return Err(Refusal::invalid(
+            "reason",
+            "`late_payment` is our own word for payments that came too late.",
+        ));
     }
     match (new.amount_minor, new.item_ids.is_empty()) {
         (Some(_), false) => Err(Refusal::invalid("amount_minor", "Name an amount, or items; not both.")),
@@ -99,8 +102,9 @@ impl Refunds {
         body: Json<NewRefund>,
     ) -> Result<Created<Refund>, Failure> {
         let (wanted, reason) = (wanted(&body.0)?, body.0.reason.0);
-        let refund =
-            call.write(async |tx| refunds::create(tx, order_id.0.0, &wanted, &reason).await.map(shape)).await?;
+        let refund = call
+            .write(async |tx| refunds::create(tx, order_id.0.0, &wanted, &reason).await.map(shape))
+            .await?;
         call.app.wake_mirror();
         if refund.state != "pending" {
             return Ok(Created::Created(Json(refund)));

@@ -169,7 +169,9 @@ impl Seats {
             let changed = seats::update(tx, event_id.0.0, selection, action).await?;
             Ok(SeatsChanged { changed: u32::try_from(changed).unwrap_or(u32::MAX) })
         };
-        Ok(Json(call.write(update).await?))
+        let changed = call.write(update).await?;
+        call.app.event_changed(call.tenant(), event_id.0.0);
+        Ok(Json(changed))
     }
 }
 
@@ -184,7 +186,11 @@ mod tests {
         assert_eq!(read_cursor(None), Ok(None));
         assert_eq!(read_cursor(Some(&"000003e7".into())), Ok(Some(999)));
         for cursor in ["", "-1", "xyz", "ffffffff", "0123456789"] {
-            assert_eq!(read_cursor(Some(&cursor.into())).unwrap_err().code, ErrorCode::InvalidCursor, "{cursor}");
+            assert_eq!(
+                read_cursor(Some(&cursor.into())).unwrap_err().code,
+                ErrorCode::InvalidCursor,
+                "{cursor}"
+            );
         }
     }
 

@@ -63,7 +63,9 @@ impl Webhooks {
     async fn stripe(
         &self,
         call: Call,
-        #[oai(name = "Stripe-Signature", validator(max_length = 4096))] stripe_signature: Header<Option<String>>,
+        #[oai(name = "Stripe-Signature", validator(max_length = 4096))] stripe_signature: Header<
+            Option<String>,
+        >,
         facts: Data<&Arc<RequestFacts>>,
         _event: Json<StripeEvent>,
     ) -> Result<Json<WebhookReceipt>, Failure> {

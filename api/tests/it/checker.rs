@@ -201,7 +201,9 @@ async fn check_rows(found: &mut Vec<Violation>, url: &str, quiescent: bool) {
     let query: Vec<String> = asked
         .iter()
         .enumerate()
-        .map(|(number, (_, _, sql))| format!("SELECT {number} AS number, to_jsonb(r) AS broken FROM ({sql}) r"))
+        .map(|(number, (_, _, sql))| {
+            format!("SELECT {number} AS number, to_jsonb(r) AS broken FROM ({sql}) r")
+        })
         .collect();
     for row in rows(url, &query.join(" UNION ALL ")).await.unwrap() {
         let (invariant, what, _) = &asked[usize::try_from(row["number"].as_u64().unwrap()).unwrap()];
@@ -291,7 +293,9 @@ impl Money {
                 refunds: row["refunds"].as_i64().unwrap(),
             });
         }
-        for row in rows(places.admin_url, "SELECT provider_event_id AS id FROM provider_events").await.unwrap() {
+        for row in
+            rows(places.admin_url, "SELECT provider_event_id AS id FROM provider_events").await.unwrap()
+        {
             money.stored_events.insert(text(&row, "id").to_owned());
         }
         money
@@ -351,7 +355,8 @@ impl Money {
             }
         }
         for (intent, charged) in &self.charged {
-            let refunds: i64 = self.refunds.values().filter(|refund| refund.0 == *intent).map(|refund| refund.1).sum();
+            let refunds: i64 =
+                self.refunds.values().filter(|refund| refund.0 == *intent).map(|refund| refund.1).sum();
             if refunds > *charged {
                 wrong(found, "I6", format!("the provider gave back {refunds} of {charged} for {intent}"));
             }
@@ -398,15 +403,28 @@ impl Money {
                 (closed, _) => closed.is_some() || used_again,
             };
             if !closed && !intent.is_some_and(|intent| self.disputed.contains(intent)) {
-                wrong(found, "I9", format!("{} gave its places back while {id} could be paid: {session:?}", order.name));
+                wrong(
+                    found,
+                    "I9",
+                    format!("{} gave its places back while {id} could be paid: {session:?}", order.name),
+                );
             }
         }
     }
 
     /// I5: money is used or back, never both and never neither.
-    fn check_used(&self, found: &mut Vec<Violation>, id: &str, session: &Session, circumstances: &Circumstances) {
+    fn check_used(
+        &self,
+        found: &mut Vec<Violation>,
+        id: &str,
+        session: &Session,
+        circumstances: &Circumstances,
+    ) {
         let Some((amount, _, intent)) = &session.paid else { return };
-        let order = self.orders.iter().find(|o| o.payment["session_id"] == id && o.payment["account"] == *session.account);
+        let order = self
+            .orders
+            .iter()
+            .find(|o| o.payment["session_id"] == id && o.payment["account"] == *session.account);
         let Some(order) = order else {
             return wrong(found, "I5", format!("{id} was paid, and no order knows it"));
         };
@@ -416,14 +434,19 @@ impl Money {
         let (fulfilled, returned) = (order.state.is_fulfilled(), self.refunded(intent) == *amount);
         if fulfilled == returned {
             let (state, refunded) = (order.state, self.refunded(intent));
-            wrong(found, "I5", format!("{} is {state}; {amount} were paid and {refunded} went back", order.name));
+            wrong(
+                found,
+                "I5",
+                format!("{} is {state}; {amount} were paid and {refunded} went back", order.name),
+            );
         }
     }
 }
 
 /// I8: the audit log tells a way through the graph of states that ends where the order is.
 async fn check_moves(found: &mut Vec<Violation>, url: &str) {
-    let sql = "SELECT o.id, o.state, (SELECT coalesce(jsonb_agg(jsonb_build_array(a.action, a.detail ->> 'from',
+    let sql =
+        "SELECT o.id, o.state, (SELECT coalesce(jsonb_agg(jsonb_build_array(a.action, a.detail ->> 'from',
           a.detail ->> 'to') ORDER BY a.id), '[]') FROM audit_log a WHERE a.tenant_id = o.tenant_id
           AND a.action IN ('orders.create', 'orders.move', 'orders.settle') AND a.object_id = $ORDER) AS moves
         FROM orders o";
@@ -451,7 +474,8 @@ fn follow(row: &Value) -> Result<(), String> {
     let mut state: Option<OrderState> = None;
     for step in row["moves"].as_array().unwrap() {
         let (action, from) = (step[0].as_str().unwrap(), step[1].as_str());
-        let next: OrderState = step[2].as_str().unwrap_or_default().parse().map_err(|_| format!("odd move {step}"))?;
+        let next: OrderState =
+            step[2].as_str().unwrap_or_default().parse().map_err(|_| format!("odd move {step}"))?;
         match (state, action) {
             (None, "orders.create") if next == OrderState::Pending => {}
             (Some(now), "orders.move") if from == Some(now.as_str()) && now.can_become(next) => {}
@@ -494,7 +518,8 @@ async fn check_acknowledged(found: &mut Vec<Violation>, url: &str, answers: &[(S
         if there.len() != 1 {
             wrong(found, "I10", format!("{id} was acknowledged under {key} and does not exist"));
         }
-        let stored = rows(url, &format!("SELECT subject_id FROM idempotency_keys WHERE key = '{key}'")).await.unwrap();
+        let stored =
+            rows(url, &format!("SELECT subject_id FROM idempotency_keys WHERE key = '{key}'")).await.unwrap();
         let subjects: Vec<_> = stored.iter().filter_map(|row| row["subject_id"].as_str()).collect();
         if subjects.iter().any(|subject| *subject != uuid.to_string()) {
             wrong(found, "I10", format!("the key {key} stands for {subjects:?} and was answered with {id}"));
@@ -516,7 +541,8 @@ pub fn uuid_of(id: &str) -> Uuid {
 /// I14: Redis knows every claim, sale, block and count, and nothing else but holds.
 async fn check_redis(found: &mut Vec<Violation>, places: &Places<'_>) {
     let url = places.admin_url;
-    let claims = rows(url, "SELECT event_id, seat_index, order_id, state FROM seat_claims WHERE state <> 'released'");
+    let claims =
+        rows(url, "SELECT event_id, seat_index, order_id, state FROM seat_claims WHERE state <> 'released'");
     let blocks = rows(url, "SELECT event_id, seat_index FROM seat_blocks");
     let pools = rows(url, "SELECT event_id, area_index, capacity, taken FROM ga_pools");
     let (claims, blocks, pools) = (claims.await.unwrap(), blocks.await.unwrap(), pools.await.unwrap());
@@ -541,29 +567,48 @@ async fn check_redis(found: &mut Vec<Violation>, places: &Places<'_>) {
             let order: Uuid = text(claim, "order_id").parse().unwrap();
             expected.insert(claim["seat_index"].as_i64().unwrap(), format!("{kind}:{}", order.simple()));
         }
-        let seats: HashMap<i64, String> = redis::cmd("HGETALL").arg(key("seats")).query_async(&mut redis).await.unwrap();
+        let seats: HashMap<i64, String> =
+            redis::cmd("HGETALL").arg(key("seats")).query_async(&mut redis).await.unwrap();
         for (seat, value) in &expected {
             if seats.get(seat) != Some(value) {
                 let known = seats.get(seat);
-                wrong(found, "I14", format!("seat {seat} of {event} is {value} in Postgres and {known:?} in Redis"));
+                wrong(
+                    found,
+                    "I14",
+                    format!("seat {seat} of {event} is {value} in Postgres and {known:?} in Redis"),
+                );
             }
         }
         for (seat, value) in &seats {
             let is_hold = value.split_once(':').is_some_and(|(expiry, _)| expiry.parse::<u64>().is_ok());
             if !is_hold && !expected.contains_key(seat) {
-                wrong(found, "I14", format!("seat {seat} of {event} is free in Postgres and {value} in Redis"));
+                wrong(
+                    found,
+                    "I14",
+                    format!("seat {seat} of {event} is free in Postgres and {value} in Redis"),
+                );
             }
         }
-        let counts: HashMap<String, i64> = redis::cmd("HGETALL").arg(key("ga")).query_async(&mut redis).await.unwrap();
+        let counts: HashMap<String, i64> =
+            redis::cmd("HGETALL").arg(key("ga")).query_async(&mut redis).await.unwrap();
         let held = held_places(&mut redis, &key("")).await;
         for pool in pools.iter().filter(of_event) {
             let area = pool["area_index"].as_i64().unwrap();
             let count = |name: &str| counts.get(&format!("{name}:{area}")).copied().unwrap_or_default();
             let known = (Some(count("cap")), Some(count("taken")), count("held"));
-            let truth =
-                (pool["capacity"].as_i64(), pool["taken"].as_i64(), held.get(&area).copied().unwrap_or_default());
+            let truth = (
+                pool["capacity"].as_i64(),
+                pool["taken"].as_i64(),
+                held.get(&area).copied().unwrap_or_default(),
+            );
             if known != truth {
-                wrong(found, "I14", format!("area {area} of {event}: capacity, taken, held are {truth:?} and {known:?} in Redis"));
+                wrong(
+                    found,
+                    "I14",
+                    format!(
+                        "area {area} of {event}: capacity, taken, held are {truth:?} and {known:?} in Redis"
+                    ),
+                );
             }
         }
     }
@@ -689,13 +734,30 @@ mod tests {
         tenant.order_in_state(&paid["id"], "paid").await;
         let hold = event.hold(&[4]).await.created();
         let pending = event.order_stripe(&hold).await.created();
-        event.api.post("/v1/orders", event.manual(json!({ "items": [{ "ga_area": crate::support::AREA, "quantity": 2 }] }))).await.created();
+        event
+            .api
+            .post(
+                "/v1/orders",
+                event.manual(json!({ "items": [{ "ga_area": crate::support::AREA, "quantity": 2 }] })),
+            )
+            .await
+            .created();
         let session = crate::support::session_of(&paid).to_owned();
-        let forged = platform.sandbox.control.post(&format!("/_sandbox/sessions/{session}/forge"), json!({})).await.ok();
+        let forged = platform
+            .sandbox
+            .control
+            .post(&format!("/_sandbox/sessions/{session}/forge"), json!({}))
+            .await
+            .ok();
         let forged = forged["event"].as_str().or_else(|| forged["event"]["id"].as_str()).unwrap().to_owned();
         let acknowledged = vec![("key-of-nobody".to_owned(), paid.clone())];
         // The forged one is refused, and tried again for a long time.
-        platform.sandbox.control.post("/_sandbox/webhook", json!({ "url": "http://127.0.0.1:1/" })).await.ok();
+        platform
+            .sandbox
+            .control
+            .post("/_sandbox/webhook", json!({ "url": "http://127.0.0.1:1/" }))
+            .await
+            .ok();
         crate::support::wait_until("the queues to be empty", async || {
             platform.number("SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM provider_events WHERE state = 'received')").await == 0
         })
@@ -704,23 +766,30 @@ mod tests {
         assert_eq!(check(&platform.places(), &calm).await, []);
         platform.stop().await;
         platform
-            .sql("DROP INDEX seat_claims_event_id_seat_index_key; DROP INDEX scans_entry_no_key;
-                ALTER TABLE orders DROP CONSTRAINT orders_refunded_minor_check")
+            .sql(
+                "DROP INDEX seat_claims_event_id_seat_index_key; DROP INDEX scans_entry_no_key;
+                ALTER TABLE orders DROP CONSTRAINT orders_refunded_minor_check",
+            )
             .await;
-        let tenants: Vec<Uuid> = [&tenant.id, &other.id]
-            .iter()
-            .map(|id| id.parse::<Id<id::Tenant>>().unwrap().uuid())
-            .collect();
+        let tenants: Vec<Uuid> =
+            [&tenant.id, &other.id].iter().map(|id| id.parse::<Id<id::Tenant>>().unwrap().uuid()).collect();
         let fill = |sql: &str| {
-            let (paid, pending) = (uuid_of(text(&paid, "id")).to_string(), uuid_of(text(&pending, "id")).to_string());
-            let filled = sql.replace("{paid}", &paid).replace("{pending}", &pending).replace("{session}", &session);
-            let filled = filled.replace("{tenant}", &tenants[0].to_string()).replace("{other}", &tenants[1].to_string());
+            let (paid, pending) =
+                (uuid_of(text(&paid, "id")).to_string(), uuid_of(text(&pending, "id")).to_string());
+            let filled =
+                sql.replace("{paid}", &paid).replace("{pending}", &pending).replace("{session}", &session);
+            let filled = filled
+                .replace("{tenant}", &tenants[0].to_string())
+                .replace("{other}", &tenants[1].to_string());
             format!("SET session_replication_role = replica; {}", filled.replace("{forged}", &forged))
         };
         for (invariant, plant, weed) in PLANTS {
             platform.sql(&fill(plant)).await;
             let found = check(&platform.places(), &calm).await;
-            assert!(found.iter().any(|violation| violation.invariant == *invariant), "{invariant}, {plant}: {found:#?}");
+            assert!(
+                found.iter().any(|violation| violation.invariant == *invariant),
+                "{invariant}, {plant}: {found:#?}"
+            );
             platform.sql(&fill(weed)).await;
             assert_eq!(check(&platform.places(), &calm).await, [], "{invariant} was taken out again");
         }
@@ -728,7 +797,11 @@ mod tests {
         // The same key with another answer, and an answer about nothing.
         let mut twice = calm.clone();
         let stranger = json!({ "id": "ord_01h455vb4pex5vsknk084sn02q" });
-        twice.acknowledged = [acknowledged, vec![("key-of-nobody".to_owned(), stranger.clone()), ("another".to_owned(), stranger)]].concat();
+        twice.acknowledged = [
+            acknowledged,
+            vec![("key-of-nobody".to_owned(), stranger.clone()), ("another".to_owned(), stranger)],
+        ]
+        .concat();
         let found = check(&platform.places(), &twice).await;
         assert_eq!(found.iter().filter(|violation| violation.invariant == "I10").count(), 2, "{found:#?}");
     }

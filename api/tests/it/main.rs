@@ -4,5 +4,7 @@
 
 mod checker;
 mod sales;
+mod stories;
 mod support;
+mod sweeps;
 mod walls;

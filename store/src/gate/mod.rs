@@ -66,7 +66,11 @@ impl Gate {
     /// Connects when it is first needed.
     pub async fn connect(url: &str, connections: u32) -> Result<Self> {
         let client = redis::Client::open(url)?;
-        Ok(Self { lanes: (0..connections.max(1)).map(|_| Lane::default()).collect(), next: Arc::default(), client })
+        Ok(Self {
+            lanes: (0..connections.max(1)).map(|_| Lane::default()).collect(),
+            next: Arc::default(),
+            client,
+        })
     }
 
     /// A connection of its own, for blocking reads of streams.

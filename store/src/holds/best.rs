@@ -67,7 +67,8 @@ impl Holds {
                 picked.candidates.iter().map(|group| join(wanted.seats.iter().chain(group))).collect();
             match self.try_place(offer, request, &wanted, id, &candidates).await? {
                 Placed::Hold(hold) => {
-                    let seats: Vec<u32> = hold.lines.iter().filter_map(|line| line.seat).map(|seat| seat.0).collect();
+                    let seats: Vec<u32> =
+                        hold.lines.iter().filter_map(|line| line.seat).map(|seat| seat.0).collect();
                     live.mark(&seats, SeatStatus::Held);
                     return Ok(hold);
                 }
@@ -102,7 +103,10 @@ fn crowded() -> Error {
 }
 
 fn sold_out(best: &Best) -> Error {
-    let detail = format!("There are no {} seats left that match. Ask for fewer, or with fewer conditions.", best.quantity);
+    let detail = format!(
+        "There are no {} seats left that match. Ask for fewer, or with fewer conditions.",
+        best.quantity
+    );
     Error::Refused(Refusal::new(ErrorCode::SoldOut, detail).param("best_available"))
 }
 
@@ -159,9 +163,13 @@ impl<'a> Picked<'a> {
                 (state.statuses.clone(), state.trying.clone(), state.pickers)
             };
             // Seats whose category the event changed are ranked by what they are sold as.
-            let sold_as = |seat: SeatIndex| offer.category_of(seat).is_some_and(|c| filter.categories.contains(&c));
+            let sold_as =
+                |seat: SeatIndex| offer.category_of(seat).is_some_and(|c| filter.categories.contains(&c));
             let free = |seat: SeatIndex| {
-                statuses.is_free(seat) && !trying.contains(&seat.0) && !explicit.contains(&seat.0) && sold_as(seat)
+                statuses.is_free(seat)
+                    && !trying.contains(&seat.0)
+                    && !explicit.contains(&seat.0)
+                    && sold_as(seat)
             };
             // Those who come together begin at different groups; who is alone gets the best one.
             let request = Request { spread: pickers + round * 3, categories: vec![], ..filter.clone() };

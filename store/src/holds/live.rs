@@ -196,8 +196,13 @@ impl Holds {
             return Ok(live.clone());
         }
         let state = self.snapshot(offer).await?;
-        let area_keys: Vec<_> =
-            offer.layout.ga_areas().iter().zip(&offer.area_capacity).map(|(a, &n)| (a.key.clone(), n)).collect();
+        let area_keys: Vec<_> = offer
+            .layout
+            .ga_areas()
+            .iter()
+            .zip(&offer.area_capacity)
+            .map(|(a, &n)| (a.key.clone(), n))
+            .collect();
         let live = Arc::new(Live {
             current: ArcSwap::from_pointee(state.build(&area_keys)),
             state: Mutex::new(state),
@@ -246,7 +251,12 @@ async fn follow(holds: Arc<Holds>, scope: Scope, event: Id<id::Event>, live: Arc
 
 type Connection = redis::aio::MultiplexedConnection;
 
-async fn begin_again(holds: &Holds, scope: &Scope, event: Id<id::Event>, live: &Live) -> Result<Option<Connection>> {
+async fn begin_again(
+    holds: &Holds,
+    scope: &Scope,
+    event: Id<id::Event>,
+    live: &Live,
+) -> Result<Option<Connection>> {
     let connection = holds.gate.dedicated().await?;
     let offer = holds.offer(scope, event).await?;
     live.replace(holds.snapshot(&offer).await?);
@@ -264,8 +274,10 @@ async fn read_on(
     let (millis, sequence) = live.lock().last_id;
     let options = StreamReadOptions::default().block(READ_WAIT_MS).count(READ_COUNT);
     let log = format!("{}:log", tag(event));
-    let reply: Option<StreamReadReply> =
-        connection.xread_options(&[&log], &[format!("{millis}-{sequence}")], &options).await.map_err(Error::from)?;
+    let reply: Option<StreamReadReply> = connection
+        .xread_options(&[&log], &[format!("{millis}-{sequence}")], &options)
+        .await
+        .map_err(Error::from)?;
     let mut restart = false;
     for entry in reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids) {
         match entry.get::<String>("k").as_deref() {
@@ -300,7 +312,9 @@ fn state_of(offer: &Offer, answer: &Answer) -> Result<State> {
     }
     let mut areas = vec![(0_i64, 0_i64); offer.layout.ga_areas().len()];
     for pair in answer.flat(5)?.chunks_exact(2) {
-        let (Some((field, area)), Ok(value)) = (pair[0].split_once(':'), pair[1].parse::<i64>()) else { continue };
+        let (Some((field, area)), Ok(value)) = (pair[0].split_once(':'), pair[1].parse::<i64>()) else {
+            continue;
+        };
         let Some(slot) = area.parse::<usize>().ok().and_then(|area| areas.get_mut(area)) else { continue };
         match field {
             "cap" => slot.0 += value,

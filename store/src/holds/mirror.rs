@@ -153,7 +153,13 @@ mod tests {
 
     #[test]
     fn a_change_reads_back_as_it_was_written() {
-        let change = Change { k: "sold".into(), o: Some("0a".into()), s: vec![1, 2], g: vec![(0, 5)], ..Change::default() };
+        let change = Change {
+            k: "sold".into(),
+            o: Some("0a".into()),
+            s: vec![1, 2],
+            g: vec![(0, 5)],
+            ..Change::default()
+        };
         let back: Change = serde_json::from_value(serde_json::to_value(&change).unwrap()).unwrap();
         assert_eq!((back.k, back.s, back.g), (change.k, change.s, change.g));
     }

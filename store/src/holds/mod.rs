@@ -14,16 +14,12 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dashmap::DashMap;
-use eventflow_core::{
-    ErrorCode, Id, Refusal, id,
-    pricing::Totals,
-    seat_map::SeatIndex,
-};
+use eventflow_core::{ErrorCode, Id, Refusal, id, pricing::Totals, seat_map::SeatIndex};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-pub use live::{Availability, AreaLeft, Live};
+pub use live::{AreaLeft, Availability, Live};
 pub use mirror::{Change, lead, record};
 
 use crate::{
@@ -190,9 +186,10 @@ impl Holds {
             sums
         });
         let payload = serde_json::to_string(&wanted.payload).map_err(|e| Error::Corrupt(e.to_string()))?;
-        let (key, fingerprint) = request.idempotency.as_ref().map_or((String::new(), String::new()), |key| {
-            (key.short_name(), hex::encode(key.fingerprint))
-        });
+        let (key, fingerprint) = request
+            .idempotency
+            .as_ref()
+            .map_or((String::new(), String::new()), |key| (key.short_name(), hex::encode(key.fingerprint)));
         let mut invocation = on(&scripts::PLACE, offer.event_id());
         invocation
             .arg(id.uuid().simple().to_string())
@@ -302,9 +299,8 @@ impl Holds {
         idempotency: Option<&idempotency::Key>,
     ) -> Result<Hold> {
         let mut invocation = on(&scripts::EXTEND, offer.event_id());
-        let (key, fingerprint) = idempotency.map_or((String::new(), String::new()), |key| {
-            (key.short_name(), hex::encode(key.fingerprint))
-        });
+        let (key, fingerprint) = idempotency
+            .map_or((String::new(), String::new()), |key| (key.short_name(), hex::encode(key.fingerprint)));
         invocation
             .arg(id.uuid().simple().to_string())
             .arg(i64::from(offer.event.hold_ttl_secs) * 1000)
@@ -403,8 +399,10 @@ fn moment(millis: i64) -> Result<DateTime<Utc>> {
 
 /// The refusal that names the seats.
 pub fn taken(offer: &Offer, seats: &[u32]) -> Refusal {
-    let labels: Vec<String> = seats.iter().map(|&seat| offer.layout.label(SeatIndex(seat)).to_owned()).collect();
-    let detail = format!("No longer available: {}.", labels.iter().take(20).cloned().collect::<Vec<_>>().join(", "));
+    let labels: Vec<String> =
+        seats.iter().map(|&seat| offer.layout.label(SeatIndex(seat)).to_owned()).collect();
+    let detail =
+        format!("No longer available: {}.", labels.iter().take(20).cloned().collect::<Vec<_>>().join(", "));
     Refusal::new(ErrorCode::SeatsTaken, detail).objects(labels)
 }
 
@@ -432,8 +430,11 @@ fn resolve(offer: &Offer, request: &Place) -> Result<Wanted, Refusal> {
             }
             Want::Area { area, tier, quantity } => {
                 let index = offer.layout.area_index(area).ok_or_else(|| {
-                    Refusal::new(ErrorCode::UnknownSeat, "The event has no general admission area with this key.")
-                        .param(format!("items[{position}].ga_area"))
+                    Refusal::new(
+                        ErrorCode::UnknownSeat,
+                        "The event has no general admission area with this key.",
+                    )
+                    .param(format!("items[{position}].ga_area"))
                 })?;
                 let chosen = choose_tier(offer, Some(Target::Area(index)), *tier, position)?;
                 wanted.payload.areas.push((index, chosen, *quantity));
@@ -468,7 +469,12 @@ fn find_seat(offer: &Offer, seat: &SeatRef) -> Option<SeatIndex> {
     }
 }
 
-fn choose_tier(offer: &Offer, target: Option<Target>, tier: Option<Uuid>, position: usize) -> Result<i32, Refusal> {
+fn choose_tier(
+    offer: &Offer,
+    target: Option<Target>,
+    tier: Option<Uuid>,
+    position: usize,
+) -> Result<i32, Refusal> {
     let fits = |candidate: &&Tier| candidate.active && Some(candidate.target) == target;
     match tier {
         Some(id) => offer
@@ -476,23 +482,32 @@ fn choose_tier(offer: &Offer, target: Option<Target>, tier: Option<Uuid>, positi
             .filter(fits)
             .map(|tier| tier.type_no)
             .ok_or_else(|| unknown_tier(&format!("items[{position}].price_tier_id"))),
-        None => target.and_then(|target| offer.default_tier(target)).map(|tier| tier.type_no).ok_or_else(|| {
-            Refusal::new(ErrorCode::UnknownPriceTier, "This place is not for sale: no active price tier applies to it.")
+        None => {
+            target.and_then(|target| offer.default_tier(target)).map(|tier| tier.type_no).ok_or_else(|| {
+                Refusal::new(
+                    ErrorCode::UnknownPriceTier,
+                    "This place is not for sale: no active price tier applies to it.",
+                )
                 .param(format!("items[{position}]"))
-        }),
+            })
+        }
     }
 }
 
 fn unknown_tier(param: &str) -> Refusal {
-    Refusal::new(ErrorCode::UnknownPriceTier, "No active price tier with this id applies to this place.").param(param)
+    Refusal::new(ErrorCode::UnknownPriceTier, "No active price tier with this id applies to this place.")
+        .param(param)
 }
 
 /// The places of a hold with today's prices.
 fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
-    let payload: Payload =
-        serde_json::from_str(payload).map_err(|error| Error::Corrupt(format!("payload of a hold: {error}")))?;
+    let payload: Payload = serde_json::from_str(payload)
+        .map_err(|error| Error::Corrupt(format!("payload of a hold: {error}")))?;
     let not_for_sale = || {
-        Error::refused(ErrorCode::PriceChanged, "A price tier of this hold is no longer offered. Place a new hold.")
+        Error::refused(
+            ErrorCode::PriceChanged,
+            "A price tier of this hold is no longer offered. Place a new hold.",
+        )
     };
     let mut lines = Vec::new();
     for &seat in seats {
@@ -501,7 +516,9 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
         // What was chosen must still be offered, and still fit the place.
         let target = offer.category_of(index).map(Target::Category);
         let tier = match explicit.or(payload.seat_type) {
-            Some(type_no) => offer.tier_by_type(type_no).filter(|tier| tier.active && Some(tier.target) == target),
+            Some(type_no) => {
+                offer.tier_by_type(type_no).filter(|tier| tier.active && Some(tier.target) == target)
+            }
             None => target.and_then(|target| offer.default_tier(target)),
         };
         let tier = tier.ok_or_else(not_for_sale)?.clone();
@@ -510,13 +527,15 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
     for &(area, type_no, quantity) in &payload.areas {
         let fits = |tier: &&Tier| tier.active && tier.target == Target::Area(area);
         let tier = offer.tier_by_type(type_no).filter(fits).ok_or_else(not_for_sale)?;
-        let label = offer.layout.ga_areas().get(usize::from(area)).map_or_else(String::new, |area| area.name.clone());
+        let label =
+            offer.layout.ga_areas().get(usize::from(area)).map_or_else(String::new, |area| area.name.clone());
         for _ in 0..quantity {
             lines.push(Line { seat: None, area: Some(area), tier: tier.clone(), label: label.clone() });
         }
     }
-    let totals = Totals::sum(lines.iter().map(|line| line.tier.priced))
-        .map_err(|error| Error::refused(ErrorCode::LimitReached, format!("The sum of the prices: {error}.")))?;
+    let totals = Totals::sum(lines.iter().map(|line| line.tier.priced)).map_err(|error| {
+        Error::refused(ErrorCode::LimitReached, format!("The sum of the prices: {error}."))
+    })?;
     let now = DateTime::UNIX_EPOCH;
     Ok(Hold {
         id: Id::from_uuid(Uuid::nil()),
@@ -530,4 +549,3 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
         order: None,
     })
 }
-

@@ -106,14 +106,14 @@ async fn read(tx: &mut Tx, event: Id<id::Event>) -> Result<Known> {
         .select(seat_blocks::seat_index)
         .load(&mut **tx)
         .await?;
-    let value = |order: Uuid, state: &str| {
-        format!("{}:{}", if state == "sold" { 's' } else { 'c' }, order.simple())
-    };
+    let value =
+        |order: Uuid, state: &str| format!("{}:{}", if state == "sold" { 's' } else { 'c' }, order.simple());
     let seats = blocks
         .into_iter()
         .map(|seat| (seat, "b".to_owned()))
         .chain(claims.into_iter().map(|(seat, order, state)| (seat, value(order, &state))))
         .collect();
-    let areas = pools.into_iter().map(|(area, capacity, taken)| (area, capacity, taken, version.version)).collect();
+    let areas =
+        pools.into_iter().map(|(area, capacity, taken)| (area, capacity, taken, version.version)).collect();
     Ok(Known { seats, areas })
 }

@@ -103,11 +103,17 @@ pub(super) fn join<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
 /// The refusal while Redis learns an event again.
 pub(super) fn rebuilding() -> Error {
     Error::Refused(
-        Refusal::new(ErrorCode::Rebuilding, "Availability is being rebuilt from the database; this takes a moment.")
-            .retry_after(1),
+        Refusal::new(
+            ErrorCode::Rebuilding,
+            "Availability is being rebuilt from the database; this takes a moment.",
+        )
+        .retry_after(1),
     )
 }
 
 pub(super) fn expired() -> Refusal {
-    Refusal::new(ErrorCode::HoldExpired, "The hold has expired, or there never was one with this id. Place a new one.")
+    Refusal::new(
+        ErrorCode::HoldExpired,
+        "The hold has expired, or there never was one with this id. Place a new one.",
+    )
 }

@@ -60,7 +60,13 @@ struct Bought {
 /// # Errors
 /// `seats_taken` or `sold_out` when another order was faster, `price_changed` when the offer is old, `hold_limit` when
 /// the buyer has enough, `order_state` when the hold has become an order already.
-pub async fn claim(tx: &mut Tx, offer: &Offer, lines: &[Line], totals: Totals, new: &NewOrder) -> Result<Uuid> {
+pub async fn claim(
+    tx: &mut Tx,
+    offer: &Offer,
+    lines: &[Line],
+    totals: Totals,
+    new: &NewOrder,
+) -> Result<Uuid> {
     check_buyer_limit(tx, offer, lines.len(), new).await?;
     let payment = new_uuid();
     let mut seats: Vec<i32> = lines.iter().filter_map(|line| line.seat).map(|seat| to_i32(seat.0)).collect();
@@ -71,12 +77,16 @@ pub async fn claim(tx: &mut Tx, offer: &Offer, lines: &[Line], totals: Totals, n
         .await
         .map_err(|error| {
             let again = || {
-                Refusal::new(ErrorCode::OrderState, "This hold has become an order already. Get the order instead.")
+                Refusal::new(
+                    ErrorCode::OrderState,
+                    "This hold has become an order already. Get the order instead.",
+                )
             };
             Error::from(error).on_constraint("orders_pkey", again).on_constraint("orders_hold_id_key", again)
         })?;
     if claimed.events == 0 {
-        let detail = "The event has changed meanwhile. Get the hold again to see today's prices, then repeat.";
+        let detail =
+            "The event has changed meanwhile. Get the hold again to see today's prices, then repeat.";
         return Err(Error::refused(ErrorCode::PriceChanged, detail));
     }
     let lost: Vec<u32> =
@@ -85,7 +95,10 @@ pub async fn claim(tx: &mut Tx, offer: &Offer, lines: &[Line], totals: Totals, n
         return Err(Error::Refused(holds::taken(offer, &lost)));
     }
     if let Some((area, _)) = areas.iter().find(|(area, _)| !claimed.areas.contains(area)) {
-        let key = usize::try_from(*area).ok().and_then(|area| offer.layout.ga_areas().get(area)).map(|a| a.key.clone());
+        let key = usize::try_from(*area)
+            .ok()
+            .and_then(|area| offer.layout.ga_areas().get(area))
+            .map(|a| a.key.clone());
         let refusal = Refusal::new(ErrorCode::SoldOut, "Not enough places are left in the area.");
         return Err(Error::Refused(refusal.objects(key.into_iter().collect())));
     }

@@ -8,13 +8,13 @@ mod settle;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use eventflow_core::{Id, Refusal, ErrorCode, id, ledger::Clearing, order::OrderState, pricing::Totals};
+use eventflow_core::{ErrorCode, Id, Refusal, id, ledger::Clearing, order::OrderState, pricing::Totals};
 use uuid::Uuid;
 
 pub use claim::{NewOrder, claim};
 pub use close::{close, mark_dispute};
 pub(crate) use close::{release, release_items};
-pub use settle::{Settled, SessionFacts, process_session, settle_now};
+pub use settle::{SessionFacts, Settled, process_session, settle_now};
 
 use crate::{
     audit_log,
@@ -223,7 +223,11 @@ pub async fn list(tx: &mut Tx, filter: &Filter, limit: i64, after: Option<Uuid>)
         query = query.filter(orders::state.eq(state.as_str()));
     }
     if let Some(email) = &filter.email {
-        query = query.filter(diesel::dsl::sql::<diesel::sql_types::Bool>("lower(buyer_email) = lower(").bind::<diesel::sql_types::Text, _>(email.clone()).sql(")"));
+        query = query.filter(
+            diesel::dsl::sql::<diesel::sql_types::Bool>("lower(buyer_email) = lower(")
+                .bind::<diesel::sql_types::Text, _>(email.clone())
+                .sql(")"),
+        );
     }
     if let Some(after) = after {
         query = query.filter(orders::id.gt(after));
@@ -255,8 +259,12 @@ pub async fn open_payment(
 
 /// One attempt to pay.
 pub async fn payment(tx: &mut Tx, id: Uuid) -> Result<Option<PaymentRow>> {
-    let payment =
-        payments::table.find((tx.tenant(), id)).select(PaymentRow::as_select()).first(&mut **tx).await.optional()?;
+    let payment = payments::table
+        .find((tx.tenant(), id))
+        .select(PaymentRow::as_select())
+        .first(&mut **tx)
+        .await
+        .optional()?;
     Ok(payment)
 }
 

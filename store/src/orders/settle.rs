@@ -63,7 +63,13 @@ struct Counts {
 }
 
 /// Settles an order whose money is there by other means: cash, card terminal, paid invoice, nothing to pay.
-pub async fn settle_now(tx: &mut Tx, order: Uuid, clearing: Clearing, sums: Totals, payment: Uuid) -> Result<()> {
+pub async fn settle_now(
+    tx: &mut Tx,
+    order: Uuid,
+    clearing: Clearing,
+    sums: Totals,
+    payment: Uuid,
+) -> Result<()> {
     settle(tx, order, clearing, sums, payment, None, 0).await
 }
 
@@ -141,7 +147,12 @@ async fn process_paid(
     }
 }
 
-async fn settle_row(tx: &mut Tx, order: &OrderRow, payment: &PaymentRow, intent: Option<String>) -> Result<()> {
+async fn settle_row(
+    tx: &mut Tx,
+    order: &OrderRow,
+    payment: &PaymentRow,
+    intent: Option<String>,
+) -> Result<()> {
     let fee_minor = payment.application_fee_minor;
     settle(tx, order.id, order.clearing(), order.totals(), payment.id, intent, fee_minor).await
 }
@@ -179,7 +190,10 @@ async fn settle(
     .get_result(&mut **tx)
     .await?;
     if counts.tickets == 0 {
-        return Err(Error::refused(ErrorCode::OrderState, "The order is not in a state in which it can be paid."));
+        return Err(Error::refused(
+            ErrorCode::OrderState,
+            "The order is not in a state in which it can be paid.",
+        ));
     }
     // Every ticket has its place, or nothing has happened (I2, I7).
     if counts.tickets != counts.seats + counts.places {
@@ -214,7 +228,12 @@ struct Again {
     areas: i64,
 }
 
-async fn claim_places(tx: &mut Tx, order: &mut OrderRow, seats: &[i32], areas: &[(i32, i32)]) -> Result<bool> {
+async fn claim_places(
+    tx: &mut Tx,
+    order: &mut OrderRow,
+    seats: &[i32],
+    areas: &[(i32, i32)],
+) -> Result<bool> {
     let savepoint = "SAVEPOINT claim_again";
     diesel::sql_query(savepoint).execute(&mut **tx).await?;
     let again: Again = statement!(
@@ -321,7 +340,8 @@ async fn reseat(tx: &mut Tx, order: &mut OrderRow, items: &[ItemRow]) -> Result<
             .await?;
     }
     let labels: Vec<&str> = chosen.iter().map(|(_, seat)| seat.label.as_str()).collect();
-    audit_log::record(tx, "orders.reseat", Id::<id::Order>::from(order.id), json!({ "seats": labels })).await?;
+    audit_log::record(tx, "orders.reseat", Id::<id::Order>::from(order.id), json!({ "seats": labels }))
+        .await?;
     Ok(true)
 }
 
@@ -341,7 +361,12 @@ async fn give_back(
     Ok(Settled::RefundDue)
 }
 
-pub(super) async fn set_payment(tx: &mut Tx, id: Uuid, state: &str, payment_intent: Option<&str>) -> Result<()> {
+pub(super) async fn set_payment(
+    tx: &mut Tx,
+    id: Uuid,
+    state: &str,
+    payment_intent: Option<&str>,
+) -> Result<()> {
     let update = diesel::update(payments::table.find((tx.tenant(), id)));
     match payment_intent {
         Some(intent) => {
@@ -355,7 +380,10 @@ pub(super) async fn set_payment(tx: &mut Tx, id: Uuid, state: &str, payment_inte
                 .await?
         }
         None => {
-            update.set((payments::state.eq(state), payments::updated_at.eq(diesel::dsl::now))).execute(&mut **tx).await?
+            update
+                .set((payments::state.eq(state), payments::updated_at.eq(diesel::dsl::now)))
+                .execute(&mut **tx)
+                .await?
         }
     };
     Ok(())

@@ -1,6 +1,6 @@
 //! What is sold: a tenant with seat maps, and as many fresh events as the phases need. Made through the API.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Result;
 use chrono::{SecondsFormat, TimeDelta, Utc};
@@ -14,6 +14,8 @@ use crate::{
 const ROW: u32 = 100;
 /// Longer than a run: nothing expires while it is measured.
 const TTL_SECS: u32 = 3600;
+const WARM_TRIES: u32 = 50;
+const WARM_PAUSE: Duration = Duration::from_millis(50);
 
 /// The credentials and seat maps.
 pub struct Hall {
@@ -114,7 +116,15 @@ impl Hall {
         });
         client.post(&format!("/v1/events/{id}/price-tiers"), &tier).await?;
         client.post(&format!("/v1/events/{id}/publish"), &json!({})).await?;
-        client.get(&format!("/v1/events/{id}/availability")).await?;
+        // The mirror hears of the publication at the same moment; whoever comes second is asked to come again.
+        let path = format!("/v1/events/{id}/availability");
+        for _ in 0..WARM_TRIES {
+            if client.status("GET", &path).await? == 200 {
+                return Ok(id);
+            }
+            tokio::time::sleep(WARM_PAUSE).await;
+        }
+        client.get(&path).await?;
         Ok(id)
     }
 

@@ -110,7 +110,8 @@ impl State {
 
     fn compact(&mut self, path: &Path) -> anyhow::Result<()> {
         let temporary = path.with_extension("new");
-        let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
         let mut objects: Vec<_> = self.objects.values().cloned().collect();
         objects.sort_by_key(|object| object.sequence);
         let changes = std::iter::once(Change::Clock { offset: self.clock_offset })

@@ -102,7 +102,8 @@ fn order_of(hold: &Value, server: &Server) -> Result<Value> {
 fn expect_scan(api: &Api, seed: &Seed, token: &str, expected: &str) -> Result<Value> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let scan = json!({ "id": random_uuid()?, "token": token, "kind": "entry", "scanned_at": timestamp(now) });
-    let answer = api.post("/v1/check-ins", &json!({ "check_in_list_id": seed.concert_list_id, "scans": [scan] }))?;
+    let answer =
+        api.post("/v1/check-ins", &json!({ "check_in_list_id": seed.concert_list_id, "scans": [scan] }))?;
     let result = text(&answer, "/results/0/outcome")?;
     ensure!(result == expected, "the door says {result}, not {expected}: {answer}");
     Ok(answer)

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::{
     checker::{self, Circumstances, Places},
     support::{
-        Client, Event, SECRET_KEY, Sandbox, Tenant, WEBHOOK_SECRET, items, list, rows, session_of, text, wait_for,
-        wait_until,
+        Client, Event, SECRET_KEY, Sandbox, Tenant, WEBHOOK_SECRET, items, list, rows, session_of, text,
+        wait_for, wait_until,
     },
 };
 
@@ -49,7 +49,8 @@ impl Mortal {
 
     async fn restart(&mut self) {
         self.kill();
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("server.log")).unwrap();
+        let log =
+            std::fs::OpenOptions::new().create(true).append(true).open(self.data.join("server.log")).unwrap();
         let server = Command::new(env!("CARGO_BIN_EXE_eventflow"))
             .arg("serve")
             .env("EVENTFLOW_LISTEN", format!("127.0.0.1:{}", self.port))
@@ -70,7 +71,10 @@ impl Mortal {
             .unwrap();
         self.server = Some(server);
         let client = Client::new(&self.url(), "");
-        wait_until("the server", async || client.try_send_bytes(Method::GET, "/openapi.json", None).await.is_ok()).await;
+        wait_until("the server", async || {
+            client.try_send_bytes(Method::GET, "/openapi.json", None).await.is_ok()
+        })
+        .await;
     }
 
     /// `kill -9`: no drain, no farewell.
@@ -93,14 +97,24 @@ impl Mortal {
     }
 
     async fn number(&self, sql: &str) -> i64 {
-        rows(&self.database.admin_url, sql).await.unwrap()[0].as_object().unwrap().values().next().unwrap().as_i64().unwrap()
+        rows(&self.database.admin_url, sql).await.unwrap()[0]
+            .as_object()
+            .unwrap()
+            .values()
+            .next()
+            .unwrap()
+            .as_i64()
+            .unwrap()
     }
 
     /// Everything that would be due some day is due now, also what the dead server had leased.
     async fn hurry(&self) {
-        rows(&self.database.admin_url, "WITH due AS (UPDATE jobs SET run_at = now() RETURNING 1) SELECT count(*) FROM due")
-            .await
-            .unwrap_or_default();
+        rows(
+            &self.database.admin_url,
+            "WITH due AS (UPDATE jobs SET run_at = now() RETURNING 1) SELECT count(*) FROM due",
+        )
+        .await
+        .unwrap_or_default();
         crate::support::execute(&self.database.admin_url, "UPDATE jobs SET run_at = now()").await.unwrap();
     }
 
@@ -127,7 +141,8 @@ impl Mortal {
             sandbox: &self.sandbox.control,
         };
         checker::settle(&places).await;
-        let found = checker::check(&places, &Circumstances { quiescent: true, ..Circumstances::default() }).await;
+        let found =
+            checker::check(&places, &Circumstances { quiescent: true, ..Circumstances::default() }).await;
         assert!(found.is_empty(), "{found:#?}");
     }
 }
@@ -169,7 +184,9 @@ async fn a_crash_before_the_session_is_made() {
         let hold = event.hold(&[seat]).await.created();
         let client = event.page.with_key(&format!("before-{comes_back}"));
         // The request reaches the provider, who takes its time; the claim is committed.
-        mortal.chaos(json!({ "fault": "api_reset_before", "match": "POST /v1/checkout/sessions", "next": 3 })).await;
+        mortal
+            .chaos(json!({ "fault": "api_reset_before", "match": "POST /v1/checkout/sessions", "next": 3 }))
+            .await;
         mortal.chaos(json!({ "fault": "api_latency", "ms": HOLD_UP_MS, "match": "POST /v1/checkout/sessions", "next": 3 })).await;
         let asked = begin(&client, "/v1/orders", event.order_of(&hold));
         let claims = format!("SELECT count(*) FROM seat_claims WHERE seat_index = {seat}");
@@ -200,7 +217,9 @@ async fn a_crash_after_the_session_is_made_and_before_it_is_known() {
         let sessions = "/_sandbox/journal?kind=session_created";
         let before = list(&mortal.sandbox.control.get(sessions).await.ok(), "data").len();
         // The session is made; the server asks again and again for the answer.
-        mortal.chaos(json!({ "fault": "api_reset_after", "match": "POST /v1/checkout/sessions", "next": 9 })).await;
+        mortal
+            .chaos(json!({ "fault": "api_reset_after", "match": "POST /v1/checkout/sessions", "next": 9 }))
+            .await;
         let asked = begin(&client, "/v1/orders", event.order_of(&hold));
         wait_until("the session", async || {
             list(&mortal.sandbox.control.get(sessions).await.ok(), "data").len() == before + 1
@@ -225,7 +244,8 @@ async fn a_crash_after_the_session_is_made_and_before_it_is_known() {
         }
     }
     mortal.check().await;
-    let states = rows(&mortal.database.admin_url, "SELECT state FROM orders ORDER BY created_at").await.unwrap();
+    let states =
+        rows(&mortal.database.admin_url, "SELECT state FROM orders ORDER BY created_at").await.unwrap();
     let states: Vec<_> = states.iter().map(|row| text(row, "state")).collect();
     assert_eq!(states, ["paid", "paid", "expired"]);
     event.hold(&[2]).await.created();
@@ -259,7 +279,9 @@ async fn a_crash_during_the_settlement() {
     let (tenant, event) = on_sale(&mortal).await;
     let hold = event.hold(&[0, 1]).await.created();
     let order = event.order_stripe(&hold).await.created();
-    mortal.chaos(json!({ "fault": "api_latency", "ms": HOLD_UP_MS, "match": "GET /v1/checkout/sessions" })).await;
+    mortal
+        .chaos(json!({ "fault": "api_latency", "ms": HOLD_UP_MS, "match": "GET /v1/checkout/sessions" }))
+        .await;
     mortal.sandbox.pay(&order).await;
     wait_until("the webhook", async || mortal.number("SELECT count(*) FROM provider_events").await > 0).await;
     for pause in [50, 400] {
@@ -308,7 +330,10 @@ async fn a_crash_during_a_refund_gives_the_money_back_once() {
         mortal.chaos(json!({ "fault": fault, "ms": HOLD_UP_MS, "match": "POST /v1/refunds" })).await;
         let path = format!("/v1/orders/{}/refunds", text(&order, "id"));
         let asked = begin(&tenant.api.with_key(&format!("refund-{seat}")), &path, json!({}));
-        wait_until("the refund", async || mortal.number("SELECT count(*) FROM refunds").await == i64::from(seat) + 1).await;
+        wait_until("the refund", async || {
+            mortal.number("SELECT count(*) FROM refunds").await == i64::from(seat) + 1
+        })
+        .await;
         tokio::time::sleep(Duration::from_millis(300)).await;
         mortal.kill();
         asked.await.unwrap();

@@ -101,7 +101,8 @@ impl Buyer {
             match answer.status {
                 503 => {
                     answer.check_problem();
-                    let secs: u64 = answer.header("retry-after").parse().unwrap_or_else(|_| panic!("no time: {answer}"));
+                    let secs: u64 =
+                        answer.header("retry-after").parse().unwrap_or_else(|_| panic!("no time: {answer}"));
                     tokio::time::sleep(Duration::from_secs(secs)).await;
                 }
                 500.. => panic!("buyer {}: {answer}", self.number),
@@ -227,7 +228,9 @@ async fn race_for_seats(flush_at: &[i64]) {
     assert_eq!(platform.number("SELECT count(*) FROM tickets WHERE state = 'valid'").await, 50);
     let redis_url = Some(redis.url.clone());
     platform.check_at_rest(Circumstances { acknowledged, redis_url, ..Circumstances::default() }).await;
-    event.availability_until("50 seats to be sold", |now| now["seats"]["sold"] == 50 || now["sold"] == 50).await;
+    event
+        .availability_until("50 seats to be sold", |now| now["seats"]["sold"] == 50 || now["sold"] == 50)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

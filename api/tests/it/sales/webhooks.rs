@@ -80,7 +80,12 @@ impl Sale {
         wait_until("the seats to be free", async || {
             let hold = self.event.hold(&[0, 1]).await;
             if hold.status == 201 {
-                self.event.page.with_token(text(&hold.body, "token")).delete(&format!("/v1/holds/{}", text(&hold.body, "id"))).await.done();
+                self.event
+                    .page
+                    .with_token(text(&hold.body, "token"))
+                    .delete(&format!("/v1/holds/{}", text(&hold.body, "id")))
+                    .await
+                    .done();
             }
             hold.status == 201
         })
@@ -143,7 +148,10 @@ async fn duplicates_in_any_order_take_effect_once() {
     }
     sale.check().await;
     assert_eq!(sale.platform.number("SELECT count(*) FROM tickets").await, 2);
-    assert_eq!(sale.platform.number("SELECT count(*) FROM ledger_entries WHERE account = 'clearing_stripe'").await, 1);
+    assert_eq!(
+        sale.platform.number("SELECT count(*) FROM ledger_entries WHERE account = 'clearing_stripe'").await,
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +165,11 @@ async fn forged_stale_and_foreign_events_change_nothing() {
     let unsigned = platform.anybody().post("/v1/webhooks/stripe", event.clone()).await;
     unsigned.refused(400, "signature_invalid");
     let other_body = event.to_string().replace("evt_", "evt_x");
-    let header = signature::sign(&WEBHOOK_SECRET.to_owned().into(), Utc::now().timestamp(), event.to_string().as_bytes());
+    let header = signature::sign(
+        &WEBHOOK_SECRET.to_owned().into(),
+        Utc::now().timestamp(),
+        event.to_string().as_bytes(),
+    );
     platform
         .anybody()
         .with_header("stripe-signature", &header)
@@ -202,18 +214,28 @@ async fn an_event_of_another_account_never_reaches_our_order() {
     let sale = Sale::begin().await;
     let other = sale.platform.tenant().await;
     sale.platform.control("accounts", json!({ "id": "acct_rival" })).await;
-    other.api.patch("/v1/tenant", json!({ "stripe_account": "acct_rival", "application_fee_bps": 250 })).await.ok();
+    other
+        .api
+        .patch("/v1/tenant", json!({ "stripe_account": "acct_rival", "application_fee_bps": 250 }))
+        .await
+        .ok();
     let event = other.seated_event(4).await;
     let hold = event.hold(&[2]).await.created();
     let order = event.order_stripe(&hold).await.created();
     let session = session_of(&sale.order);
-    sale.platform.control(&format!("sessions/{session}/forge"), json!({ "signed": true, "account": "acct_rival" })).await;
+    sale.platform
+        .control(&format!("sessions/{session}/forge"), json!({ "signed": true, "account": "acct_rival" }))
+        .await;
     sale.platform.sandbox.pay(&order).await;
     let paid = other.order_in_state(&order["id"], "paid").await;
     assert_eq!(sale.state().await, "pending");
     // The platform's share was booked, and goes back with the refund.
-    let fees = "SELECT coalesce(sum(amount_minor), 0)::bigint FROM ledger_entries WHERE account = 'application_fee'";
-    assert_eq!(sale.platform.number(fees).await, paid["totals"]["total_minor"].as_i64().unwrap() * 250 / 10_000);
+    let fees =
+        "SELECT coalesce(sum(amount_minor), 0)::bigint FROM ledger_entries WHERE account = 'application_fee'";
+    assert_eq!(
+        sale.platform.number(fees).await,
+        paid["totals"]["total_minor"].as_i64().unwrap() * 250 / 10_000
+    );
     other.api.post(&format!("/v1/orders/{}/refunds", text(&order, "id")), json!({})).await.created();
     other.order_in_state(&order["id"], "refunded").await;
     assert_eq!(sale.platform.number(fees).await, 0);
@@ -275,7 +297,9 @@ async fn a_delayed_payment_keeps_its_seats_until_the_verdict() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_that_is_heard_of_first_ends_the_order() {
     let sale = Sale::with(json!({ "delayed_payments": true })).await;
-    sale.platform.chaos(json!({ "fault": "webhook_delay", "ms": 2500, "match": "checkout.session.completed" })).await;
+    sale.platform
+        .chaos(json!({ "fault": "webhook_delay", "ms": 2500, "match": "checkout.session.completed" }))
+        .await;
     sale.platform.chaos(json!({ "fault": "webhook_drop", "match": "payment_intent" })).await;
     sale.platform.sandbox.pay_with(&sale.order, DELAYED_FAILURE).await.ok();
     sale.platform.control(&format!("sessions/{}/resolve", session_of(&sale.order)), json!({})).await;
@@ -302,7 +326,8 @@ async fn a_claim_outlives_an_unreachable_provider() {
     sale.platform.chaos(json!({ "fault": "api_unavailable", "match": "/v1/checkout/sessions" })).await;
     sale.platform.hurry().await;
     wait_until("the lapse to be tried", async || {
-        sale.platform.number("SELECT coalesce(max(attempts), 0)::bigint FROM jobs WHERE kind = 'lapse'").await > 0
+        sale.platform.number("SELECT coalesce(max(attempts), 0)::bigint FROM jobs WHERE kind = 'lapse'").await
+            > 0
     })
     .await;
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
@@ -323,7 +348,9 @@ async fn an_expiry_whose_answer_is_lost_is_read_back() {
     for fault in ["api_error_after_effect", "api_reset_after", "api_error_before_effect"] {
         let sale = Sale::begin().await;
         let next = if fault == "api_error_before_effect" { 1 } else { 9 };
-        sale.platform.chaos(json!({ "fault": fault, "match": "POST /v1/checkout/sessions/", "next": next })).await;
+        sale.platform
+            .chaos(json!({ "fault": fault, "match": "POST /v1/checkout/sessions/", "next": next }))
+            .await;
         wait_for("the order to lapse", async || {
             if fault == "api_error_before_effect" {
                 // The next minute has another key.
@@ -378,7 +405,8 @@ async fn late_money_gets_the_same_seats_when_they_are_free() {
     sale.lapse_by_mistake().await;
     sale.pay().await;
     let paid = sale.becomes("paid").await;
-    let seats: Vec<_> = list(&paid, "tickets").iter().map(|ticket| text(ticket, "label").to_owned()).collect();
+    let seats: Vec<_> =
+        list(&paid, "tickets").iter().map(|ticket| text(ticket, "label").to_owned()).collect();
     assert_eq!(seats, ["P-1-1", "P-1-2"]);
     sale.event.hold(&[0]).await.refused(409, "seats_taken");
     sale.check().await;
@@ -412,7 +440,8 @@ async fn late_money_gets_other_seats_when_the_event_allows_it() {
     sale.event.order_manual(&[1]).await.created();
     sale.pay().await;
     let paid = sale.becomes("paid").await;
-    let seats: Vec<_> = list(&paid, "tickets").iter().map(|ticket| text(ticket, "label").to_owned()).collect();
+    let seats: Vec<_> =
+        list(&paid, "tickets").iter().map(|ticket| text(ticket, "label").to_owned()).collect();
     assert_eq!(seats.len(), 2);
     assert!(!seats.contains(&"P-1-2".to_owned()), "{seats:?}");
     sale.check().await;
@@ -424,7 +453,9 @@ async fn late_money_goes_back_once_even_when_the_answer_is_lost() {
     let sale = Sale::begin().await;
     sale.lapse_by_mistake().await;
     sale.event.order_manual(&[0]).await.created();
-    sale.platform.chaos(json!({ "fault": "api_error_after_effect", "match": "POST /v1/refunds", "next": 1 })).await;
+    sale.platform
+        .chaos(json!({ "fault": "api_error_after_effect", "match": "POST /v1/refunds", "next": 1 }))
+        .await;
     sale.platform.chaos(json!({ "fault": "webhook_drop", "match": "refund" })).await;
     sale.platform.chaos(json!({ "fault": "webhook_drop", "match": "charge" })).await;
     sale.pay().await;
@@ -480,7 +511,9 @@ async fn a_dispute_freezes_tickets_and_a_win_thaws_them() {
     let dispute = sale.platform.control("disputes", json!({ "session": session_of(&sale.order) })).await;
     sale.becomes("disputed").await;
     assert_eq!(sale.ticket_states().await, ["frozen", "frozen"]);
-    sale.platform.control(&format!("disputes/{}/close", text(&dispute, "id")), json!({ "status": "won" })).await;
+    sale.platform
+        .control(&format!("disputes/{}/close", text(&dispute, "id")), json!({ "status": "won" }))
+        .await;
     sale.becomes("paid").await;
     assert_eq!(sale.ticket_states().await, ["valid", "valid"]);
     // What comes late or twice changes nothing.
@@ -497,10 +530,16 @@ async fn a_lost_dispute_makes_tickets_void() {
     sale.pay().await;
     sale.becomes("paid").await;
     // Its end is heard of before its beginning.
-    sale.platform.chaos(json!({ "fault": "webhook_delay", "ms": 2000, "match": "charge.dispute.created" })).await;
-    sale.platform.chaos(json!({ "fault": "webhook_delay", "ms": 2000, "match": "charge.dispute.funds" })).await;
+    sale.platform
+        .chaos(json!({ "fault": "webhook_delay", "ms": 2000, "match": "charge.dispute.created" }))
+        .await;
+    sale.platform
+        .chaos(json!({ "fault": "webhook_delay", "ms": 2000, "match": "charge.dispute.funds" }))
+        .await;
     let dispute = sale.platform.control("disputes", json!({ "session": session_of(&sale.order) })).await;
-    sale.platform.control(&format!("disputes/{}/close", text(&dispute, "id")), json!({ "status": "lost" })).await;
+    sale.platform
+        .control(&format!("disputes/{}/close", text(&dispute, "id")), json!({ "status": "lost" }))
+        .await;
     sale.becomes("charged_back").await;
     assert_eq!(sale.ticket_states().await, ["void", "void"]);
     sale.check().await;
@@ -549,7 +588,10 @@ async fn refunds_by_amount_by_ticket_and_of_the_rest() {
     assert_eq!(sale.ticket_states().await.iter().filter(|state| *state == "void").count(), 1);
     sale.platform.check_at_rest(Circumstances { acknowledged, ..Circumstances::default() }).await;
     let seat = item["seat"].as_u64().unwrap() as u32;
-    let again = wait_for("the seat to be free", async || Some(sale.event.hold(&[seat]).await).filter(|a| a.status == 201)).await;
+    let again = wait_for("the seat to be free", async || {
+        Some(sale.event.hold(&[seat]).await).filter(|a| a.status == 201)
+    })
+    .await;
     let resold = sale.event.order_stripe(&again.body).await.created();
     sale.platform.sandbox.pay(&resold).await;
     sale.tenant.order_in_state(&resold["id"], "paid").await;
@@ -564,7 +606,12 @@ async fn refunds_by_amount_by_ticket_and_of_the_rest() {
 /// What became of a refund is not known at first; it is found out, and the money moves once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_with_an_unknown_outcome_is_resolved() {
-    for (fault, next) in [("api_error_after_effect", 1), ("api_reset_after", 3), ("api_reset_before", 3), ("api_unavailable", 4)] {
+    for (fault, next) in [
+        ("api_error_after_effect", 1),
+        ("api_reset_after", 3),
+        ("api_reset_before", 3),
+        ("api_unavailable", 4),
+    ] {
         let sale = Sale::begin().await;
         sale.pay().await;
         sale.becomes("paid").await;
@@ -595,7 +642,9 @@ async fn a_refund_may_take_its_time_or_fail() {
     assert_eq!(refund["state"], "pending");
     assert_eq!(sale.state().await, "paid");
     let made = &sale.platform.journal("refund_created").await[0];
-    sale.platform.control(&format!("refunds/{}/resolve", text(made, "id")), json!({ "status": "succeeded" })).await;
+    sale.platform
+        .control(&format!("refunds/{}/resolve", text(made, "id")), json!({ "status": "succeeded" }))
+        .await;
     sale.becomes("partially_refunded").await;
     sale.check().await;
 
@@ -612,7 +661,12 @@ async fn a_session_whose_answer_is_lost_is_found() {
     let platform = Platform::start().await;
     let tenant = platform.tenant().await;
     let event = tenant.seated_event(10).await;
-    let faults = [("api_error_after_effect", 1), ("api_reset_after", 3), ("api_unavailable", 3), ("api_reset_before", 3)];
+    let faults = [
+        ("api_error_after_effect", 1),
+        ("api_reset_after", 3),
+        ("api_unavailable", 3),
+        ("api_reset_before", 3),
+    ];
     for (seat, (fault, next)) in (0_u32..).zip(faults) {
         platform.chaos(json!({ "fault": fault, "match": "POST /v1/checkout/sessions", "next": next })).await;
         let hold = event.hold(&[seat]).await.created();
@@ -640,7 +694,11 @@ async fn an_order_whose_session_was_never_made_lapses() {
     let platform = Platform::start().await;
     let tenant = platform.tenant().await;
     let event = tenant.seated_event(10).await;
-    platform.chaos(json!({ "fault": "api_error_before_effect", "match": "POST /v1/checkout/sessions", "next": 1 })).await;
+    platform
+        .chaos(
+            json!({ "fault": "api_error_before_effect", "match": "POST /v1/checkout/sessions", "next": 1 }),
+        )
+        .await;
     let hold = event.hold(&[0, 1]).await.created();
     event.order_stripe(&hold).await.refused(502, "payment_unavailable");
     platform.hurry().await;
@@ -664,7 +722,10 @@ async fn a_blocked_seat_stays_blocked_whatever_its_holder_does() {
     let event = tenant.seated_event(10).await;
     let hold = event.hold(&[3, 4]).await.created();
     event.api.patch(&event.path("/seats"), json!({ "action": "block", "seats": [3] })).await.ok();
-    wait_until("the block to be mirrored", async || platform.number("SELECT count(*) FROM outbox").await == 0).await;
+    wait_until("the block to be mirrored", async || {
+        platform.number("SELECT count(*) FROM outbox").await == 0
+    })
+    .await;
     let refusal = event.order_stripe(&hold).await;
     assert_eq!(refusal.status, 409, "{refusal}");
     let holder = event.page.with_token(text(&hold, "token"));

@@ -93,7 +93,8 @@ impl Client {
         body: Option<(&str, Vec<u8>)>,
     ) -> reqwest::Result<Answer> {
         let asked = format!("{method} {path}");
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
         if !self.token.is_empty() {
             request = request.bearer_auth(&self.token);
         }
@@ -147,7 +148,10 @@ impl Answer {
         assert!(self.status >= 400, "no error: {self}");
         assert_eq!(self.header("content-type"), "application/problem+json", "{self}");
         for name in ["type", "title", "detail", "code", "request_id"] {
-            assert!(self.body[name].as_str().is_some_and(|text| !text.is_empty()), "`{name}` is missing: {self}");
+            assert!(
+                self.body[name].as_str().is_some_and(|text| !text.is_empty()),
+                "`{name}` is missing: {self}"
+            );
         }
         assert_eq!(self.body["status"], self.status, "{self}");
         assert_eq!(self.header("x-request-id"), self.body["request_id"], "{self}");

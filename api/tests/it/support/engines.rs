@@ -59,7 +59,8 @@ impl Engines {
             .process_group(0)
             .spawn()
             .unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let embedded = runtime.block_on(async {
             let embedded = Embedded::start(&directory, |_| {}).await.unwrap();
             let create = format!("CREATE DATABASE {TEMPLATE} OWNER ef_owner TEMPLATE eventflow");

@@ -10,11 +10,12 @@
 //! let paid = tenant.order_in_state(&order["id"], "paid").await;
 //! ```
 
-mod client;
-mod engines;
-mod platform;
-mod sandbox;
-mod shop;
+pub mod client;
+pub mod engines;
+mod everything;
+pub mod platform;
+pub mod sandbox;
+pub mod shop;
 
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use serde_json::Value;
 pub use self::{
     client::{Answer, Client},
     engines::{Database, engines, execute},
+    everything::{Everything, uuid_of},
     platform::{Options, Platform, rows},
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
     shop::{AREA, Event, Tenant, buyer, items},

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -45,6 +45,8 @@ pub struct Platform {
     pub database: Database,
     tenants: AtomicU32,
     running: Option<Running>,
+    /// Other servers on the same databases; a server that is dropped stops.
+    others: Mutex<Vec<Running>>,
 }
 
 /// What a test may want otherwise.
@@ -77,13 +79,28 @@ impl Platform {
         let (app, running) = serve(&database, &sandbox, &options).await;
         let url = format!("http://{}", running.address);
         sandbox.send_webhooks_to(&url).await;
-        Self { url, app, sandbox, database, tenants: AtomicU32::new(1), running: Some(running) }
+        Self {
+            url,
+            app,
+            sandbox,
+            database,
+            tenants: AtomicU32::new(1),
+            running: Some(running),
+            others: Mutex::default(),
+        }
     }
 
     /// Another server on the same databases, as behind a load balancer; it runs until the test ends.
     pub async fn another_server(&self, options: Options) -> Client {
-        let (_, running) = serve(&self.database, &self.sandbox, &options).await;
-        Client::new(&format!("http://{}", running.address), "")
+        self.try_another_server(options).await.unwrap()
+    }
+
+    /// As [`Platform::another_server`]; `Err` when it refuses to start.
+    pub async fn try_another_server(&self, options: Options) -> anyhow::Result<Client> {
+        let (_, running) = try_serve(&self.database, &self.sandbox, &options).await?;
+        let client = Client::new(&format!("http://{}", running.address), "");
+        self.others.lock().unwrap().push(running);
+        Ok(client)
     }
 
     /// Ends requests and jobs under way, then the server.
@@ -163,9 +180,28 @@ pub async fn rows(url: &str, sql: &str) -> Result<Vec<Value>, String> {
 }
 
 async fn serve(database: &Database, sandbox: &Sandbox, options: &Options) -> (Arc<App>, Running) {
+    try_serve(database, sandbox, options).await.unwrap()
+}
+
+async fn try_serve(
+    database: &Database,
+    sandbox: &Sandbox,
+    options: &Options,
+) -> anyhow::Result<(Arc<App>, Running)> {
     let arguments = [
-        "eventflow", "--listen", "127.0.0.1:0", "--public-url", "http://tickets.example.org", "--master-key", MASTER_KEY,
-        "--bootstrap-token", BOOTSTRAP, "--database-pool", "6", "--redis-pool", "6",
+        "eventflow",
+        "--listen",
+        "127.0.0.1:0",
+        "--public-url",
+        "http://tickets.example.org",
+        "--master-key",
+        MASTER_KEY,
+        "--bootstrap-token",
+        BOOTSTRAP,
+        "--database-pool",
+        "6",
+        "--redis-pool",
+        "6",
     ];
     let scale = options.rate_limit_scale.to_string();
     let arguments = arguments.into_iter().chain(["--rate-limit-scale", &scale]);
@@ -188,7 +224,7 @@ async fn serve(database: &Database, sandbox: &Sandbox, options: &Options) -> (Ar
         webhook_secrets: vec![WEBHOOK_SECRET.to_owned().into()],
         sandbox: None,
     };
-    let app = boot::app(config, &databases, &payments).await.unwrap();
-    let running = boot::listen(app.clone(), options.worker).await.unwrap();
-    (app, running)
+    let app = boot::app(config, &databases, &payments).await?;
+    let running = boot::listen(app.clone(), options.worker).await?;
+    Ok((app, running))
 }

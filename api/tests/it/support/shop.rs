@@ -39,8 +39,11 @@ pub fn seat_map(seats: u32, capacity: u32) -> Value {
         })
     };
     let (first, second) = (seats.div_ceil(2), seats / 2);
-    let rows: Vec<_> =
-        [("1", 0, first), ("2", 90, second)].iter().filter(|row| row.2 > 0).map(|r| row(r.0, r.1, r.2)).collect();
+    let rows: Vec<_> = [("1", 0, first), ("2", 90, second)]
+        .iter()
+        .filter(|row| row.2 > 0)
+        .map(|r| row(r.0, r.1, r.2))
+        .collect();
     let mut document = json!({
         "format": "eventflow.seat-map/1", "name": "Chamber hall",
         "categories": [
@@ -53,7 +56,8 @@ pub fn seat_map(seats: u32, capacity: u32) -> Value {
         document["sections"] = json!([{ "key": "P", "name": "Stalls", "rows": rows }]);
     }
     if capacity > 0 {
-        document["ga_areas"] = json!([{ "key": AREA, "name": "Standing", "category": "b", "capacity": capacity }]);
+        document["ga_areas"] =
+            json!([{ "key": AREA, "name": "Standing", "category": "b", "capacity": capacity }]);
     }
     document
 }

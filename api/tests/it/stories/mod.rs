@@ -1,0 +1,9 @@
+//! What people do with the platform, each as one story.
+
+mod doors;
+mod events;
+mod holds;
+mod idempotency;
+mod limits;
+mod tenants;
+mod tickets;
