@@ -145,12 +145,8 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
 /// Only documents of seat maps, and only of callers who show a secret key, may be large.
 fn body_limit(request: &Request) -> usize {
     let path = request.uri().path();
-    let document =
-        path.strip_prefix("/v1/").is_some_and(|rest| match rest.split('/').collect::<Vec<_>>()[..] {
-            ["seat-maps", _] => true,
-            ["venues", _, "seat-maps"] => true,
-            _ => false,
-        });
+    let segments: Vec<&str> = path.split('/').collect();
+    let document = matches!(segments[..], ["", "v1", "seat-maps", _] | ["", "v1", "venues", _, "seat-maps"]);
     let secret = request.header("authorization").is_some_and(|value| value.contains("ef_sk_"));
     if document && secret { SEAT_MAP_BODY_MAX } else { BODY_MAX }
 }

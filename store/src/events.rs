@@ -587,7 +587,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_together_is_refused_by_name() {
         let hour = TimeDelta::hours(1);
-        let cases: [(&str, fn(&mut Terms, TimeDelta)); 6] = [
+        type Case = (&'static str, fn(&mut Terms, TimeDelta));
+        let cases: [Case; 6] = [
             ("ends_at", |terms, _| terms.ends_at = terms.starts_at),
             ("sale_ends_at", |terms, hour| terms.sale_ends_at = terms.ends_at + hour),
             ("sale_ends_at", |terms, hour| terms.sale_ends_at = terms.sale_starts_at - hour),

@@ -428,8 +428,11 @@ async fn constraints_and_indexes_are_named_by_one_rule() {
     assert!(words.iter().all(|word| names.contains(word)), "an exception that is not needed any more");
 }
 
-/// Tables, their primary keys and their columns with types, as `store/src/schema.rs` has them.
-fn schema_file() -> BTreeMap<String, (Vec<String>, Vec<(String, String)>)> {
+/// Tables, their primary keys, and their columns with types.
+type Tables = BTreeMap<String, (Vec<String>, Vec<(String, String)>)>;
+
+/// The tables as `store/src/schema.rs` has them.
+fn schema_file() -> Tables {
     let file = include_str!("../../../store/src/schema.rs");
     let mut tables = BTreeMap::new();
     for block in file.split("diesel::table! {").skip(1) {
@@ -462,7 +465,7 @@ async fn the_schema_file_is_the_catalogue() {
              ORDER BY c.relname, a.attnum",
         )
         .await;
-    let mut catalogue: BTreeMap<String, (Vec<String>, Vec<(String, String)>)> = BTreeMap::new();
+    let mut catalogue = Tables::new();
     for column in &columns {
         let kind = match text(column, "kind") {
             "uuid" => "Uuid",

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::{
     db::{Tx, new_uuid},
     error::{Error, Result},
+    events,
     holds::{self, Line},
     offers::Offer,
     statement,
@@ -85,6 +86,10 @@ pub async fn claim(
             Error::from(error).on_constraint("orders_pkey", again).on_constraint("orders_hold_id_key", again)
         })?;
     if claimed.events == 0 {
+        // With an offer read after the cancellation there is nothing newer to look at.
+        if offer.event.state == events::CANCELLED {
+            return Err(Error::refused(ErrorCode::NotOnSale, "The event is cancelled."));
+        }
         let detail =
             "The event has changed meanwhile. Get the hold again to see today's prices, then repeat.";
         return Err(Error::refused(ErrorCode::PriceChanged, detail));

@@ -5,5 +5,6 @@ mod events;
 mod holds;
 mod idempotency;
 mod limits;
+mod servers;
 mod tenants;
 mod tickets;

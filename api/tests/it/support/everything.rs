@@ -2,26 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Client, Event, Platform, Tenant, list,
+    Client, Platform, Tenant, list,
     shop::{AREA, codes, items},
     text, wait_until,
 };
 
 pub struct Everything {
     pub tenant: Tenant,
-    pub event: Event,
     /// An id for each prefix: `evt` -> `evt_01h…`.
     pub ids: BTreeMap<&'static str, String>,
     /// A buyer with a hold, a buyer with an order, a scanner.
     pub hold_buyer: Client,
     pub order_buyer: Client,
     pub device: Client,
-    /// Tickets of a paid order.
-    pub order: Value,
 }
 
 impl Everything {
@@ -92,10 +89,8 @@ impl Everything {
             hold_buyer: tenant.api.with_token(text(&hold, "token")),
             order_buyer: tenant.api.with_token(text(&paid, "buyer_token")),
             tenant,
-            event,
             ids,
             device,
-            order,
         }
     }
 }
