@@ -36,7 +36,12 @@ async fn two_servers_sell_one_hall() {
     .await;
     let tier = format!("/v1/price-tiers/{}", event.tiers[0]);
     tenant.api.patch(&tier, json!({ "price_minor": 1_000 })).await.ok();
-    wait_until("the new price", async || hold(&[3]).await.body["totals"]["total_minor"] == 1_150).await;
+    wait_until("the new price", async || {
+        let held = hold(&[3]).await.created();
+        page.with_token(text(&held, "token")).delete(&format!("/v1/holds/{}", text(&held, "id"))).await.done();
+        held["totals"]["total_minor"] == 1_150
+    })
+    .await;
     tenant.api.post(&event.path("/cancel"), json!({ "reason": "The conductor is ill" })).await.ok();
     wait_until("the end of the sale", async || hold(&[5]).await.body["code"] == "not_on_sale").await;
 }
