@@ -125,7 +125,7 @@ pub fn refusal(error: Error) -> Refusal {
 /// Rewrites what the framework answers in plain text (unknown path, wrong method, unreadable body) into a Problem.
 pub async fn from_framework(response: Response, allow: Option<String>) -> Response {
     let status = response.status();
-    let is_problem = response.content_type() == Some("application/problem+json");
+    let is_problem = response.content_type().is_some_and(|media| media.starts_with("application/"));
     if is_problem || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

@@ -76,11 +76,10 @@ pub fn is_publishable(findings: &[Finding]) -> bool {
 pub fn validate(map: &SeatMap) -> Vec<Finding> {
     let mut report = Report::default();
     report.text("name", &map.name, NAME_CHARS_MAX);
-    // First: a map beyond the limits must not hide that behind hundreds of other findings.
-    check_whole(&mut report, map);
     check_categories(&mut report, map);
     check_areas(&mut report, map);
     check_sections(&mut report, map);
+    check_whole(&mut report, map);
     if !report.oversized {
         check_seats(&mut report, map);
     }
@@ -102,6 +101,11 @@ impl Report {
         self.oversized |= matches!(code, FindingCode::TooMany | FindingCode::TextTooLong);
         let severity = code.severity();
         let findings = if severity == Severity::Error { &mut self.errors } else { &mut self.warnings };
+        // A map beyond the limits must not hide that behind hundreds of other findings: it takes the place of the last.
+        let first_limit = code == FindingCode::TooMany && findings.iter().all(|finding| finding.code != code);
+        if findings.len() == FINDINGS_MAX && first_limit {
+            findings.pop();
+        }
         if findings.len() < FINDINGS_MAX {
             findings.push(Finding { severity, code, object: object.into(), message: message.into() });
         }

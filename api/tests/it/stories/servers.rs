@@ -38,7 +38,10 @@ async fn two_servers_sell_one_hall() {
     tenant.api.patch(&tier, json!({ "price_minor": 1_000 })).await.ok();
     wait_until("the new price", async || {
         let held = hold(&[3]).await.created();
-        page.with_token(text(&held, "token")).delete(&format!("/v1/holds/{}", text(&held, "id"))).await.done();
+        page.with_token(text(&held, "token"))
+            .delete(&format!("/v1/holds/{}", text(&held, "id")))
+            .await
+            .done();
         held["totals"]["total_minor"] == 1_150
     })
     .await;
