@@ -135,7 +135,7 @@ pub async fn get(tx: &mut Tx, id: Id<id::Order>) -> Result<Order> {
     let connection: &AsyncPgConnection = tx;
     // One round trip: the statements are sent together.
     let (mut first, mut second, mut third) = (connection, connection, connection);
-    let (row, items, payment, tickets) = futures_util::join!(
+    let (row, items, payment, tickets) = tokio::join!(
         orders::table.find((tenant, id.uuid())).select(OrderRow::as_select()).first(&mut first),
         order_items::table
             .filter(order_items::tenant_id.eq(tenant).and(order_items::order_id.eq(id.uuid())))
