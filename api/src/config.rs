@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Characters of the token that makes tenants: nobody guesses so many.
+const BOOTSTRAP_TOKEN_MIN: usize = 20;
 
 /// Every setting has a default that works on a fresh machine. Flags win over the environment.
 #[derive(Debug, Clone, Args)]
@@ -43,7 +46,7 @@ pub struct Config {
         value_parser = clap::value_parser!(u32).range(1..=200))]
     pub redis_pool: u32,
 
-    /// Token that may create tenants (`POST /v1/tenants`). Unset: creating tenants over HTTP is off.
+    /// Token that may create tenants (`POST /v1/tenants`), 20 characters or more. Unset: creating tenants is off.
     #[arg(long, env = "EVENTFLOW_BOOTSTRAP_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub bootstrap_token: Option<SecretString>,
 
@@ -101,6 +104,20 @@ pub enum LogFormat {
 }
 
 impl Config {
+    /// What is wrong with the bootstrap token. The text never repeats it, which the parser of flags would.
+    pub fn bootstrap_token_fault(&self) -> Option<&'static str> {
+        let text = self.bootstrap_token.as_ref()?.expose_secret();
+        if text.len() < BOOTSTRAP_TOKEN_MIN {
+            Some("EVENTFLOW_BOOTSTRAP_TOKEN is too short: use 20 characters or more (`openssl rand -hex 16`)")
+        } else if text.starts_with("ef_") || text.contains('.') {
+            Some(
+                "EVENTFLOW_BOOTSTRAP_TOKEN must neither begin with `ef_` nor contain a full stop: keys of tenants do",
+            )
+        } else {
+            None
+        }
+    }
+
     /// The URL under which browsers reach this server, without a trailing slash.
     pub fn base_url(&self) -> String {
         match &self.public_url {

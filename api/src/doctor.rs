@@ -36,6 +36,11 @@ pub async fn examine(config: &Config) -> Result<ExitCode> {
     findings.extend(postgres(config).await);
     findings.push(redis(config).await);
     findings.push(master_key(config));
+    findings.push(match (&config.bootstrap_token, config.bootstrap_token_fault()) {
+        (_, Some(fault)) => bad("bootstrap", fault),
+        (Some(_), None) => good("bootstrap", "EVENTFLOW_BOOTSTRAP_TOKEN makes tenants"),
+        (None, None) => good("bootstrap", "off; set EVENTFLOW_BOOTSTRAP_TOKEN to make tenants over HTTP"),
+    });
     findings.extend(payments(config));
     findings.push(server(config).await);
     let healthy = findings.iter().all(|finding| finding.good);

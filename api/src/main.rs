@@ -13,6 +13,9 @@ use eventflow_store::migrate;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// EventFlow: a ticketing platform that cannot oversell.
 ///
 /// Without configuration, `eventflow serve` runs everything it needs below one data directory. Every flag can be set by

@@ -94,6 +94,7 @@ use RateClass::{Door, Read, Sale, Write};
 /// Every operation of the contract. Authentication refuses what is not listed.
 pub const OPERATIONS: &[Operation] = &[
     Operation { id: "tenants.create", permission: None, credentials: BOOTSTRAP, class: Write },
+    Operation { id: "tenants.update", permission: None, credentials: BOOTSTRAP, class: Write },
     op("tenant.get", TenantRead, SECRET, Read),
     op("tenant.update", TenantWrite, SECRET, Write),
     op("ticket_keys.list", TicketsRead, SECRET, Read),

@@ -94,6 +94,7 @@ pub async fn create(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
             format!("A tenant has at most {LIVE_KEYS_MAX} keys; revoke one that is not used any more.");
         return Err(Error::refused(ErrorCode::LimitReached, detail));
     }
+    check_end(tx, new.expires_at).await?;
     let (id, token) = (new_uuid(), mint(new.kind, new.livemode));
     let key = diesel::insert_into(api_keys::table)
         .values((
@@ -114,6 +115,24 @@ pub async fn create(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
     let detail = json!({ "kind": key.kind, "scopes": key.scopes });
     audit_log::record(tx, "api_keys.create", Id::<id::ApiKey>::from(id), detail).await?;
     Ok((key, token))
+}
+
+/// A key that ends makes no key that outlives it.
+async fn check_end(tx: &mut Tx, expires_at: Option<DateTime<Utc>>) -> Result<()> {
+    let Ok(maker) = tx.scope.actor.parse::<Id<id::ApiKey>>() else { return Ok(()) };
+    let end: Option<Option<DateTime<Utc>>> = api_keys::table
+        .find((tx.tenant(), maker.uuid()))
+        .select(api_keys::expires_at)
+        .first(&mut **tx)
+        .await
+        .optional()?;
+    match end.flatten() {
+        Some(end) if expires_at.is_none_or(|expires| expires > end) => {
+            let detail = format!("Your own key ends at {end}; the new one must not outlive it.");
+            Err(Error::Refused(Refusal::new(ErrorCode::PermissionDenied, detail).param("expires_at")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Keys that are neither revoked nor expired.

@@ -58,10 +58,11 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
                 Self::DatabaseDown(info.message().to_owned())
             }
-            // A lock or statement that took too long is load, not a defect.
+            // A lock or statement that took too long is load, and a database that is restarted comes back: no defects.
             Diesel::DatabaseError(_, info)
-                if info.message().contains("lock timeout")
-                    || info.message().contains("statement timeout") =>
+                if ["lock timeout", "statement timeout", "terminating connection"]
+                    .iter()
+                    .any(|reason| info.message().contains(reason)) =>
             {
                 Self::DatabaseDown(info.message().to_owned())
             }

@@ -8,7 +8,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use eventflow_core::{Refusal, id, money::Currency, ticket::KeyState};
 use eventflow_store::{tenants, ticket_keys};
-use poem_openapi::{Enum, Object, OpenApi, payload::Json};
+use poem_openapi::{Enum, Object, OpenApi, param::Path, payload::Json};
 
 use super::{Tag, origins, secrets};
 use crate::{
@@ -94,8 +94,6 @@ struct TenantPatch {
     time_zone: Option<Text<1, 64>>,
     /// `acct_` and letters and digits, or empty to disconnect the account.
     stripe_account: Option<Text<0, 65>>,
-    #[oai(validator(minimum(value = "0"), maximum(value = "5000")))]
-    application_fee_bps: Option<i32>,
 }
 
 impl poem_openapi::types::Example for TenantPatch {
@@ -104,8 +102,22 @@ impl poem_openapi::types::Example for TenantPatch {
             name: Some(Text("Philharmonie im Park".into())),
             time_zone: None,
             stripe_account: Some(Text("acct_1OaBcDeFgHiJkLmN".into())),
-            application_fee_bps: Some(150),
         }
+    }
+}
+
+/// What the platform decides about a tenant; absent fields stay as they are.
+#[derive(Debug, Object)]
+#[oai(example)]
+struct Terms {
+    /// The platform's share of sales that go through the tenant's own Stripe account, in hundredths of a per cent.
+    #[oai(validator(minimum(value = "0"), maximum(value = "5000")))]
+    application_fee_bps: Option<i32>,
+}
+
+impl poem_openapi::types::Example for Terms {
+    fn example() -> Self {
+        Self { application_fee_bps: Some(150) }
     }
 }
 
@@ -216,6 +228,25 @@ impl Tenants {
         Ok(Created::Created(Json(founded)))
     }
 
+    /// Change what the platform decides about a tenant.
+    #[oai(path = "/tenants/:tenant_id", method = "patch", operation_id = "tenants.update")]
+    async fn update_terms(
+        &self,
+        call: Call,
+        tenant_id: Path<Ref<id::Tenant>>,
+        body: Json<Terms>,
+    ) -> Result<Json<Tenant>, Failure> {
+        let mut call = call;
+        call.scope.tenant = tenant_id.0.0;
+        let change = tenants::TenantChange {
+            application_fee_bps: body.0.application_fee_bps,
+            ..tenants::TenantChange::default()
+        };
+        let tenant = call.write(async |tx| tenants::update(tx, change).await.map(shape)).await?;
+        call.app.sellers.remove(&call.tenant().uuid());
+        Ok(Json(tenant))
+    }
+
     /// Get the tenant's settings.
     #[oai(path = "/tenant", method = "get", operation_id = "tenant.get")]
     async fn get(&self, call: Call) -> Result<Json<Tenant>, Failure> {
@@ -233,7 +264,7 @@ impl Tenants {
             name: patch.name.map(|text| text.0),
             time_zone: patch.time_zone.map(|text| text.0),
             stripe_account: patch.stripe_account.map(|text| text.0),
-            application_fee_bps: patch.application_fee_bps,
+            application_fee_bps: None,
         };
         let tenant = call.write(async |tx| tenants::update(tx, change).await.map(shape)).await?;
         call.app.sellers.remove(&call.tenant().uuid());

@@ -39,7 +39,7 @@ pub async fn close(tx: &mut Tx, order: &mut OrderRow, end: OrderState, why: &str
 /// Releases every live claim of an order; Redis is told in the same transaction.
 pub(crate) async fn release(tx: &mut Tx, order: &OrderRow) -> Result<()> {
     let seats: Vec<ReleasedSeat> = statement!(
-        "UPDATE seat_claims SET state = 'released' WHERE tenant_id = ? AND order_id = ? AND state IN ('reserved', 'sold') \
+        "UPDATE seat_claims SET state = 'released' WHERE tenant_id = ? AND order_id = ? AND state <> 'released' \
          RETURNING seat_index",
         tx.tenant(),
         order.id
@@ -48,7 +48,7 @@ pub(crate) async fn release(tx: &mut Tx, order: &OrderRow) -> Result<()> {
     .await?;
     let areas: Vec<ReleasedArea> = statement!(
         "WITH gone AS (
-           UPDATE ga_claims SET state = 'released' WHERE tenant_id = ? AND order_id = ? AND state IN ('reserved', 'sold')
+           UPDATE ga_claims SET state = 'released' WHERE tenant_id = ? AND order_id = ? AND state <> 'released'
            RETURNING tenant_id, event_id, area_index, quantity)
          UPDATE ga_pools p SET taken = p.taken - g.quantity FROM gone g
          WHERE p.tenant_id = g.tenant_id AND p.event_id = g.event_id AND p.area_index = g.area_index
@@ -68,7 +68,7 @@ pub(crate) async fn release_items(tx: &mut Tx, order: &OrderRow, items: &[super:
     let seats: Vec<i32> = items.iter().filter_map(|item| item.seat_index).collect();
     let seats: Vec<ReleasedSeat> = statement!(
         "UPDATE seat_claims SET state = 'released' WHERE tenant_id = ? AND order_id = ? AND seat_index = ANY (?) \
-         AND state IN ('reserved', 'sold') RETURNING seat_index",
+         AND state <> 'released' RETURNING seat_index",
         tx.tenant(),
         order.id,
         seats
@@ -82,7 +82,7 @@ pub(crate) async fn release_items(tx: &mut Tx, order: &OrderRow, items: &[super:
             "WITH gone AS (
                UPDATE ga_claims SET quantity = greatest(quantity - 1, 1),
                  state = CASE WHEN quantity = 1 THEN 'released' ELSE state END
-               WHERE tenant_id = ? AND order_id = ? AND area_index = ? AND state IN ('reserved', 'sold')
+               WHERE tenant_id = ? AND order_id = ? AND area_index = ? AND state <> 'released'
                RETURNING tenant_id, event_id, area_index)
              UPDATE ga_pools p SET taken = p.taken - 1 FROM gone g
              WHERE p.tenant_id = g.tenant_id AND p.event_id = g.event_id AND p.area_index = g.area_index

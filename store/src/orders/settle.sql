@@ -4,12 +4,13 @@ WITH paid AS (
   WHERE tenant_id = ? AND id = ? AND state = ANY (?)
   RETURNING tenant_id, id, event_id, hold_id, epoch, currency, created_at
 ), seat AS (
+  -- The reserved claims. Said as an equality, the planner might read the index of all live claims of the tenant.
   UPDATE seat_claims c SET state = 'sold' FROM paid o
-  WHERE c.tenant_id = o.tenant_id AND c.order_id = o.id AND c.epoch = o.epoch AND c.state = 'reserved'
+  WHERE c.tenant_id = o.tenant_id AND c.order_id = o.id AND c.epoch = o.epoch AND c.state NOT IN ('sold', 'released')
   RETURNING c.seat_index
 ), area AS (
   UPDATE ga_claims c SET state = 'sold' FROM paid o
-  WHERE c.tenant_id = o.tenant_id AND c.order_id = o.id AND c.epoch = o.epoch AND c.state = 'reserved'
+  WHERE c.tenant_id = o.tenant_id AND c.order_id = o.id AND c.epoch = o.epoch AND c.state NOT IN ('sold', 'released')
   RETURNING c.area_index, c.quantity, c.created_at
 ), ticket AS (
   INSERT INTO tickets (tenant_id, id, event_id, order_id, order_item_id, seat_index, area_index, label, price_tier_id,

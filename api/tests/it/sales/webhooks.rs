@@ -214,11 +214,9 @@ async fn an_event_of_another_account_never_reaches_our_order() {
     let sale = Sale::begin().await;
     let other = sale.platform.tenant().await;
     sale.platform.control("accounts", json!({ "id": "acct_rival" })).await;
-    other
-        .api
-        .patch("/v1/tenant", json!({ "stripe_account": "acct_rival", "application_fee_bps": 250 }))
-        .await
-        .ok();
+    other.api.patch("/v1/tenant", json!({ "stripe_account": "acct_rival" })).await.ok();
+    let terms = format!("/v1/tenants/{}", other.id);
+    sale.platform.bootstrap().patch(&terms, json!({ "application_fee_bps": 250 })).await.ok();
     let event = other.seated_event(4).await;
     let hold = event.hold(&[2]).await.created();
     let order = event.order_stripe(&hold).await.created();

@@ -59,17 +59,22 @@ async fn the_settings_of_a_tenant_change_field_by_field() {
     let platform = Platform::start().await;
     let tenant = platform.tenant().await;
     let before = tenant.api.get("/v1/tenant").await.ok();
-    let patch = json!({ "stripe_account": "acct_123", "application_fee_bps": 150 });
+    let patch = json!({ "stripe_account": "acct_123" });
     let after = tenant.api.patch("/v1/tenant", patch).await.ok();
     assert_eq!((&after["name"], &after["stripe_account"]), (&before["name"], &json!("acct_123")));
-    for bad in [
-        json!({ "stripe_account": "acct_!" }),
-        json!({ "application_fee_bps": 5001 }),
-        json!({ "time_zone": "" }),
-    ] {
+    for bad in [json!({ "stripe_account": "acct_!" }), json!({ "time_zone": "" })] {
         tenant.api.patch("/v1/tenant", bad).await.refused(400, "invalid_request");
     }
+    // Its share is the platform's to say.
+    let terms = format!("/v1/tenants/{}", text(&before, "id"));
+    let bootstrap = platform.bootstrap();
+    let fee = json!({ "application_fee_bps": 150 });
+    tenant.api.patch("/v1/tenant", fee.clone()).await.refused(400, "invalid_request");
+    tenant.api.patch(&terms, fee.clone()).await.refused(401, "unauthenticated");
+    bootstrap.patch(&terms, json!({ "application_fee_bps": 5001 })).await.refused(400, "invalid_request");
+    assert_eq!(bootstrap.patch(&terms, fee).await.ok()["application_fee_bps"], 150);
     assert_eq!(tenant.api.patch("/v1/tenant", json!({})).await.ok()["application_fee_bps"], 150);
+    assert_eq!(bootstrap.patch(&terms, json!({})).await.ok()["application_fee_bps"], 150);
 }
 
 #[tokio::test(flavor = "multi_thread")]
