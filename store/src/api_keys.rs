@@ -83,6 +83,11 @@ fn mint(kind: Kind, livemode: bool) -> String {
 
 /// Makes a key. The text of it is returned once and not stored.
 pub async fn create(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
+    check_end(tx, new.expires_at).await?;
+    insert(tx, new).await
+}
+
+async fn insert(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
     let live: i64 = api_keys::table
         .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::revoked_at.is_null()))
         .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(diesel::dsl::now)))
@@ -94,7 +99,6 @@ pub async fn create(tx: &mut Tx, new: NewApiKey) -> Result<(ApiKey, String)> {
             format!("A tenant has at most {LIVE_KEYS_MAX} keys; revoke one that is not used any more.");
         return Err(Error::refused(ErrorCode::LimitReached, detail));
     }
-    check_end(tx, new.expires_at).await?;
     let (id, token) = (new_uuid(), mint(new.kind, new.livemode));
     let key = diesel::insert_into(api_keys::table)
         .values((
@@ -160,6 +164,7 @@ pub async fn rotate(
 ) -> Result<(ApiKey, String)> {
     let old: ApiKey = live(tx, id).await?;
     grants::check(&rights(&old), held)?;
+    check_end(tx, old.expires_at).await?;
     let kind = if old.kind == Kind::Secret.as_str() { Kind::Secret } else { Kind::Publishable };
     let ends = Utc::now() + grace;
     diesel::update(api_keys::table.find((tx.tenant(), id.uuid())))
@@ -174,7 +179,7 @@ pub async fn rotate(
         origins: old.origins,
         expires_at: old.expires_at,
     };
-    let made = create(tx, new).await?;
+    let made = insert(tx, new).await?;
     audit_log::record(tx, "api_keys.rotate", id, json!({ "successor": Id::<id::ApiKey>::from(made.0.id) }))
         .await?;
     Ok(made)
