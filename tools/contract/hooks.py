@@ -85,6 +85,7 @@ class World:
         self.order = self.paid_order()
         self.ticket = self.order["tickets"][0]["id"]
         self.member = self.new_member()
+        self.tenant = call("GET", "/v1/tenant")["id"]
 
     def draft_map(self):
         return post(f"/v1/venues/{self.venue}/seat-maps", {"name": name("Map"), "document": seat_map()})["id"]
@@ -197,6 +198,7 @@ class World:
             "member_id": self.member,
             "order_id": self.order["id"],
             "seat_map_id": self.seat_map,
+            "tenant_id": self.tenant,
             "ticket_id": self.ticket,
             "venue_id": self.venue,
         }[parameter]
