@@ -225,9 +225,6 @@ fn master_key(config: &Config) -> Result<[u8; 32]> {
 
 /// Everything that answers requests and works in the background, without the listener.
 pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> Result<Arc<App>> {
-    if let Some(fault) = config.bootstrap_token_fault() {
-        bail!(fault);
-    }
     migrate(databases.owner_url.expose_secret())
         .await
         .context("the database cannot be migrated; `eventflow doctor` says more")?;

@@ -111,7 +111,7 @@ impl Config {
             Some("EVENTFLOW_BOOTSTRAP_TOKEN is too short: use 20 characters or more (`openssl rand -hex 16`)")
         } else if text.starts_with("ef_") || text.contains('.') {
             Some(
-                "EVENTFLOW_BOOTSTRAP_TOKEN must neither begin with `ef_` nor contain a full stop: keys of tenants do",
+                "EVENTFLOW_BOOTSTRAP_TOKEN must not look like another credential: no `ef_` in front, no full stop in it",
             )
         } else {
             None
@@ -123,6 +123,33 @@ impl Config {
         match &self.public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", self.listen),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    #[test]
+    fn a_bootstrap_token_is_long_and_looks_like_no_other_credential() {
+        let fault = |token: &str| {
+            let arguments = ["eventflow", "--bootstrap-token", token];
+            CommandLine::parse_from(arguments).config.bootstrap_token_fault()
+        };
+        let long = "x".repeat(BOOTSTRAP_TOKEN_MIN);
+        assert_eq!(fault(&long), None);
+        for bad in [&long[1..], "", &format!("ef_sk_{long}"), &format!("{long}.{long}")] {
+            let text = fault(bad).unwrap_or_else(|| panic!("`{bad}` is taken"));
+            assert!(bad.is_empty() || !text.contains(bad), "the text repeats the token: {text}");
         }
     }
 }

@@ -88,6 +88,10 @@ async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Serve { config, without_worker } => {
             logs(&config);
+            // Before anything is started or made.
+            if let Some(fault) = config.bootstrap_token_fault() {
+                anyhow::bail!(fault);
+            }
             serve(*config, !without_worker).await?;
         }
         Command::Worker { config } => {

@@ -93,3 +93,24 @@ impl<T> OrNotFound<T> for std::result::Result<Option<T>, Diesel> {
         self?.ok_or_else(|| Error::Refused(Refusal::not_found(what)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_goes_away_or_is_busy_is_no_defect() {
+        let error = |message: &str| {
+            let kind = DatabaseErrorKind::Unknown;
+            Error::from(Diesel::DatabaseError(kind, Box::new(message.to_owned())))
+        };
+        for message in [
+            "terminating connection due to administrator command",
+            "canceling statement due to lock timeout",
+            "canceling statement due to statement timeout",
+        ] {
+            assert!(matches!(error(message), Error::DatabaseDown(_)), "{message}");
+        }
+        assert!(matches!(error("division by zero"), Error::Database(_)));
+    }
+}

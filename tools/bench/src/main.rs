@@ -365,6 +365,7 @@ impl<'a> Bench<'a> {
             let rate = if connections == 1 { 8_000 } else { 30_000 };
             let events = self.supply(rate).div_ceil(MANY_SEATS as usize / 4);
             let events = self.hall.events(&map, events).await?;
+            // As a partner's server: visitors of a page are bounded by their network, and this machine is one.
             let (places, key) = (Places::new(events, map.seats, 4), self.hall.secret_key.clone());
             self.ours("hold", connections, |_| Box::new(Hold { places: places.clone(), key: key.clone() }))
                 .await?;
@@ -442,7 +443,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// What autovacuum does within a minute.
+    /// Statistics as autovacuum makes them in a database that has run for a while.
     async fn analyze(&self) -> Result<()> {
         Postgres { sockets: &self.sockets }.run("ANALYZE").await.map(drop)
     }
