@@ -190,7 +190,9 @@ impl Report {
                     Bar::AtLeast(_) => value / speed,
                     Bar::AtMost(_) => value * speed,
                 };
-                println!("        {scaled:>10.3} reckoned, not measured: if it scaled as the HTTP floor does");
+                println!(
+                    "        {scaled:>10.3} reckoned, not measured: if it scaled as the HTTP floor does"
+                );
             }
         }
         for note in &self.notes {
