@@ -11,7 +11,7 @@
 //!
 //! The same input has the same answer: ties go to the lower index.
 
-use super::{Layout, Seat, SeatIndex, SeatTrait, Traits, leaves_orphan, orphans::RESERVED};
+use super::{Layout, Seat, SeatIndex, SeatTrait, Traits, leaves_orphan, rules::RESERVED};
 
 /// Seats of one request. Larger parties talk to the box office.
 pub const QUANTITY_MAX: u32 = 100;

@@ -7,16 +7,18 @@
 mod best_available;
 mod document;
 mod layout;
-mod orphans;
+mod rules;
 mod status;
 mod validate;
 
 pub use best_available::{CANDIDATES_MAX, Candidate, QUANTITY_MAX, Quality, Request, Why, rank};
 pub use document::*;
 pub use layout::{Layout, LayoutArea, LayoutCategory, LayoutRow, LayoutSection, Seat, SeatIndex};
-pub use orphans::leaves_orphan;
+pub use rules::{Orphans, Picked, Rule, Rules, Violation, check, leaves_orphan};
 pub use status::{SeatStatus, Snapshot, StatusError, Statuses};
 pub use validate::{Finding, FindingCode, Severity, is_publishable, validate};
 
+#[cfg(test)]
+mod drawings;
 #[cfg(test)]
 mod samples;
