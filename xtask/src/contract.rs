@@ -1,7 +1,7 @@
 //! The contract: written from the code, compared with what is committed, linted, and tried against a running server.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,7 @@ use crate::demo::{
     api::{Api, random_key, text},
     server::Server,
 };
-use crate::{process, repository};
+use crate::{packages, process, repository};
 
 const CONTRACT: &str = "openapi/eventflow.json";
 const TOOLS: &str = "tools/contract";
@@ -52,7 +52,8 @@ pub fn write_or_check(check: bool) -> Result<()> {
 
 /// Redocly, pinned by tools/contract/package-lock.json.
 pub fn lint() -> Result<()> {
-    let redocly = npm_install("contract", &repository::root().join(TOOLS))?.join("node_modules/.bin/redocly");
+    let redocly =
+        packages::npm_install("contract", &repository::root().join(TOOLS))?.join("node_modules/.bin/redocly");
     let mut command = Command::new(redocly);
     command
         .args(["lint", CONTRACT, "--config", "tools/contract/redocly.yaml"])
@@ -65,7 +66,8 @@ pub fn lint() -> Result<()> {
 /// publishable one. `tools/contract/hooks.py` makes what the requests speak of.
 pub fn schemathesis() -> Result<()> {
     let tools = repository::root().join(TOOLS);
-    let program = pip_install("schemathesis", &tools.join("requirements.txt"))?.join("bin/schemathesis");
+    let program =
+        packages::pip_install("schemathesis", &tools.join("requirements.txt"))?.join("bin/schemathesis");
     let data = demo::TemporaryData::new("schemathesis")?;
     let server = Server::start_unlimited(data.path(), demo::server::Ports::free()?)?;
     let tried = tenant_keys(&server).and_then(|[secret, publishable]| {
@@ -134,50 +136,6 @@ fn try_with(
         // Its example database must not fill the checkout.
         .env("HYPOTHESIS_STORAGE_DIRECTORY", repository::target().join("xtask/hypothesis"));
     process::run(&format!("schemathesis with the {name}"), command)
-}
-
-/// Installs the locked packages of `source` into `target/tools/<name>`, once for each lock file.
-pub fn npm_install(name: &str, source: &Path) -> Result<PathBuf> {
-    let directory = repository::tools().join(name);
-    let lock = fs::read_to_string(source.join("package-lock.json"))
-        .with_context(|| format!("{} has no package-lock.json", source.display()))?;
-    once(&directory, &lock, || {
-        for file in ["package.json", "package-lock.json"] {
-            fs::copy(source.join(file), directory.join(file))?;
-        }
-        let mut command = Command::new("npm");
-        command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&directory);
-        process::run(&format!("npm packages ({name})"), command)
-    })?;
-    Ok(directory)
-}
-
-/// A virtual environment with the pinned packages of a requirements file in `target/tools/<name>`.
-pub fn pip_install(name: &str, requirements: &Path) -> Result<PathBuf> {
-    let directory = repository::tools().join(name);
-    let pinned =
-        fs::read_to_string(requirements).with_context(|| format!("no {}", requirements.display()))?;
-    once(&directory, &pinned, || {
-        let mut venv = Command::new("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(&directory);
-        process::run(&format!("python environment ({name})"), venv)?;
-        let mut pip = Command::new(directory.join("bin/pip"));
-        pip.args(["install", "--disable-pip-version-check", "--no-input", "-r"]).arg(requirements);
-        process::run(&format!("python packages ({name})"), pip)
-    })?;
-    Ok(directory)
-}
-
-/// Runs `install` unless it has already succeeded for the same text.
-fn once(directory: &Path, text: &str, install: impl FnOnce() -> Result<()>) -> Result<()> {
-    let stamp = directory.with_extension("installed");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == text) {
-        return Ok(());
-    }
-    fs::create_dir_all(directory)?;
-    install()?;
-    fs::write(stamp, text)?;
-    Ok(())
 }
 
 /// Where two texts part: a line number and both lines.

@@ -5,10 +5,12 @@ mod bench;
 mod contract;
 mod demo;
 mod install;
+mod packages;
 mod process;
 mod repository;
 mod steps;
 mod stripe_sdks;
+mod widget;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Build the seat picker that partners embed, into embed-widget/dist
+    Widget(widget::Options),
     /// Build the release binaries and run the benchmarks; arguments go to `eventflow-bench`
     Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::Test(options) => steps::run(&options, steps::Set::All),
         Command::Check(options) => steps::run(&options, steps::Set::Fast),
         Command::Openapi { check } => contract::build_and_update(check),
+        Command::Widget(options) => widget::run(&options),
         Command::Bench { arguments } => bench::run(&arguments),
         Command::Install { check: true } => install::report(),
         Command::Install { check: false } => install::install_all(),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{contract, process, repository};
+use crate::{packages, process, repository};
 
 const FOLDER: &str = "tools/stripe-sandbox/tests/official";
 /// Compares the sandbox's answers with Stripe's own OpenAPI document, which is not ours to ship.
@@ -17,8 +17,8 @@ const SPEC_VARIABLE: &str = "STRIPE_SPEC";
 /// Runs every script; says what was left out and why.
 pub fn run() -> Result<Option<String>> {
     let folder = repository::root().join(FOLDER);
-    let javascript = contract::npm_install("stripe-sdk-js", &folder)?;
-    let python = contract::pip_install("stripe-sdk-python", &folder.join("requirements.txt"))?;
+    let javascript = packages::npm_install("stripe-sdk-js", &folder)?;
+    let python = packages::pip_install("stripe-sdk-python", &folder.join("requirements.txt"))?;
     let mut names: Vec<String> = fs::read_dir(&folder)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;

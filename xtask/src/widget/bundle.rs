@@ -1,0 +1,91 @@
+//! esbuild: TypeScript to minified modules, and unit tests to files that Node can run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::folder;
+use crate::{process, repository};
+
+/// Modules that are loaded by URL. What they import on demand becomes chunks of their own.
+const ENTRIES: [&str; 3] = ["element", "frame", "hosted"];
+/// Syntax of 2022: private fields, top-level await. Browsers with WebAssembly's vector instructions have it.
+const SYNTAX: &str = "--target=es2022";
+
+pub struct Bundler {
+    program: PathBuf,
+}
+
+impl Bundler {
+    pub fn new(modules: &Path) -> Bundler {
+        Bundler { program: modules.join(".bin/esbuild") }
+    }
+
+    /// All modules but the loader, with the chunks they share; returns esbuild's account of them.
+    pub fn modules(&self, output: &Path) -> Result<Value> {
+        let entries: Vec<PathBuf> =
+            ENTRIES.iter().map(|name| source(name)).filter(|path| path.is_file()).collect();
+        if entries.is_empty() {
+            bail!("embed-widget/ts has none of the entries {}", ENTRIES.join(", "));
+        }
+        let account = repository::target().join("xtask/widget-metafile.json");
+        let mut command = self.browser();
+        command.args(entries).arg("--splitting").args(["--entry-names=[name]", "--chunk-names=chunk-[hash]"]);
+        command
+            .arg(format!("--metafile={}", account.display()))
+            .arg(format!("--outdir={}", output.display()));
+        process::run("bundle the widget", command)?;
+        serde_json::from_slice(&fs::read(account)?).context("esbuild's metafile is not JSON")
+    }
+
+    /// The loader, which knows where the modules lie and what their hashes are.
+    pub fn loader(&self, base: &str, integrity: &Value, output: &Path) -> Result<()> {
+        let mut command = self.browser();
+        command.arg(source("loader")).arg(format!("--define:__EF_BASE__={}", Value::from(base)));
+        command.arg(format!("--define:__EF_INTEGRITY__={integrity}"));
+        command.arg(format!("--outfile={}", output.display()));
+        process::run("bundle the loader", command)
+    }
+
+    /// Every `*.test.ts`, as a file for Node.
+    pub fn tests(&self, output: &Path) -> Result<Vec<PathBuf>> {
+        let mut sources = Vec::new();
+        super::collect(&folder().join("ts"), &mut sources)?;
+        sources.retain(|path| path.to_string_lossy().ends_with(".test.ts"));
+        if sources.is_empty() {
+            bail!("embed-widget/ts has no *.test.ts");
+        }
+        fs::remove_dir_all(output).ok();
+        let mut command = Command::new(&self.program);
+        command.args(&sources).args(["--bundle", "--platform=node", "--format=esm", "--target=node20"]);
+        command.args(["--loader:.css=text", "--out-extension:.js=.mjs", "--sourcemap=inline"]);
+        command.args(["--define:__EF_VERSION__=\"test\"", "--external:playwright-core"]);
+        command.arg(format!("--outbase={}", folder().join("ts").display()));
+        command.arg(format!("--outdir={}", output.display())).current_dir(folder());
+        process::run("bundle the widget's unit tests", command)?;
+        let mut files = Vec::new();
+        super::collect(output, &mut files)?;
+        Ok(files)
+    }
+
+    fn browser(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["--bundle", "--minify", "--format=esm", "--platform=browser", SYNTAX]);
+        command.args([
+            "--charset=utf8",
+            "--legal-comments=none",
+            "--loader:.css=text",
+            "--log-level=warning",
+        ]);
+        command.arg(format!("--define:__EF_VERSION__={}", Value::from(env!("CARGO_PKG_VERSION"))));
+        command.current_dir(folder());
+        command
+    }
+}
+
+fn source(name: &str) -> PathBuf {
+    folder().join("ts").join(name).with_extension("ts")
+}
