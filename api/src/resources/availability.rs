@@ -45,8 +45,9 @@ struct Availability {
 
 #[derive(ApiResponse)]
 enum Snapshot {
-    /// 16 bytes of header, then 2 bits a seat: `EFA1`, the number of seats (u32), the revision (u64), big-endian; seat 0
-    /// stands in the low bits of the first byte; 0 free, 1 held, 2 sold, 3 blocked.
+    /// `EFA1`, the number of seats (u32), the revision (u64), the number of standing areas (u16); then 2 bits a seat:
+    /// seat 0 stands in the low bits of the first byte; 0 free, 1 held, 2 sold, 3 blocked; then the places left in each
+    /// standing area (u32). Numbers are big-endian.
     #[oai(status = 200, content_type = "application/vnd.eventflow.availability")]
     Bytes(Binary<Body>, #[oai(header = "ETag")] String),
     /// Nothing has changed since the `ETag` that the client sent.

@@ -5,6 +5,8 @@
 //! [`leaves_orphan`].
 
 mod best_available;
+mod bytes;
+mod diff;
 mod document;
 mod layout;
 mod rules;
@@ -12,10 +14,11 @@ mod status;
 mod validate;
 
 pub use best_available::{CANDIDATES_MAX, Candidate, QUANTITY_MAX, Quality, Request, Why, rank};
+pub use diff::{Diff, DiffError};
 pub use document::*;
 pub use layout::{Layout, LayoutArea, LayoutCategory, LayoutRow, LayoutSection, Seat, SeatIndex};
 pub use rules::{Orphans, Picked, Rule, Rules, Violation, check, leaves_orphan};
-pub use status::{SeatStatus, Snapshot, StatusError, Statuses};
+pub use status::{DiffMismatch, SeatStatus, Snapshot, StatusError, Statuses};
 pub use validate::{Finding, FindingCode, Severity, is_publishable, validate};
 
 #[cfg(test)]

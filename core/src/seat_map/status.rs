@@ -1,12 +1,15 @@
 //! The state of every seat at 2 bits each, in memory and on the wire.
 //!
-//! Snapshot: `EFA1`, number of seats (u32), revision (u64), both big-endian, then four seats to a byte, the seat with
-//! the lowest index in the low bits. Unused bits of the last byte are zero. 100,000 seats are 25,016 bytes.
+//! Snapshot: `EFA1`, number of seats (u32), revision (u64), number of standing areas (u16), then four seats to a byte,
+//! the seat with the lowest index in the low bits, then the places left in each area (u32). Numbers are big-endian.
+//! Unused bits of the last byte of seats are zero. 100,000 seats are 25,018 bytes. What changed after a snapshot comes
+//! as a [`Diff`](super::Diff).
 
-use super::{SEATS_MAX, SeatIndex, layout::wide};
+use super::{AREAS_MAX, Diff, SEATS_MAX, SeatIndex, layout::wide};
 
 const MAGIC: [u8; 4] = *b"EFA1";
-const HEADER_LEN: usize = 16;
+const HEADER_LEN: usize = 18;
+const AREA_LEN: usize = 4;
 const SEATS_PER_BYTE: usize = 4;
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -24,7 +27,7 @@ pub enum SeatStatus {
 impl SeatStatus {
     pub const ALL: [SeatStatus; 4] = [Self::Free, Self::Held, Self::Sold, Self::Blocked];
 
-    const fn from_low_bits(bits: u8) -> Self {
+    pub(super) const fn from_low_bits(bits: u8) -> Self {
         match bits & 3 {
             0 => Self::Free,
             1 => Self::Held,
@@ -46,6 +49,8 @@ pub struct Statuses {
 pub struct Snapshot {
     pub revision: u64,
     pub statuses: Statuses,
+    /// Places left in each standing area, in the order of [`Layout::ga_areas`](super::Layout::ga_areas).
+    pub areas: Vec<u32>,
 }
 
 /// Why bytes are no snapshot.
@@ -57,10 +62,22 @@ pub enum StatusError {
     Magic,
     #[error("{0} seats are more than a map can have")]
     TooManySeats(u32),
+    #[error("{0} standing areas are more than a map can have")]
+    TooManyAreas(u16),
     #[error("expected {expected} bytes, got {actual}")]
     Length { expected: usize, actual: usize },
     #[error("unused bits of the last byte are set")]
     Padding,
+}
+
+/// Why a diff does not fit the snapshot that it is applied to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DiffMismatch {
+    /// Changes in between are missing: ask for a snapshot.
+    #[error("the diff goes on from revision {base}, but the state is at {revision}")]
+    Gap { base: u64, revision: u64 },
+    #[error("the diff names a place that the map does not have")]
+    UnknownPlace,
 }
 
 impl Statuses {
@@ -110,13 +127,22 @@ impl Statuses {
         (0..self.seats).filter(|&seat| self.get(SeatIndex(seat)) == Some(status)).map(|_| 1).sum()
     }
 
-    /// The snapshot on the wire.
-    pub fn encode(&self, revision: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(HEADER_LEN + self.packed.len());
+    /// The snapshot on the wire; `areas` are the places left in each standing area.
+    ///
+    /// # Panics
+    /// With more than [`AREAS_MAX`] areas, which no layout has.
+    pub fn encode(&self, revision: u64, areas: &[u32]) -> Vec<u8> {
+        assert!(areas.len() <= AREAS_MAX, "a layout has at most {AREAS_MAX} areas");
+        let count = u16::try_from(areas.len()).expect("the limit of areas is below 2^16");
+        let mut bytes = Vec::with_capacity(HEADER_LEN + self.packed.len() + AREA_LEN * areas.len());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&self.seats.to_be_bytes());
         bytes.extend_from_slice(&revision.to_be_bytes());
+        bytes.extend_from_slice(&count.to_be_bytes());
         bytes.extend_from_slice(&self.packed);
+        for left in areas {
+            bytes.extend_from_slice(&left.to_be_bytes());
+        }
         bytes
     }
 }
@@ -133,6 +159,15 @@ impl FromIterator<SeatStatus> for Statuses {
 }
 
 impl Snapshot {
+    /// Everything free, at revision 0. `areas` are the places in each standing area.
+    pub fn new(seats: u32, areas: Vec<u32>) -> Self {
+        Self { revision: 0, statuses: Statuses::new(seats), areas }
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        self.statuses.encode(self.revision, &self.areas)
+    }
+
     /// Reads a snapshot; only what [`Statuses::encode`] can write is accepted.
     pub fn decode(bytes: &[u8]) -> Result<Self, StatusError> {
         let (magic, rest) = bytes.split_first_chunk::<4>().ok_or(StatusError::Truncated)?;
@@ -140,21 +175,55 @@ impl Snapshot {
             return Err(StatusError::Magic);
         }
         let (seats, rest) = rest.split_first_chunk::<4>().ok_or(StatusError::Truncated)?;
-        let (revision, packed) = rest.split_first_chunk::<8>().ok_or(StatusError::Truncated)?;
-        let seats = u32::from_be_bytes(*seats);
+        let (revision, rest) = rest.split_first_chunk::<8>().ok_or(StatusError::Truncated)?;
+        let (areas, rest) = rest.split_first_chunk::<2>().ok_or(StatusError::Truncated)?;
+        let (seats, areas) = (u32::from_be_bytes(*seats), u16::from_be_bytes(*areas));
         if wide(seats) > SEATS_MAX {
             return Err(StatusError::TooManySeats(seats));
         }
-        let expected = packed_len(seats);
-        if packed.len() != expected {
-            return Err(StatusError::Length { expected: HEADER_LEN + expected, actual: bytes.len() });
+        if usize::from(areas) > AREAS_MAX {
+            return Err(StatusError::TooManyAreas(areas));
         }
+        let (packed, left) = (packed_len(seats), AREA_LEN * usize::from(areas));
+        if rest.len() != packed + left {
+            return Err(StatusError::Length { expected: HEADER_LEN + packed + left, actual: bytes.len() });
+        }
+        let (packed, left) = rest.split_at(packed);
         let used_in_last = seats % 4;
         if used_in_last != 0 && packed.last().is_some_and(|&last| last >> (2 * used_in_last) != 0) {
             return Err(StatusError::Padding);
         }
-        let statuses = Statuses { seats, packed: packed.to_vec() };
-        Ok(Self { revision: u64::from_be_bytes(*revision), statuses })
+        let (left, _) = left.as_chunks();
+        Ok(Self {
+            revision: u64::from_be_bytes(*revision),
+            statuses: Statuses { seats, packed: packed.to_vec() },
+            areas: left.iter().map(|&left| u32::from_be_bytes(left)).collect(),
+        })
+    }
+
+    /// Brings the state from the diff's base to its revision. A diff that tells nothing new changes nothing; on an error
+    /// nothing has changed either.
+    pub fn apply(&mut self, diff: &Diff) -> Result<(), DiffMismatch> {
+        if diff.revision() <= self.revision {
+            return Ok(());
+        }
+        if diff.base() != self.revision {
+            return Err(DiffMismatch::Gap { base: diff.base(), revision: self.revision });
+        }
+        let known = |seat: SeatIndex| seat.0 < self.statuses.len();
+        if !diff.seats().iter().all(|&(seat, _)| known(seat))
+            || !diff.areas().iter().all(|&(area, _)| usize::from(area) < self.areas.len())
+        {
+            return Err(DiffMismatch::UnknownPlace);
+        }
+        for &(seat, status) in diff.seats() {
+            self.statuses.set(seat, status);
+        }
+        for &(area, left) in diff.areas() {
+            self.areas[usize::from(area)] = left;
+        }
+        self.revision = diff.revision();
+        Ok(())
     }
 }
 
@@ -176,11 +245,11 @@ mod tests {
     fn the_golden_snapshot() {
         use SeatStatus::*;
         let statuses: Statuses = [Held, Free, Sold, Blocked, Sold].into_iter().collect();
-        let bytes = statuses.encode(258);
-        assert_eq!(bytes, b"EFA1\0\0\0\x05\0\0\0\0\0\0\x01\x02\xe1\x02");
+        let bytes = statuses.encode(258, &[7, 65_537]);
+        assert_eq!(bytes, b"EFA1\0\0\0\x05\0\0\0\0\0\0\x01\x02\0\x02\xe1\x02\0\0\0\x07\0\x01\0\x01");
         let snapshot = Snapshot::decode(&bytes).unwrap();
-        assert_eq!((snapshot.revision, &snapshot.statuses), (258, &statuses));
         assert_eq!((statuses.count(Sold), statuses.count(Free)), (2, 1));
+        assert_eq!(snapshot, Snapshot { revision: 258, statuses, areas: vec![7, 65_537] });
     }
 
     #[test]
@@ -200,48 +269,83 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_seats_are_25_kilobytes() {
-        assert_eq!(Statuses::new(100_000).encode(u64::MAX).len(), 25_016);
+        assert_eq!(Statuses::new(100_000).encode(u64::MAX, &[]).len(), 25_018);
     }
 
     #[test]
     fn other_bytes_are_refused() {
-        let good = Statuses::new(5).encode(1);
+        let good = Statuses::new(5).encode(1, &[9]);
         assert_eq!(Snapshot::decode(b""), Err(StatusError::Truncated));
-        assert_eq!(Snapshot::decode(&good[..15]), Err(StatusError::Truncated));
-        assert_eq!(Snapshot::decode(&good[..17]), Err(StatusError::Length { expected: 18, actual: 17 }));
+        assert_eq!(Snapshot::decode(&good[..17]), Err(StatusError::Truncated));
+        assert_eq!(Snapshot::decode(&good[..23]), Err(StatusError::Length { expected: 24, actual: 23 }));
         let longer = [&good[..], &[0]].concat();
-        assert_eq!(Snapshot::decode(&longer), Err(StatusError::Length { expected: 18, actual: 19 }));
-        let mut bytes = good.clone();
-        bytes[0] = b'X';
-        assert_eq!(Snapshot::decode(&bytes), Err(StatusError::Magic));
-        let mut bytes = good.clone();
-        bytes[17] = 4;
-        assert_eq!(Snapshot::decode(&bytes), Err(StatusError::Padding));
-        let mut bytes = good;
-        bytes[4..8].copy_from_slice(&u32::MAX.to_be_bytes());
-        assert_eq!(Snapshot::decode(&bytes), Err(StatusError::TooManySeats(u32::MAX)));
+        assert_eq!(Snapshot::decode(&longer), Err(StatusError::Length { expected: 24, actual: 25 }));
+        let with = |at: usize, new: &[u8]| {
+            let mut bytes = good.clone();
+            bytes[at..at + new.len()].copy_from_slice(new);
+            Snapshot::decode(&bytes)
+        };
+        assert_eq!(with(0, b"X"), Err(StatusError::Magic));
+        assert_eq!(with(19, &[4]), Err(StatusError::Padding));
+        assert_eq!(with(4, &u32::MAX.to_be_bytes()), Err(StatusError::TooManySeats(u32::MAX)));
+        assert_eq!(with(16, &u16::MAX.to_be_bytes()), Err(StatusError::TooManyAreas(u16::MAX)));
+    }
+
+    #[test]
+    fn diffs_apply_in_order_and_whole_or_not_at_all() {
+        let seat = |index| (SeatIndex(index), SeatStatus::Sold);
+        let mut state = Snapshot { revision: 10, ..Snapshot::new(4, vec![100]) };
+        assert_eq!(state.apply(&Diff::new(10, 12, [seat(3)], [(0, 98)])), Ok(()));
+        let sold: Statuses = [SeatStatus::Free; 3].into_iter().chain([SeatStatus::Sold]).collect();
+        let expected = Snapshot { revision: 12, statuses: sold, areas: vec![98] };
+        assert_eq!(state, expected);
+        // Told twice, and out of a gap.
+        assert_eq!(state.apply(&Diff::new(10, 12, [(SeatIndex(3), SeatStatus::Free)], [])), Ok(()));
+        let gap = DiffMismatch::Gap { base: 13, revision: 12 };
+        assert_eq!(state.apply(&Diff::new(13, 14, [seat(1)], [])), Err(gap));
+        assert_eq!(state.apply(&Diff::new(12, 13, [seat(1), seat(4)], [])), Err(DiffMismatch::UnknownPlace));
+        assert_eq!(state.apply(&Diff::new(12, 13, [seat(1)], [(1, 0)])), Err(DiffMismatch::UnknownPlace));
+        assert_eq!(state, expected);
+    }
+
+    fn states() -> impl Strategy<Value = Vec<SeatStatus>> {
+        prop::collection::vec(prop::sample::select(SeatStatus::ALL.to_vec()), 0..70)
     }
 
     proptest! {
         #[test]
         fn snapshots_survive_the_round_trip(
-            states in prop::collection::vec(prop::sample::select(SeatStatus::ALL.to_vec()), 0..70),
-            revision: u64,
+            states in states(), revision: u64, areas in prop::collection::vec(any::<u32>(), 0..4),
         ) {
-            let statuses: Statuses = states.iter().copied().collect();
-            let snapshot = Snapshot::decode(&statuses.encode(revision)).unwrap();
-            prop_assert_eq!(snapshot.revision, revision);
+            let snapshot = Snapshot { revision, statuses: states.iter().copied().collect(), areas };
+            prop_assert_eq!(&Snapshot::decode(&snapshot.encode()).unwrap(), &snapshot);
             prop_assert_eq!(snapshot.statuses.iter().collect::<Vec<_>>(), states);
         }
 
         #[test]
         fn what_decodes_encodes_to_the_same_bytes(
-            tail in prop::collection::vec(any::<u8>(), 0..12), seats in 0..40_u32,
+            tail in prop::collection::vec(any::<u8>(), 0..16), seats in 0..40_u32, areas in 0..3_u16,
         ) {
-            let bytes = [&MAGIC[..], &seats.to_be_bytes(), &7_u64.to_be_bytes(), &tail].concat();
+            let (seats, areas) = (seats.to_be_bytes(), areas.to_be_bytes());
+            let bytes = [&MAGIC[..], &seats, &7_u64.to_be_bytes(), &areas, &tail].concat();
             if let Ok(snapshot) = Snapshot::decode(&bytes) {
-                prop_assert_eq!(snapshot.statuses.encode(snapshot.revision), bytes);
+                prop_assert_eq!(snapshot.encode(), bytes);
             }
+        }
+
+        #[test]
+        fn any_state_is_reached_by_the_diff_to_it(before in states(), seed: u64) {
+            let mut turn = seed;
+            let statuses = before.iter().map(|&status| {
+                turn = turn.rotate_left(7).wrapping_mul(31);
+                if turn & 1 == 0 { status } else { SeatStatus::from_low_bits((turn >> 8) as u8) }
+            });
+            let after = Snapshot { revision: 9, statuses: statuses.collect(), areas: vec![1, 5] };
+            let mut state = Snapshot { revision: 3, statuses: before.into_iter().collect(), areas: vec![1, 2] };
+            let diff = Diff::between(&state, &after);
+            prop_assert_eq!(diff.areas(), [(1, 5)]);
+            state.apply(&Diff::decode(&diff.encode()).unwrap()).unwrap();
+            prop_assert_eq!(state, after);
         }
     }
 }

@@ -153,7 +153,7 @@ impl State {
                 .zip(&self.areas_left)
                 .map(|((key, capacity), &left)| AreaLeft { key: key.clone(), capacity: *capacity, left })
                 .collect(),
-            compact: self.statuses.encode(revision),
+            compact: self.statuses.encode(revision, &self.areas_left),
             json: std::sync::OnceLock::new(),
         }
     }

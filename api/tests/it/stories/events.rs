@@ -209,7 +209,7 @@ async fn availability_is_told_in_two_bits_a_seat_and_only_when_it_changed() {
     let snapshot = tenant.page.get(&event.path("/availability.bin")).await.status(200);
     assert_eq!(snapshot.header("content-type"), "application/vnd.eventflow.availability");
     assert_eq!((&snapshot.bytes[..4], &snapshot.bytes[4..8]), (&b"EFA1"[..], &9u32.to_be_bytes()[..]));
-    let status = |seat: usize| (snapshot.bytes[16 + seat / 4] >> (2 * (seat % 4))) & 3;
+    let status = |seat: usize| (snapshot.bytes[18 + seat / 4] >> (2 * (seat % 4))) & 3;
     assert_eq!((0..9).map(status).collect::<Vec<_>>(), [0, 1, 2, 0, 0, 0, 0, 0, 3]);
     for path in ["/availability", "/availability.bin"] {
         let answer = tenant.page.get(&event.path(path)).await.status(200);
