@@ -16,7 +16,10 @@ mod validate;
 pub use best_available::{CANDIDATES_MAX, Candidate, QUANTITY_MAX, Quality, Request, Why, rank};
 pub use diff::{Diff, DiffError};
 pub use document::*;
-pub use layout::{Layout, LayoutArea, LayoutCategory, LayoutRow, LayoutSection, Seat, SeatIndex};
+pub use layout::{
+    Bounds, Layout, LayoutArea, LayoutCategory, LayoutFloor, LayoutIcon, LayoutImage, LayoutRow,
+    LayoutSection, LayoutShape, LayoutTable, LayoutText, LayoutZone, Rgb, RowKind, Seat, SeatIndex,
+};
 pub use rules::{Orphans, Picked, Rule, Rules, Violation, check, leaves_orphan};
 pub use status::{DiffMismatch, SeatStatus, Snapshot, StatusError, Statuses};
 pub use validate::{Finding, FindingCode, Severity, is_publishable, validate};

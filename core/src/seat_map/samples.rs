@@ -10,10 +10,8 @@ pub fn row(label: &str, y: f64, count: u32) -> Row {
         category: "a".into(),
         start: Point { x: 0.0, y },
         end: Point { x: f64::from(count.max(1) - 1) * 50.0, y },
-        curve: 0.0,
         count,
-        numbering: Numbering::default(),
-        seats: Vec::new(),
+        ..Row::default()
     }
 }
 
@@ -31,12 +29,11 @@ pub fn with_trait(position: u32, seat_trait: SeatTrait) -> SeatRule {
 
 pub fn map_of(rows: Vec<Row>) -> SeatMap {
     SeatMap {
-        format: Format::V1,
         name: "Test hall".into(),
         categories: vec![Category { key: "a".into(), name: "A".into(), color: "#aa0000".into() }],
         focal_point: Some(Point { x: 0.0, y: -500.0 }),
-        sections: vec![Section { key: "P".into(), name: "Stalls".into(), floor: None, rows }],
-        ga_areas: Vec::new(),
+        sections: vec![Section { key: "P".into(), name: "Stalls".into(), rows, ..Section::default() }],
+        ..SeatMap::default()
     }
 }
 
@@ -75,14 +72,14 @@ prop_compose! {
     ) -> Row {
         let (x, y, width) = (f64::from(x) / 4.0, f64::from(y) / 4.0, f64::from(width));
         Row {
-            label: String::new(),
             category: "a".into(),
             start: Point { x, y },
             end: Point { x: x + width, y: y + 3.3 },
             curve: width * f64::from(bend) / 100.0,
             count,
-            numbering: Numbering { scheme, start: None, descending, prefix: String::new() },
+            numbering: Numbering { scheme, descending, ..Numbering::default() },
             seats,
+            ..Row::default()
         }
     }
 }
@@ -100,7 +97,7 @@ prop_compose! {
             for (r, row) in rows.iter_mut().enumerate() {
                 row.label = (r + 1).to_string();
             }
-            Section { key: format!("S{s}"), name: format!("Section {s}"), floor: None, rows }
+            Section { key: format!("S{s}"), name: format!("Section {s}"), rows, ..Section::default() }
         }).collect();
         map
     }

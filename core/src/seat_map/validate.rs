@@ -215,11 +215,11 @@ fn check_areas(report: &mut Report, map: &SeatMap) {
             let message = format!("The capacity lies between 1 and {AREA_CAPACITY_MAX}.");
             report.add(FindingCode::InvalidCapacity, format!("{object}.capacity"), message);
         }
-        if !area.points.is_empty() && !(3..=AREA_POINTS_MAX).contains(&area.points.len()) {
-            let message = format!("An outline has 3 to {AREA_POINTS_MAX} points, or none at all.");
+        if !area.points.is_empty() && !(3..=OUTLINE_POINTS_MAX).contains(&area.points.len()) {
+            let message = format!("An outline has 3 to {OUTLINE_POINTS_MAX} points, or none at all.");
             report.add(FindingCode::InvalidOutline, format!("{object}.points"), message);
         }
-        for &point in area.points.iter().take(AREA_POINTS_MAX) {
+        for &point in area.points.iter().take(OUTLINE_POINTS_MAX) {
             report.point(&format!("{object}.points"), point);
         }
         if !keys.insert(area.key.as_str()) {
@@ -446,7 +446,7 @@ mod tests {
             name: "Floor".into(),
             category: "a".into(),
             capacity: 100,
-            points: Vec::new(),
+            ..GaArea::default()
         }
     }
 

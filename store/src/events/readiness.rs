@@ -112,7 +112,7 @@ mod tests {
             name: "Floor".into(),
             category: "a".into(),
             capacity: 5,
-            points: vec![],
+            ..GaArea::default()
         };
         let outline = Outline { categories: vec![category("a"), category("b")], ga_areas: vec![area] };
         let tier = |category: Option<&str>, ga_area: Option<&str>| Tier {
