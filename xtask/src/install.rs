@@ -25,6 +25,7 @@ pub enum Need {
     Node,
     Python,
     WasmTarget,
+    Chromium,
     CargoDeny,
 }
 
@@ -129,6 +130,17 @@ const REQUIREMENTS: &[Requirement] = &[
         },
     },
     Requirement {
+        need: Need::Chromium,
+        name: "Chromium",
+        why: "buys seats in the picker as people do, by mouse, finger and keyboard",
+        probe: || process::probe(chromium()?, &["--version"]),
+        source: Source::Apt {
+            packages: &["chromium"],
+            elsewhere: "Chromium or Chrome 126 or newer as `chromium`, `google-chrome` or in CHROMIUM=/path/to/it (Ubuntu: \
+                        https://www.google.com/chrome, its own package is a snap; Fedora: chromium; macOS: brew install chromium)",
+        },
+    },
+    Requirement {
         need: Need::CargoDeny,
         name: "cargo-deny",
         why: "checks licences, bans, sources and advisories of every dependency",
@@ -214,6 +226,19 @@ pub fn report() -> Result<()> {
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(explain(&missing).into()) }
+}
+
+/// The browser to test with: the one that `CHROMIUM` names, else the first that is in PATH.
+pub fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
+    std::env::var_os("CHROMIUM")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(usual.iter().flat_map(|name| {
+            std::env::split_paths(&path).map(move |directory| directory.join(name)).collect::<Vec<_>>()
+        }))
+        .find(|program| program.is_file())
 }
 
 /// The cargo-deny to use: that of the machine, else ours.

@@ -4,6 +4,7 @@ pub mod api;
 mod sale;
 pub mod seed;
 pub mod server;
+pub mod site;
 mod tour;
 
 use std::fs::{self, Permissions};
@@ -16,7 +17,8 @@ use clap::Args;
 
 use self::seed::Seed;
 use self::server::{Ports, Server};
-use crate::{install, process, repository};
+use self::site::{Shop, Site};
+use crate::{install, process, repository, widget};
 
 /// Lies in every directory that the demo made: only such a directory is ever removed.
 const MARKER: &str = ".eventflow-demo";
@@ -33,15 +35,21 @@ pub struct Options {
     /// Where databases, keys and logs lie [default: .eventflow/demo in the checkout; with --check a temporary one]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Port of the API on 127.0.0.1; the Stripe sandbox takes the next one [default: 8080; with --check free ones]
+    /// Port of the API on 127.0.0.1; the Stripe sandbox and the partner's site take the next ones [default: 8080; with
+    /// --check free ones]
     #[arg(long, value_name = "N")]
     port: Option<u16>,
 }
 
 pub fn run(options: &Options) -> Result<()> {
     install::install(install::SERVER)?;
+    if options.check {
+        repository::build_binaries()?;
+        return check(options);
+    }
+    install::install(widget::NEEDS)?;
     repository::build_binaries()?;
-    if options.check { check(options) } else { serve(options) }
+    serve(options)
 }
 
 /// The check alone, with binaries that are built already.
@@ -82,12 +90,14 @@ fn serve(options: &Options) -> Result<()> {
     let data_dir = prepare(&chosen, options.fresh)?;
     let ports = Ports::from(options.port.unwrap_or(DEFAULT_PORT))?;
     let mut server = timed("start the server with its databases", || Server::start(&data_dir, ports))?;
-    match timed("seed the demo venue", || Seed::plant(&server, &data_dir)) {
-        Ok(seed) => tour::print(&server, &seed, &data_dir),
-        Err(error) => {
-            server.stop()?;
-            return Err(error);
-        }
+    let opened = timed("seed the demo venue", || Seed::plant(&server, &data_dir)).and_then(|seed| {
+        let site = timed("open the partner's site", || open_site(&server, &seed, &data_dir, ports.site))?;
+        tour::print(&server, &seed, &data_dir, &site);
+        Ok(())
+    });
+    if let Err(error) = opened {
+        server.stop()?;
+        return Err(error);
     }
     while !server::interrupted() {
         if let Some(status) = server.ended()? {
@@ -99,6 +109,19 @@ fn serve(options: &Options) -> Result<()> {
     timed("stop everything", || server.stop())?;
     println!("the data stays in {}; `cargo xtask demo` continues with it", data_dir.display());
     Ok(())
+}
+
+/// Serves the partner's site with a key for its origin; returns the origin.
+pub fn open_site(server: &Server, seed: &Seed, data_dir: &Path, port: u16) -> Result<String> {
+    let site = Site::bind(port)?;
+    let origin = site.origin().to_owned();
+    site.open(Shop {
+        platform: server.url().to_owned(),
+        publishable_key: seed.key_for(server, data_dir, &origin)?,
+        event_id: seed.concert_id.clone(),
+        other_event_id: seed.party_id.clone(),
+    })?;
+    Ok(origin)
 }
 
 /// Runs one step and prints how it went and how long it took.

@@ -62,6 +62,21 @@ impl Seed {
         let publishable_key = memory.get("publishable_key")?;
         Ok(Seed { tenant_id, secret_key, publishable_key, concert_id, party_id, concert_list_id })
     }
+
+    /// The publishable key for the pages of an origin.
+    pub fn key_for(&self, server: &Server, data_dir: &Path, origin: &str) -> Result<String> {
+        let mut memory = Memory::open(&data_dir.join("demo.json"))?;
+        let name = format!("key for {origin}");
+        if let Ok(key) = memory.get(&name) {
+            return Ok(key);
+        }
+        let api = Api::new(server.url(), &self.secret_key);
+        let body = json!({ "kind": "publishable", "name": "Lindenhainer Musiktage", "origins": [origin] });
+        let made = api.post_once("/v1/api-keys", &body, &memory.key(&name)?)?;
+        let key = text(&made, "/token")?;
+        memory.remember([(&name, key.clone())])?;
+        Ok(key)
+    }
 }
 
 /// The file groups the address; the API has its lines beside the name.

@@ -33,25 +33,28 @@ const FOREIGN_SETTINGS: [&str; 6] = [
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Where the API and the Stripe sandbox listen, on 127.0.0.1.
+/// Where the API, the Stripe sandbox and the partner's site listen, on 127.0.0.1.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     pub api: u16,
     pub sandbox: u16,
+    pub site: u16,
 }
 
 impl Ports {
-    /// Two ports that nobody uses now.
+    /// Ports that nobody uses now.
     pub fn free() -> Result<Ports> {
-        let [api, sandbox] = [listen(0)?, listen(0)?];
-        Ok(Ports { api: api.local_addr()?.port(), sandbox: sandbox.local_addr()?.port() })
+        let open = [listen(0)?, listen(0)?, listen(0)?];
+        let port = |number: usize| open[number].local_addr().map(|address| address.port());
+        Ok(Ports { api: port(0)?, sandbox: port(1)?, site: port(2)? })
     }
 
-    /// The port for the API, and the next free one for the sandbox.
+    /// The port for the API, and the next free ones for the others.
     pub fn from(api: u16) -> Result<Ports> {
         listen(api).with_context(|| format!("port {api} is taken; choose another with --port"))?;
-        let next = (1..50).filter_map(|step| api.checked_add(step)).find(|port| listen(*port).is_ok());
-        Ok(Ports { api, sandbox: next.with_context(|| format!("no free port after {api}"))? })
+        let mut next = (1..50).filter_map(|step| api.checked_add(step)).filter(|port| listen(*port).is_ok());
+        let mut take = || next.next().with_context(|| format!("no free port after {api}"));
+        Ok(Ports { api, sandbox: take()?, site: take()? })
     }
 }
 

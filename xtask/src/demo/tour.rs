@@ -5,11 +5,15 @@ use std::path::Path;
 use super::seed::Seed;
 use super::server::Server;
 
-pub fn print(server: &Server, seed: &Seed, data_dir: &Path) {
+pub fn print(server: &Server, seed: &Seed, data_dir: &Path, site: &str) {
     let (url, sandbox) = (server.url(), server.sandbox_url());
     println!(
         "
 EventFlow is running.
+
+  partner's site  {site}/   (German; {site}/en.html English)
+                  {site}/react.html   {site}/frame.html (in a frame)
+  hosted shop     {url}/e/{concert}?key={publishable}
 
   API             {url}/v1
   documentation   {url}/docs

@@ -17,7 +17,7 @@ use clap::Args;
 use crate::install::{self, Need};
 use crate::{packages, process, repository};
 
-const NEEDS: &[Need] = &[Need::WasmTarget, Need::Node];
+pub const NEEDS: &[Need] = &[Need::WasmTarget, Need::Node];
 /// Everything that can change a byte of the result.
 const INPUTS: [&str; 12] = [
     "Cargo.lock",
