@@ -10,6 +10,7 @@ mod diff;
 mod document;
 mod layout;
 mod rules;
+mod stadium;
 mod status;
 mod validate;
 
@@ -21,6 +22,7 @@ pub use layout::{
     LayoutSection, LayoutShape, LayoutTable, LayoutText, LayoutZone, Rgb, RowKind, Seat, SeatIndex,
 };
 pub use rules::{Orphans, Picked, Rule, Rules, Violation, check, leaves_orphan};
+pub use stadium::{stadium, stadium_on_one_floor};
 pub use status::{DiffMismatch, SeatStatus, Snapshot, StatusError, Statuses};
 pub use validate::{Finding, FindingCode, Severity, is_publishable, validate};
 

@@ -182,7 +182,15 @@ fn check_categories(report: &mut Report, map: &SeatMap) {
         let own = row.seats.iter().filter(|rule| !rule.skip).filter_map(|rule| rule.category.as_deref());
         own.chain([row.category.as_str()])
     });
-    let used: HashSet<&str> = of_rows.chain(map.ga_areas.iter().map(|area| area.category.as_str())).collect();
+    let of_tables = map.sections.iter().flat_map(|section| &section.tables).flat_map(|table| {
+        let own = table.seats.iter().filter(|rule| !rule.skip).filter_map(|rule| rule.category.as_deref());
+        own.chain([table.category.as_str()])
+    });
+    let of_booths =
+        map.sections.iter().flat_map(|section| &section.booths).map(|booth| booth.category.as_str());
+    let of_places = of_rows.chain(of_tables).chain(of_booths);
+    let used: HashSet<&str> =
+        of_places.chain(map.ga_areas.iter().map(|area| area.category.as_str())).collect();
     let mut keys = HashSet::new();
     for (index, category) in map.categories.iter().enumerate() {
         let object = format!("categories[{index}]");
@@ -236,21 +244,19 @@ fn check_sections(report: &mut Report, map: &SeatMap) {
         let object = format!("sections[{index}]");
         report.text(&format!("{object}.key"), &section.key, LABEL_CHARS_MAX);
         report.text(&format!("{object}.name"), &section.name, NAME_CHARS_MAX);
-        if let Some(floor) = &section.floor {
-            report.text(&format!("{object}.floor"), floor, NAME_CHARS_MAX);
-        }
-        if section.rows.is_empty() {
-            report.add(FindingCode::EmptySection, object.as_str(), "The section has no rows.");
+        if section.rows.is_empty() && section.tables.is_empty() && section.booths.is_empty() {
+            report.add(FindingCode::EmptySection, object.as_str(), "The section has no places.");
         }
         if !keys.insert(section.key.as_str()) {
             let message = format!("The key “{}” is used by another section.", section.key);
             report.add(FindingCode::DuplicateSection, object.as_str(), message);
         }
         let mut labels = HashSet::new();
-        for (index, row) in section.rows.iter().enumerate() {
+        for ((index, row), label) in section.rows.iter().enumerate().zip(section.row_labels()) {
             let object = format!("{object}.rows[{index}]");
+            report.text(&object, &label, LABEL_CHARS_MAX);
             check_row(report, &object, row, &categories);
-            if !labels.insert(row.label.as_str()) {
+            if !labels.insert(label.into_owned()) {
                 let message = format!("The section has another row “{}”.", row.label);
                 report.add(FindingCode::DuplicateRow, object, message);
             }
@@ -259,7 +265,6 @@ fn check_sections(report: &mut Report, map: &SeatMap) {
 }
 
 fn check_row(report: &mut Report, object: &str, row: &Row, categories: &HashSet<&str>) {
-    report.text(object, &row.label, LABEL_CHARS_MAX);
     report.category(object, &row.category, categories);
     report.point(object, row.start);
     report.point(object, row.end);
