@@ -36,10 +36,7 @@ pub fn stadium(seats: u32) -> SeatMap {
         name: format!("Stadium of {wanted} seats"),
         categories: categories(seats >= HOSPITALITY_FROM),
         focal_point: Some(Point::default()),
-        floors: Tier::ALL
-            .iter()
-            .map(|tier| Floor { key: tier.key().into(), name: tier.name().into() })
-            .collect(),
+        floors: floors(&blocks),
         zones: Stand::ALL
             .iter()
             .map(|stand| Zone { key: stand.key().into(), name: stand.name().into() })
@@ -161,9 +158,13 @@ impl Tier {
         if stand.is_long() { long } else { short }
     }
 
-    /// How many of all rows of the house it has.
+    /// How many of all rows of the house it has: small houses have one tier, larger ones two or three.
     const fn share(self, rows: usize) -> usize {
-        let (lower, middle) = ((rows * 7).div_ceil(20), rows / 4);
+        let (lower, middle) = match rows {
+            0..=20 => (rows, 0),
+            21..=40 => (rows - rows * 2 / 5, rows * 2 / 5),
+            _ => ((rows * 7).div_ceil(20), rows / 4),
+        };
         [lower, middle, rows - lower - middle][self as usize]
     }
 
@@ -278,7 +279,7 @@ impl Block {
     }
 }
 
-/// Blocks with exactly this many seats. The outermost rows are as much shorter as there are seats too many.
+/// Blocks with exactly this many seats. The rows of the outermost tier are shorter by the seats that are too many.
 fn blocks_of(seats: usize) -> Vec<Block> {
     let total = |blocks: &[Block]| blocks.iter().map(Block::seats).sum::<usize>();
     let mut rows = 1;
@@ -289,24 +290,22 @@ fn blocks_of(seats: usize) -> Vec<Block> {
     }
     loop {
         let surplus = total(&blocks) - seats;
-        let deepest = blocks.iter().rev().find(|block| !block.rows.is_empty()).map(|block| block.tier);
-        let mut outermost: Vec<_> =
-            blocks.iter_mut().filter(|block| Some(block.tier) == deepest && !block.rows.is_empty()).collect();
-        if surplus == 0 || outermost.is_empty() {
+        let outermost = blocks.iter().rev().find(|block| !block.rows.is_empty()).map(|block| block.tier);
+        let outer_blocks = || blocks.iter().filter(|block| Some(block.tier) == outermost);
+        let outer_rows: usize = outer_blocks().map(|block| block.rows.len()).sum();
+        if surplus == 0 || outer_rows == 0 {
             return blocks;
         }
-        let share = u32::try_from(surplus.div_ceil(outermost.len())).unwrap_or(u32::MAX);
+        let share = u32::try_from(surplus.div_ceil(outer_rows)).unwrap_or(u32::MAX);
         let mut left = surplus;
-        for block in &mut outermost {
-            let row = block.rows.len() - 1;
-            let (before, places) = (block.seats(), block.rows[row]);
-            let less = share.min(u32::try_from(left).unwrap_or(u32::MAX)).min(places);
-            // A stairway that closes gives places back.
-            block.rows[row] -= less;
-            if block.rows[row] == 0 {
-                block.rows.pop();
+        for block in blocks.iter_mut().filter(|block| Some(block.tier) == outermost) {
+            for row in 0..block.rows.len() {
+                let (before, places) = (block.seats(), block.rows[row]);
+                block.rows[row] -= share.min(u32::try_from(left).unwrap_or(u32::MAX)).min(places);
+                // A stairway that closes gives places back.
+                left = left.saturating_sub(before.saturating_sub(block.seats()));
             }
-            left = left.saturating_sub(before.saturating_sub(block.seats()));
+            block.rows.retain(|&places| places > 0);
         }
     }
 }
@@ -341,6 +340,13 @@ fn blocks_with(rows: usize) -> Vec<Block> {
         depth += ROW_PITCH * f64::from(u32::try_from(tier.share(rows)).unwrap_or(u32::MAX)) + TIER_GAP;
     }
     blocks
+}
+
+fn floors(blocks: &[Block]) -> Vec<Floor> {
+    let tiers = Tier::ALL.into_iter().filter(|&tier| {
+        tier == Tier::Lower || blocks.iter().any(|block| block.tier == tier && !block.rows.is_empty())
+    });
+    tiers.map(|tier| Floor { key: tier.key().into(), name: tier.name().into() }).collect()
 }
 
 fn lower_rows(blocks: &[Block]) -> usize {
