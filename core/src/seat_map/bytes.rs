@@ -39,6 +39,12 @@ impl<'a> Reader<'a> {
         Ok(array)
     }
 
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Malformed::Truncated)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
     /// Reads what [`put`] wrote, and nothing else.
     pub(super) fn number(&mut self) -> Result<u32, Malformed> {
         let mut value = 0;

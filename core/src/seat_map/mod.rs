@@ -9,6 +9,7 @@ mod bytes;
 mod diff;
 mod document;
 mod layout;
+mod plan;
 mod rules;
 mod stadium;
 mod status;
@@ -21,6 +22,7 @@ pub use layout::{
     Bounds, Layout, LayoutArea, LayoutCategory, LayoutFloor, LayoutIcon, LayoutImage, LayoutRow,
     LayoutSection, LayoutShape, LayoutTable, LayoutText, LayoutZone, Rgb, RowKind, Seat, SeatIndex,
 };
+pub use plan::PlanError;
 pub use rules::{Orphans, Picked, Rule, Rules, Violation, check, leaves_orphan};
 pub use stadium::{stadium, stadium_on_one_floor};
 pub use status::{DiffMismatch, SeatStatus, Snapshot, StatusError, Statuses};

@@ -49,7 +49,10 @@ impl Layout {
             });
         }
         layout.add_drawing(map);
-        layout.finish()
+        let layout = layout.finish();
+        // Servers compile, and would rather do it now than on the first request.
+        layout.by_label();
+        layout
     }
 
     fn add_section(&mut self, section: &Section) {
@@ -343,6 +346,7 @@ fn rgb(text: &str) -> Option<Rgb> {
     Some([value(0)?, value(2)?, value(4)?])
 }
 
-fn clipped(text: &str) -> &str {
+/// A text as it stands in technical labels.
+pub(in crate::seat_map) fn clipped(text: &str) -> &str {
     text.char_indices().nth(LABEL_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
 }

@@ -1,18 +1,40 @@
 //! What follows from a layout, however it came about: distances, the index of labels, bounds, the pitch.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::OnceLock,
+};
 
-use super::{Bounds, Layout, RowKind, Seat, wide};
+use super::{Bounds, Layout, RowKind, Seat, SeatIndex, wide};
+
+/// Hash of the label and seat, sorted: 12 bytes a seat and no second copy of the labels. Made when it is first asked for,
+/// since browsers seldom ask.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LabelIndex(OnceLock<Vec<(u64, SeatIndex)>>);
+
+/// It follows from the labels, which are compared themselves.
+impl PartialEq for LabelIndex {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
 
 impl Layout {
     /// Works out everything that the other fields imply.
     pub(in crate::seat_map) fn finish(mut self) -> Self {
         self.distances = self.seats.iter().map(|seat| self.distance_to_focus(seat)).collect();
-        self.by_label = self.seats.iter().map(|s| (label_hash(self.label(s.index)), s.index)).collect();
-        self.by_label.sort_unstable();
         self.pitch = self.median_step();
         self.bounds = self.bounds_of_floors();
         self
+    }
+
+    pub(super) fn by_label(&self) -> &[(u64, SeatIndex)] {
+        self.by_label.0.get_or_init(|| {
+            let seats = self.seats.iter().map(|seat| seat.index);
+            let mut index: Vec<_> = seats.map(|seat| (label_hash(self.label(seat)), seat)).collect();
+            index.sort_unstable();
+            index
+        })
     }
 
     fn distance_to_focus(&self, seat: &Seat) -> u32 {

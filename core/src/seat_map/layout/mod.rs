@@ -13,6 +13,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::document::{Occupancy, Traits};
+pub(super) use compile::clipped;
 pub use drawing::{Bounds, LayoutIcon, LayoutImage, LayoutShape, LayoutText, Rgb};
 pub(super) use finish::label_hash;
 
@@ -179,8 +180,7 @@ pub struct Layout {
 
     /// Distance to the focal point in hundredths; all 0 without one.
     distances: Vec<u32>,
-    /// Hash of the label and seat, sorted: 12 bytes a seat and no second copy of the labels.
-    by_label: Vec<(u64, SeatIndex)>,
+    by_label: finish::LabelIndex,
     /// What each floor covers.
     bounds: Vec<Option<Bounds>>,
     pitch: u32,
@@ -292,8 +292,9 @@ impl Layout {
     /// The seat with this technical label.
     pub fn find(&self, label: &str) -> Option<SeatIndex> {
         let hash = label_hash(label);
-        let from = self.by_label.partition_point(|&(h, _)| h < hash);
-        let same = self.by_label[from..].iter().take_while(|&&(h, _)| h == hash);
+        let index = self.by_label();
+        let from = index.partition_point(|&(h, _)| h < hash);
+        let same = index[from..].iter().take_while(|&&(h, _)| h == hash);
         same.map(|&(_, seat)| seat).find(|&seat| self.label(seat) == label)
     }
 
@@ -340,7 +341,7 @@ impl Layout {
     /// The first seat whose label another seat has as well, for each such label.
     pub(super) fn duplicate_labels(&self) -> Vec<(SeatIndex, SeatIndex)> {
         let pairs = self
-            .by_label
+            .by_label()
             .windows(2)
             .filter(|pair| pair[0].0 == pair[1].0 && self.label(pair[0].1) == self.label(pair[1].1));
         pairs.map(|pair| (pair[0].1, pair[1].1)).collect()
