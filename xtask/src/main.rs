@@ -42,6 +42,9 @@ enum Command {
     Widget(widget::Options),
     /// Build the release binaries and run the benchmarks; arguments go to `eventflow-bench`
     Bench {
+        /// Measure the seat picker in a browser instead, beside pixi.js and konva
+        #[arg(long)]
+        widget: bool,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
@@ -60,7 +63,8 @@ fn main() -> ExitCode {
         Command::Check(options) => steps::run(&options, steps::Set::Fast),
         Command::Openapi { check } => contract::build_and_update(check),
         Command::Widget(options) => widget::run(&options),
-        Command::Bench { arguments } => bench::run(&arguments),
+        Command::Bench { widget: true, arguments } => widget::bench::run(&arguments),
+        Command::Bench { widget: false, arguments } => bench::run(&arguments),
         Command::Install { check: true } => install::report(),
         Command::Install { check: false } => install::install_all(),
     };

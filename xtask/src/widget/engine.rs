@@ -30,7 +30,7 @@ pub fn build() -> Result<()> {
     process::run("engine for wasm32", cargo)?;
     let module = repository::target().join(TARGET).join("widget").join(LIBRARY).with_extension("wasm");
     let mut glue = Bindgen::new();
-    glue.input_path(&module).out_name(NAME).web(true)?.typescript(true);
+    glue.input_path(&module).out_name(NAME).web(true)?.typescript(true).omit_default_module_path(false);
     glue.remove_name_section(true).remove_producers_section(true);
     // Made aside, then moved: whoever reads the folder meanwhile sees the old files or the new ones.
     let aside = folder().with_extension("new");

@@ -2,6 +2,7 @@
 //! (`embed-widget/pkg`), TypeScript becomes a few modules, and both become `embed-widget/dist`: an evergreen loader
 //! under `v1/` and immutable files in a directory that is named after their contents.
 
+pub mod bench;
 mod bundle;
 mod dist;
 mod engine;

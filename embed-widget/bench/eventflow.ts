@@ -1,0 +1,53 @@
+// Our engine, painted as ts/map.ts paints it.
+import init, { SeatPicker, type InitOutput } from "../pkg/engine.js";
+import { drawTexts } from "../ts/glyphs.ts";
+import { enter, VIEW } from "./common.ts";
+
+const [PIXELS, TEXTS] = [1, 8];
+let picker: SeatPicker;
+let memory: InitOutput["memory"];
+let context: CanvasRenderingContext2D;
+let bursts: Uint8Array[];
+
+function draw(): void {
+  const flags = picker.render(performance.now());
+  if (flags & PIXELS) {
+    const [width, height] = [picker.frame_width(), picker.frame_height()];
+    const pixels = new Uint8ClampedArray(memory.buffer, picker.frame_ptr(), picker.frame_len());
+    const image = new ImageData(pixels, width, height);
+    const dirty = picker.dirty();
+    for (let at = 0; at + 3 < dirty.length; at += 4) {
+      const [x = 0, y = 0, w = 0, h = 0] = dirty.subarray(at, at + 4);
+      context.putImageData(image, 0, 0, x, y, w, h);
+    }
+  }
+  if (flags & TEXTS && drawTexts(picker, "sans-serif")) draw();
+}
+
+enter({
+  async build(host, _seats, ratio, data) {
+    ({ memory } = await init());
+    bursts = data.bursts;
+    picker = new SeatPicker(data.plan);
+    picker.apply_snapshot(data.snapshot);
+    const canvas = document.createElement("canvas");
+    canvas.style.cssText = `width:${VIEW.width}px;height:${VIEW.height}px`;
+    host.append(canvas);
+    context = canvas.getContext("2d")!;
+    picker.resize(VIEW.width, VIEW.height, ratio);
+    [canvas.width, canvas.height] = [picker.frame_width(), picker.frame_height()];
+    draw();
+  },
+  step(step) {
+    if (step.zoom !== 1) picker.zoom_by(step.zoom, VIEW.width / 2, VIEW.height / 2, false);
+    if (step.dx || step.dy) picker.pan_by(step.dx, step.dy);
+    draw();
+  },
+  burst() {
+    const diff = bursts.shift();
+    if (!diff || picker.apply_diff(diff) !== 0) throw new Error("the burst does not apply");
+    draw();
+  },
+  hit: (x, y) => (picker.hit(x, y) === "{}" ? -1 : 0),
+  foreignBytes: () => memory.buffer.byteLength,
+});
