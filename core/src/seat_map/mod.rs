@@ -14,6 +14,7 @@ mod rules;
 mod stadium;
 mod status;
 mod validate;
+pub mod versions;
 
 pub use best_available::{CANDIDATES_MAX, Candidate, QUANTITY_MAX, Quality, Request, Why, rank};
 pub use diff::{Diff, DiffError};
