@@ -1,0 +1,294 @@
+/** The widget itself, which the loader fetches: opens the engine, the API and the views, and keeps them together. */
+
+import init, { SeatPicker } from "../pkg/engine.js";
+import { Api, newKey, Problem } from "./api.js";
+import type { Ctx } from "./ctx.js";
+import { h, render } from "./dom.js";
+import { Engine } from "./engine.js";
+import { Texts } from "./i18n/texts.js";
+import { Methods } from "./methods.js";
+import { Money } from "./money.js";
+import type { Mount, Mounted, MountOptions } from "./mount.js";
+import { Names } from "./names.js";
+import { MARK, Ordering } from "./ordering.js";
+import { Purchase } from "./purchase.js";
+import { Session } from "./session.js";
+import { readSettings } from "./settings.js";
+import { Store } from "./store.js";
+import { LiveStream, type Applied } from "./stream.js";
+import { adopt, watchTheme } from "./styles.js";
+import { failure } from "./ui/panel.js";
+import { Shell } from "./ui/shell.js";
+
+/** One download and one instance of the engine for all elements of a page. */
+let wasm: Promise<WebAssembly.Memory> | undefined;
+const openEngine = (response: Promise<Response>): Promise<WebAssembly.Memory> => {
+  wasm ??= init({ module_or_path: response }).then((output) => output.memory);
+  wasm.catch(() => (wasm = undefined));
+  return wasm;
+};
+
+class Widget implements Mounted {
+  readonly #root = document.createElement("div");
+  readonly #polite = document.createElement("div");
+  readonly #urgent = document.createElement("div");
+  readonly #store = new Store();
+  readonly #closers: (() => void)[] = [];
+  readonly #ready: Promise<void>;
+  #texts: Texts;
+  #shell: Shell | undefined;
+  #methods: Methods | undefined;
+  #closed = false;
+  #value = "";
+
+  constructor(private readonly options: MountOptions) {
+    const { host, root } = options;
+    this.#texts = new Texts(this.#locale());
+    this.#root.className = "ef";
+    this.#root.setAttribute("part", "root");
+    for (const [element, live] of [
+      [this.#polite, "polite"],
+      [this.#urgent, "assertive"],
+    ] as const) {
+      element.className = "hidden";
+      element.setAttribute("aria-live", live);
+    }
+    adopt(root);
+    root.replaceChildren(this.#root, this.#polite, this.#urgent);
+    this.#closers.push(watchTheme(this.#root, () => this.#shell?.restyle()));
+    this.#root.lang = this.#texts.locale;
+    this.#root.dir = this.#texts.direction;
+    this.#skeleton();
+    this.#ready = this.#open(options);
+    this.#ready.catch((error: unknown) => this.#fail(error));
+    host.addEventListener("eventflow-hold", this.#formValue);
+    for (const name of ["eventflow-release", "eventflow-hold-expired", "eventflow-order"]) host.addEventListener(name, this.#formValue);
+  }
+
+  get value(): string {
+    return this.#value;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const close of this.#closers) close();
+    this.#shell?.close();
+  }
+
+  async call(name: string, args: unknown[]): Promise<unknown> {
+    await this.#ready;
+    return await this.#methods?.call(name, args);
+  }
+
+  attribute(name: string): void {
+    const store = this.#store;
+    const app = this.#shell?.app;
+    const settings = readSettings(this.options.host);
+    if (name === "locale" || name === "lang" || name === "messages-url") void this.#loadTexts();
+    else if (name === "party") store.do({ do: "show", patch: { party: settings.party } });
+    else if (name === "view") store.do({ do: "show", patch: { view: settings.view } });
+    else if (name === "floor") void this.call("showFloor", [this.options.host.getAttribute("floor") ?? ""]).catch(() => undefined);
+    if (!app) return;
+    Object.assign(app.settings, settings.settings);
+    if (name === "max") app.purchase.offerChanged();
+    // The filters are applied anew: other categories are offered.
+    if (name === "categories") store.do({ do: "show", patch: { filters: { ...store.state.filters } } });
+  }
+
+  #locale(): string {
+    const { host } = this.options;
+    const around = host.closest<HTMLElement>("[lang]")?.lang || document.documentElement.lang;
+    return host.getAttribute("locale") || around || navigator.language || "en";
+  }
+
+  async #loadTexts(): Promise<void> {
+    const url = this.options.host.getAttribute("messages-url");
+    let overrides: Record<string, string> = {};
+    if (url) {
+      try {
+        const response = await fetch(url, { credentials: "omit" });
+        overrides = (await response.json()) as Record<string, string>;
+      } catch (error) {
+        console.error("EventFlow: messages-url could not be read", error);
+      }
+    }
+    this.#texts = new Texts(this.#locale(), overrides);
+    this.#retext();
+  }
+
+  /** Everything that depends on the language or the prices. */
+  #retext(): void {
+    const app = this.#shell?.app;
+    if (!app) return;
+    const { event, tiers } = this.#store.state;
+    app.texts = this.#texts;
+    app.money = new Money(event?.currency ?? "EUR", this.#texts.locale);
+    app.names = new Names(app.engine, app.texts, app.money, tiers);
+    app.engine.picker.set_stage_label(this.#texts.t("map.stage"));
+    this.#shell?.retext();
+  }
+
+  #skeleton(): void {
+    render(
+      this.#root,
+      h("div", { class: "loading", role: "status", part: "loading" }, h("span", { class: "hidden" }, this.#texts.t("loading")), h("div", { class: "skeleton" }), h("div", { class: "skeleton" })),
+    );
+  }
+
+  async #open({ host, api: base, event, key, wasm, early }: MountOptions): Promise<void> {
+    const api = new Api(base, event, key, (problem) => {
+      if (problem.code === "rebuilding") this.#store.do({ do: "show", patch: { rebuilding: true } });
+    });
+    const texts = host.hasAttribute("messages-url") ? this.#loadTexts() : undefined;
+    const [memory, plan, info, tiers, session] = await Promise.all([
+      openEngine(wasm),
+      api.plan(early.plan),
+      api.getEvent(early.event),
+      api.tiers(early.tiers),
+      Session.open(event, newKey),
+    ]);
+    await texts;
+    if (this.#closed) return;
+    const engine = new Engine(new SeatPicker(plan), memory);
+    const settings = readSettings(host);
+    const money = new Money(info.currency, this.#texts.locale);
+    const ctx: Ctx = {
+      host,
+      store: this.#store,
+      api,
+      engine,
+      session,
+      settings: settings.settings,
+      texts: this.#texts,
+      money,
+      names: new Names(engine, this.#texts, money, tiers),
+      emit: (name, detail) => {
+        const cancelable = name === "eventflow-before-select" || name === "eventflow-checkout";
+        return host.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable }));
+      },
+      say: (text, urgent) => this.#say(text, urgent ?? false),
+    };
+    const purchase = new Purchase(ctx);
+    const ordering = new Ordering(ctx, purchase);
+    this.#store.do({ do: "show", patch: { party: settings.party, view: engine.meta.seats ? settings.view : "list" } });
+    this.#store.do({ do: "loaded", event: info, tiers, now: Date.now() });
+    this.#root.replaceChildren();
+    render(this.#root);
+    const shell = (this.#shell = new Shell(Object.assign(ctx, { purchase, ordering }), this.#root));
+    this.#methods = new Methods(shell.app);
+    this.#retext();
+    shell.restyle();
+    engine.picker.reduce_motion(matchMedia("(prefers-reduced-motion: reduce)").matches);
+    purchase.applyRules();
+    const live = this.#live(ctx, purchase, early.stream);
+    const floor = host.getAttribute("floor");
+    if (floor) void this.#methods.call("showFloor", [floor]).catch(() => undefined);
+    this.#closers.push(() => live.close(), () => session.close(), () => purchase.close(), () => ordering.close());
+    this.#watchPage(purchase, ordering);
+    await this.#resume(ctx, purchase, ordering);
+    ctx.emit("eventflow-ready", { event: info.id, seats: engine.meta.seats });
+  }
+
+  /** What was begun before a reload, or before the way to the payment page. */
+  async #resume(ctx: Ctx, purchase: Purchase, ordering: Ordering): Promise<void> {
+    const url = new URL(location.href);
+    if (url.searchParams.has(MARK)) {
+      url.searchParams.delete(MARK);
+      history.replaceState(history.state, "", url);
+    }
+    if (await ordering.resume()) return;
+    const { hold, picks, areas } = ctx.session.saved;
+    if (!hold) return purchase.restore(picks, areas);
+    try {
+      const found = await ctx.api.getHold(hold.id, hold.token);
+      if (found.status === "active") purchase.taken(found);
+      else purchase.restore([], []);
+    } catch (error) {
+      purchase.restore(picks, areas);
+      if (!(error instanceof Problem) || error.code === "network") return;
+      this.#store.do({ do: "notice", notice: { kind: "expired", text: this.#texts.t("hold.expired") } });
+    }
+  }
+
+  #live(ctx: Ctx, purchase: Purchase, early: Promise<Response>): LiveStream {
+    const applied = (result: Applied): Applied => {
+      if (result === "ok") {
+        this.#store.do({ do: "revised", now: Date.now() });
+        if (this.#store.state.rebuilding) this.#store.do({ do: "show", patch: { rebuilding: false } });
+        purchase.availabilityChanged();
+      }
+      return result;
+    };
+    return new LiveStream(
+      ctx.api,
+      {
+        snapshot: (bytes) => applied(ctx.engine.applySnapshot(bytes)),
+        diff: (bytes) => applied(ctx.engine.applyDiff(bytes)),
+        offer: () => void this.#offer(ctx, purchase),
+        state: (net) => {
+          if (net === this.#store.state.net) return;
+          this.#store.do({ do: "net", net, now: Date.now() });
+          if (net === "live") void purchase.check();
+        },
+      },
+      early,
+    );
+  }
+
+  /** Prices, rules or the state of the event have changed. */
+  async #offer(ctx: Ctx, purchase: Purchase): Promise<void> {
+    try {
+      const [event, tiers] = await Promise.all([ctx.api.getEvent(), ctx.api.tiers()]);
+      this.#store.do({ do: "offer", event, tiers, now: Date.now() });
+      this.#retext();
+      purchase.offerChanged();
+    } catch {
+      // The old offer stays; the server refuses what is not true any more.
+    }
+  }
+
+  #watchPage(purchase: Purchase, ordering: Ordering): void {
+    const back = (): void => {
+      if (document.visibilityState !== "visible") return;
+      void purchase.check();
+      void ordering.refresh();
+    };
+    const motion = matchMedia("(prefers-reduced-motion: reduce)");
+    const still = (): void => this.#shell?.app.engine.picker.reduce_motion(motion.matches);
+    document.addEventListener("visibilitychange", back);
+    addEventListener("pageshow", back);
+    motion.addEventListener("change", still);
+    this.#closers.push(() => {
+      document.removeEventListener("visibilitychange", back);
+      removeEventListener("pageshow", back);
+      motion.removeEventListener("change", still);
+    });
+  }
+
+  #formValue = (): void => {
+    const { hold } = this.#store.state;
+    this.#value = hold?.token ?? "";
+    this.options.internals.setFormValue(this.#value || null);
+  };
+
+  #say(text: string, urgent: boolean): void {
+    const region = urgent ? this.#urgent : this.#polite;
+    // The same words twice are two messages.
+    region.textContent = region.textContent === text ? `${text}\u00a0` : text;
+  }
+
+  #fail(error: unknown): void {
+    if (this.#closed) return;
+    const problem = error instanceof Problem ? error : new Problem("internal", 0, String(error));
+    if (problem.code === "internal") console.error(error);
+    const { host, api, event, key, restart } = this.options;
+    this.#store.do({ do: "failed", problem });
+    const settings = readSettings(host).settings;
+    const link = `${api}/e/${encodeURIComponent(event)}?key=${encodeURIComponent(key)}`;
+    render(this.#root, failure({ texts: this.#texts, store: this.#store, settings }, this.#store.state, link, restart));
+    const detail = { code: problem.code, message: problem.message };
+    host.dispatchEvent(new CustomEvent("eventflow-error", { detail, bubbles: true, composed: true }));
+  }
+}
+
+export const mount: Mount = (options) => new Widget(options);

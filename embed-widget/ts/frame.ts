@@ -1,0 +1,73 @@
+/** The page inside of the frame: shows the element, and speaks with the page around it. */
+
+import { HELLO, type FromFrame, type ToFrame } from "./framed.js";
+import { EVENTS } from "./mount.js";
+import type { EventflowSeatsElement } from "./eventflow-seats.js";
+
+/** The element here, and how it is spoken with. */
+class Frame {
+  readonly #element = document.createElement("eventflow-seats");
+
+  constructor(private readonly port: MessagePort) {
+    port.onmessage = (message: MessageEvent<ToFrame>) => this.#hear(message.data);
+    for (const name of EVENTS) this.#element.addEventListener(name, this.#relay as EventListener);
+  }
+
+  #send(message: FromFrame): void {
+    this.port.postMessage(message);
+  }
+
+  #relay = (event: CustomEvent): void => {
+    // The page around us is the one that leaves.
+    if (event.type === "eventflow-checkout") event.preventDefault();
+    this.#send({ event: event.type, detail: event.detail as unknown });
+    this.#send({ value: this.#element.value });
+  };
+
+  #hear(said: ToFrame): void {
+    if ("attributes" in said) this.#open(said.attributes, said.height);
+    else if ("attribute" in said) this.#set(said.attribute, said.value);
+    else void this.#call(said.call, said.name, said.args);
+  }
+
+  #open(attributes: Record<string, string | null>, height: number): void {
+    const query = new URLSearchParams(location.search);
+    for (const name of ["event", "key"]) this.#element.setAttribute(name, query.get(name) ?? "");
+    this.#element.setAttribute("mode", "inline");
+    for (const [name, value] of Object.entries(attributes)) this.#set(name, value);
+    // Heights of the view are those of the frame here, which follows its contents.
+    this.#element.style.setProperty("--ef-height", `${Math.round(Math.min(820, Math.max(480, height * 0.85)))}px`);
+    document.body.style.margin = "0";
+    document.body.append(this.#element);
+    new ResizeObserver(() => this.#send({ height: document.documentElement.offsetHeight })).observe(this.#element);
+  }
+
+  #set(name: string, value: string | null): void {
+    if (name === "theme") document.documentElement.style.colorScheme = value === "dark" || value === "light" ? value : "light dark";
+    if (value === null) this.#element.removeAttribute(name);
+    else this.#element.setAttribute(name, value);
+  }
+
+  async #call(call: number, name: string, args: unknown[]): Promise<void> {
+    try {
+      const method = this.#element[name as keyof EventflowSeatsElement] as (...args: unknown[]) => Promise<unknown>;
+      this.#send({ result: call, value: await method.apply(this.#element, args) });
+    } catch (problem) {
+      const { code = "internal", message = String(problem) } = problem as { code?: string; message?: string };
+      this.#send({ result: call, problem: { code, message } });
+    }
+  }
+}
+
+const origin = new URLSearchParams(location.search).get("origin") ?? "";
+if (parent !== window && /^https?:\/\/[^/]+$/.test(origin)) {
+  const hear = (message: MessageEvent): void => {
+    const [port] = message.ports;
+    if (message.source !== parent || message.origin !== origin || message.data !== HELLO || !port) return;
+    removeEventListener("message", hear);
+    // The loader beside this file defines the element.
+    void import(/* not bundled: another entry */ new URL("./eventflow.js", import.meta.url).href).then(() => new Frame(port));
+  };
+  addEventListener("message", hear);
+  parent.postMessage(HELLO, origin);
+}

@@ -1,0 +1,440 @@
+/** The way from a selected seat to a held one: everything that a click, a key or a method of the element sets in motion. */
+
+import { newKey, Problem } from "./api.js";
+import type { Ctx } from "./ctx.js";
+import type { Toggled } from "./engine.js";
+import { FREE } from "./engine.js";
+import type { BestAvailable, EventflowPlace } from "./eventflow-seats.js";
+import { gross } from "./money.js";
+import { places, publicHold } from "./places.js";
+import { basketViolations, tiersFor } from "./rules.js";
+import { extendable, remainingMs, type AreaPick, type Pick, type State } from "./store.js";
+import type { Hold, HoldInput, Tier } from "./wire.js";
+
+/** How long seats that were given back may take to become free on the map. */
+const RELEASE_SHOWN_MS = 8_000;
+
+export class Purchase {
+  /** The ticket type of each selected seat. */
+  readonly #tiers = new Map<number, string>();
+  #areas: AreaPick[] = [];
+  /** Seats just given back, still shown as ours until the map knows that they are free. */
+  #returning: { seats: number[]; until: number } | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #warned = 0;
+
+  constructor(private readonly ctx: Ctx) {}
+
+  get #state(): State {
+    return this.ctx.store.state;
+  }
+
+  /** True while places can be chosen. */
+  get choosing(): boolean {
+    return this.#state.phase === "picking" && this.#state.waiting === null;
+  }
+
+  /** Places of one order at most. */
+  max(): number {
+    const { event } = this.#state;
+    const limits = [event?.max_per_hold ?? 0, event?.max_per_buyer ?? 0, this.ctx.settings.max].filter((n) => n > 0);
+    return limits.length ? Math.min(...limits) : 0;
+  }
+
+  /** Hands the rules of the event to the engine, which judges each click by them. */
+  applyRules(): void {
+    const rules = this.#state.event?.seat_rules;
+    const standing = this.#areas.reduce((sum, area) => sum + area.quantity, 0);
+    const most = this.max();
+    const orphans = { off: 0, lenient: 1, strict: 2 }[rules?.orphans ?? "off"];
+    this.ctx.engine.picker.set_rules(
+      orphans,
+      rules?.adjacent ?? false,
+      rules?.companions ?? true,
+      // The least counts places of areas as well: `basketViolations` looks at it.
+      0,
+      // 0 is "no limit" for the engine: with every place taken by areas `basketViolations` speaks.
+      most > 0 ? Math.max(1, most - standing) : 0,
+    );
+  }
+
+  /** Takes over the basket of before a reload. */
+  restore(picks: readonly Pick[], areas: readonly AreaPick[]): void {
+    for (const pick of picks) this.#tiers.set(pick.seat, pick.tier);
+    this.#areas = areas.filter((area) => this.ctx.engine.areaByKey(area.area)).map((area) => ({ ...area }));
+    const selected = new Set(this.ctx.engine.selected());
+    const wanted = picks.map((pick) => pick.seat);
+    if (wanted.some((seat) => !selected.has(seat))) this.ctx.engine.select([...selected, ...wanted]);
+    this.#picked();
+  }
+
+  toggle(seat: number): void {
+    if (!this.choosing) return;
+    const now = this.ctx.engine.seat(seat);
+    if (!now) return;
+    if (!now.sel && !this.#mayAdd([seat])) return;
+    this.#after(this.ctx.engine.toggle(seat, now.sel ? 1 : this.#state.party));
+  }
+
+  marquee(box: [number, number, number, number]): void {
+    if (this.choosing) this.#after(this.ctx.engine.marquee(...box, true));
+  }
+
+  /** Selects in addition to what is selected. */
+  add(seats: number[], tiers: readonly (string | undefined)[] = []): Toggled | null {
+    if (!this.choosing || !this.#mayAdd(seats)) return null;
+    seats.forEach((seat, at) => {
+      const tier = tiers[at];
+      if (tier) this.#tiers.set(seat, tier);
+    });
+    const answer = this.ctx.engine.select([...new Set([...this.ctx.engine.selected(), ...seats])]);
+    this.#after(answer);
+    return answer;
+  }
+
+  remove(seats: readonly number[]): void {
+    if (!this.choosing) return;
+    const out = new Set(seats);
+    this.#after(this.ctx.engine.select(this.ctx.engine.selected().filter((seat) => !out.has(seat))));
+  }
+
+  clear(): void {
+    if (!this.choosing) return;
+    const before = this.#state;
+    this.ctx.engine.picker.clear();
+    this.#areas = [];
+    this.#picked();
+    this.#tell("eventflow-deselect", places(this.ctx, before.picks, before.areas));
+  }
+
+  setTier(seat: number, tier: string): void {
+    if (!this.choosing) return;
+    this.#tiers.set(seat, tier);
+    const now = this.ctx.engine.seat(seat);
+    // A table that is sold as a whole has one ticket type.
+    if (now?.whole) for (const other of this.ctx.engine.rowSeats(now.row)) this.#tiers.set(other.i, tier);
+    this.#picked();
+  }
+
+  setArea(area: string, tier: string, quantity: number): void {
+    if (!this.choosing) return;
+    const before = this.#areas.find((one) => one.area === area && one.tier === tier)?.quantity ?? 0;
+    if (quantity === before) return;
+    const change = places(this.ctx, [], [{ area, tier, quantity: Math.abs(quantity - before) }]);
+    if (quantity > before && !this.ctx.emit("eventflow-before-select", { places: change })) return;
+    this.#areas = this.#areas.filter((one) => one.area !== area || one.tier !== tier);
+    if (quantity > 0) this.#areas.push({ area, tier, quantity });
+    this.#picked();
+    this.#tell(quantity > before ? "eventflow-select" : "eventflow-deselect", change);
+    const name = this.ctx.engine.areaByKey(area)?.name ?? area;
+    this.ctx.say(`${name}: ${quantity}. ${this.summary()}`);
+  }
+
+  /** "3 tickets, 135.00 EUR". */
+  summary(): string {
+    const { picks, areas } = this.#state;
+    const n = picks.length + areas.reduce((sum, area) => sum + area.quantity, 0);
+    return `${this.ctx.texts.t("basket.count", { n })}, ${this.ctx.money.text(this.total())}`;
+  }
+
+  tier(id: string): Tier | undefined {
+    return this.#state.tiers.find((tier) => tier.id === id);
+  }
+
+  /** What the basket costs, in minor units. */
+  total(): number {
+    const price = (id: string): number => {
+      const tier = this.tier(id);
+      return tier ? gross(tier) : 0;
+    };
+    const seats = this.#state.picks.reduce((sum, pick) => sum + price(pick.tier), 0);
+    return this.#state.areas.reduce((sum, area) => sum + price(area.tier) * area.quantity, seats);
+  }
+
+  /** After availability has changed: what was lost to others is told and leaves the basket. */
+  availabilityChanged(): void {
+    this.#settleReturning();
+    const lost = this.ctx.engine.lost();
+    if (lost.length) this.#lose(lost);
+  }
+
+  /** After prices, rules or the state of the event have changed. */
+  offerChanged(): void {
+    const known = new Set(this.#state.tiers.map((tier) => tier.id));
+    this.#areas = this.#areas.filter((area) => known.has(area.tier));
+    this.applyRules();
+    this.#picked();
+  }
+
+  async hold(best?: BestAvailable): Promise<Hold> {
+    const { picks, areas } = this.#state;
+    if (!this.choosing) throw new Problem("conflict", 0, "not now");
+    const input: HoldInput = {
+      items: [
+        ...picks.map((pick) => ({ seat: pick.seat, price_tier_id: pick.tier })),
+        ...areas.map((area) => ({ ga_area: area.area, quantity: area.quantity, price_tier_id: area.tier })),
+      ],
+      ...(this.ctx.settings.buyer ? { buyer: this.ctx.settings.buyer } : {}),
+    };
+    if (best) {
+      input.best_available = { quantity: best.quantity, accessible: best.accessible ?? false };
+      if (best.priceTier) input.best_available.price_tier_id = best.priceTier;
+      if (best.section) input.best_available.section = best.section;
+      if (best.zone) input.best_available.zone = best.zone;
+    }
+    this.ctx.store.do({ do: "reserve" });
+    // The stream may tell that they are held before the answer says that it is by us.
+    this.ctx.engine.mine(picks.map((pick) => pick.seat));
+    try {
+      const hold = await this.ctx.api.hold(input, newKey());
+      this.taken(hold);
+      const seats = hold.items.flatMap((item) => (item.seat === undefined ? [] : [item.seat]));
+      if (best && seats.length) this.ctx.engine.picker.zoom_to_seats(Uint32Array.from(seats));
+      this.ctx.emit("eventflow-hold", publicHold(this.ctx, hold));
+      const time = this.ctx.texts.span(remainingMs(this.#state, Date.now()) / 1000);
+      this.ctx.say(this.ctx.texts.t("said.held", { time }));
+      return hold;
+    } catch (error) {
+      this.ctx.engine.mine([]);
+      this.refuse(error);
+      this.availabilityChanged();
+      throw error;
+    }
+  }
+
+  /** A hold is ours: from an answer, or from before a reload. */
+  taken(hold: Hold): void {
+    const seats = hold.items.flatMap((item) => (item.seat === undefined ? [] : [item.seat]));
+    this.#returning = null;
+    this.ctx.engine.mine(seats);
+    this.ctx.engine.picker.clear();
+    this.ctx.engine.lost();
+    this.ctx.store.do({ do: "held", hold, now: Date.now() });
+    this.#remember();
+    this.#watch();
+  }
+
+  async extend(): Promise<Hold> {
+    const { hold } = this.#state;
+    if (!hold) throw new Problem("hold_expired", 0, "no hold");
+    this.ctx.store.do({ do: "busy", busy: true });
+    try {
+      const longer = await this.ctx.api.extend(hold.id, hold.token);
+      this.#warned = 0;
+      this.taken(longer);
+      this.ctx.store.do({ do: "notice", notice: null });
+      const time = this.ctx.texts.span(remainingMs(this.#state, Date.now()) / 1000);
+      this.ctx.say(this.ctx.texts.t("hold.extended", { time }));
+      return longer;
+    } catch (error) {
+      this.ctx.store.do({ do: "busy", busy: false });
+      this.refuse(error);
+      throw error;
+    }
+  }
+
+  /** Gives the places back, and leaves them selected. */
+  async release(): Promise<void> {
+    const { hold, picks, areas } = this.#state;
+    if (!hold || this.#state.phase !== "held") return;
+    this.ctx.store.do({ do: "busy", busy: true });
+    try {
+      await this.ctx.api.release(hold.id, hold.token);
+    } catch (error) {
+      // An expired hold is what was asked for.
+      const gone = error instanceof Problem && (error.code === "hold_expired" || error.code === "not_found");
+      if (!gone) {
+        this.ctx.store.do({ do: "busy", busy: false });
+        this.refuse(error);
+        throw error;
+      }
+    }
+    clearTimeout(this.#timer);
+    this.ctx.store.do({ do: "released" });
+    this.#returning = { seats: picks.map((pick) => pick.seat), until: Date.now() + RELEASE_SHOWN_MS };
+    setTimeout(() => this.availabilityChanged(), RELEASE_SHOWN_MS + 50);
+    this.restore(picks, areas);
+    this.ctx.emit("eventflow-release", { hold: hold.id });
+  }
+
+  /** Holds again what an expired hold contained, as far as it is still free. */
+  async again(): Promise<void> {
+    const { lapsed } = this.#state;
+    if (!lapsed || !this.choosing) return;
+    this.#areas = lapsed.areas.map((area) => ({ ...area }));
+    for (const pick of lapsed.picks) this.#tiers.set(pick.seat, pick.tier);
+    this.ctx.engine.select(lapsed.picks.map((pick) => pick.seat));
+    this.#picked();
+    if (this.#state.picks.length || this.#state.areas.length) await this.hold();
+  }
+
+  /** Looks whether the hold is still there: after sleep, after coming back to the page. */
+  async check(): Promise<void> {
+    const { hold } = this.#state;
+    if (!hold || this.#state.phase !== "held") return;
+    try {
+      this.taken(await this.ctx.api.getHold(hold.id, hold.token));
+    } catch (error) {
+      const gone = error instanceof Problem && (error.status === 404 || error.code === "hold_expired");
+      if (gone) this.#expire();
+    }
+  }
+
+  /** Says what went wrong, and lets the user go on. */
+  refuse(error: unknown): void {
+    const problem = error instanceof Problem ? error : new Problem("internal", 0, String(error));
+    const text = problemText(this.ctx, problem);
+    this.ctx.store.do({ do: "refused", notice: { kind: "problem", text, code: problem.code } });
+    this.ctx.say(text, true);
+    this.ctx.emit("eventflow-error", { code: problem.code, message: problem.message || text });
+    if (problem.code === "hold_expired") this.#expire();
+  }
+
+  /** The basket is done with: an order was made of it. */
+  forget(): void {
+    clearTimeout(this.#timer);
+    this.#areas = [];
+    this.#tiers.clear();
+    this.ctx.engine.mine([]);
+    this.ctx.engine.picker.clear();
+    this.ctx.engine.lost();
+    this.#picked();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #mayAdd(seats: number[]): boolean {
+    const picks = seats.map((seat) => ({ seat, tier: this.#tierOf(seat) }));
+    return this.ctx.emit("eventflow-before-select", { places: places(this.ctx, picks, []) });
+  }
+
+  #after(answer: Toggled): void {
+    this.#picked();
+    const { texts } = this.ctx;
+    if (answer.refused) {
+      const { code } = answer.refused;
+      const text =
+        code === "max"
+          ? texts.t("rule.max_places", { n: this.max() })
+          : code === "party"
+            ? texts.t("rule.no_run", { n: this.#state.party })
+            : texts.t(code === "blocked" ? "status.blocked" : code === "filtered" ? "status.filtered" : "error.seats_taken");
+      this.ctx.store.do({ do: "notice", notice: { kind: "rule", text } });
+      this.ctx.say(text, true);
+      return;
+    }
+    if (this.#state.notice) this.ctx.store.do({ do: "notice", notice: null });
+    for (const [name, seats, said] of [
+      ["eventflow-deselect", answer.removed, "said.removed"],
+      ["eventflow-select", answer.added, "said.selected"],
+    ] as const) {
+      const [first] = seats;
+      if (first === undefined) continue;
+      const picks = seats.map((seat) => ({ seat, tier: this.#tierOf(seat) }));
+      this.#tell(name, places(this.ctx, picks, []));
+      const seat = seats.length === 1 ? this.ctx.names.of(first) : texts.t("basket.count", { n: seats.length });
+      const [count = "", total = ""] = this.summary().split(", ");
+      this.ctx.say(texts.t(said, { seat, count, total }));
+    }
+  }
+
+  #tell(name: "eventflow-select" | "eventflow-deselect" | "eventflow-lost", changed: EventflowPlace[]): void {
+    const { picks, areas } = this.#state;
+    this.ctx.emit(name, { places: changed, selection: places(this.ctx, picks, areas) });
+  }
+
+  /** The ticket type of a seat: what was chosen for it, else the first of its category. */
+  #tierOf(seat: number): string {
+    const chosen = this.#tiers.get(seat);
+    if (chosen && this.tier(chosen)) return chosen;
+    const category = this.ctx.engine.seat(seat)?.category ?? -1;
+    return this.ctx.names.tiersOfCategory(category)[0]?.id ?? "";
+  }
+
+  /** Takes the selection of the engine over into the basket. */
+  #picked(): void {
+    if (this.#state.phase !== "picking" && this.#state.phase !== "loading") return;
+    this.applyRules();
+    const picks = this.ctx.engine.selected().map((seat) => ({ seat, tier: this.#tierOf(seat) }));
+    const areas = this.#areas;
+    const limits = { min: this.#state.event?.seat_rules?.min_per_hold ?? 0, max: this.max() };
+    const basket = basketViolations(picks, areas, this.#state.tiers, (key) => this.ctx.engine.areaByKey(key), limits);
+    const seats = (picks.length ? this.ctx.engine.violations() : []).filter((one) => one.seats.length > 0);
+    const violations = [...seats, ...basket];
+    this.ctx.engine.picker.highlight(Uint32Array.from(violations.flatMap((one) => [...one.seats])));
+    this.ctx.store.do({ do: "picked", picks, areas: [...areas], violations });
+    this.#remember();
+  }
+
+  #remember(): void {
+    const { picks, areas, hold } = this.#state;
+    this.ctx.session.save({ picks, areas, hold: hold ? { id: hold.id, token: hold.token } : null });
+  }
+
+  #lose(lost: number[]): void {
+    if (this.#state.phase !== "picking") return;
+    const gone = places(this.ctx, lost.map((seat) => ({ seat, tier: this.#tierOf(seat) })), []);
+    this.#picked();
+    const names = this.ctx.texts.list(lost.map((seat) => this.ctx.names.of(seat)));
+    const text = this.ctx.texts.t("lost", { n: lost.length, seats: names });
+    this.ctx.store.do({ do: "notice", notice: { kind: "lost", text } });
+    this.ctx.say(text, true);
+    this.#tell("eventflow-lost", gone);
+  }
+
+  #settleReturning(): void {
+    const returning = this.#returning;
+    if (!returning) return;
+    const free = returning.seats.every((seat) => this.ctx.engine.seat(seat)?.st === FREE);
+    if (!free && Date.now() < returning.until) return;
+    this.#returning = null;
+    this.ctx.engine.mine([]);
+  }
+
+  /** Ends the hold on time, and warns before. */
+  #watch(): void {
+    clearTimeout(this.#timer);
+    const left = remainingMs(this.#state, Date.now());
+    if (this.#state.phase !== "held" && this.#state.phase !== "ordering") return;
+    if (left <= 0) {
+      if (this.#state.phase === "held") this.#expire();
+      return;
+    }
+    const marks = [120_000, 30_000];
+    const mark = marks.findIndex((at, index) => left <= at && this.#warned <= index);
+    if (mark >= 0 && this.#state.hold && extendable(this.#state.hold)) {
+      this.#warned = mark + 1;
+      const time = this.ctx.texts.span(left / 1000);
+      this.ctx.say(this.ctx.texts.t("hold.soon", { time }), true);
+    }
+    this.#timer = setTimeout(() => this.#watch(), Math.min(left, 1_000) + 20);
+  }
+
+  #expire(): void {
+    const { hold } = this.#state;
+    if (!hold) return;
+    clearTimeout(this.#timer);
+    const text = this.ctx.texts.t("hold.expired");
+    this.#areas = [];
+    this.#warned = 0;
+    this.ctx.engine.mine([]);
+    this.ctx.engine.lost();
+    this.ctx.store.do({ do: "expired", notice: { kind: "expired", text } });
+    this.#picked();
+    this.ctx.say(text, true);
+    this.ctx.emit("eventflow-hold-expired", { hold: hold.id });
+  }
+}
+
+/** A problem in the words of the buyer; what they cannot act on comes with its code. */
+export function problemText(ctx: { texts: Ctx["texts"] }, problem: Problem): string {
+  const key = `error.${problem.code}`;
+  if (ctx.texts.has(key)) return ctx.texts.t(key);
+  if (problem.status >= 500) return ctx.texts.t("error.unavailable");
+  return problem.message || ctx.texts.t("error.code", { code: problem.code });
+}
+
+/** The ticket types of an area. */
+export const tiersOfArea = (state: State, area: string): Tier[] => tiersFor(state.tiers, { area });

@@ -1,0 +1,176 @@
+/** What has been chosen: places with their ticket types, standing areas, sums, and what speaks against reserving them. */
+
+import { h, type Child } from "../dom.js";
+import { gross, grossFee } from "../money.js";
+import { tiersOfArea } from "../purchase.js";
+import type { Pick, State, Violation } from "../store.js";
+import type { Tier } from "../wire.js";
+import { glyph, iconButton, stepper, swatch, type App } from "./view.js";
+
+/** The ticket types to choose from, as a select; a plain name when there is one. */
+export function tierSelect(app: App, tiers: readonly Tier[], chosen: string, label: string, change: (tier: string) => void): Child {
+  const [only] = tiers;
+  if (tiers.length <= 1) return h("span", { class: "tier" }, only?.name ?? "");
+  return h(
+    "select",
+    { class: "tier", "aria-label": label, value: chosen, onchange: (event: Event) => change((event.target as HTMLSelectElement).value) },
+    tiers.map((tier) => h("option", { value: tier.id }, `${tier.name}: ${app.money.text(gross(tier))}`)),
+  );
+}
+
+function seatLine(app: App, pick: Pick, bad: boolean): Child {
+  const seat = app.engine.seat(pick.seat);
+  if (!seat) return null;
+  const t = app.texts.t.bind(app.texts);
+  const full = app.names.full(seat);
+  const tier = app.purchase.tier(pick.tier);
+  const notes = seat.traits.filter((name) => name !== "aisle").map((name) => app.names.trait(name));
+  return h(
+    "li",
+    { key: `s${pick.seat}`, class: "line", part: "item", "data-bad": bad },
+    swatch(app, seat.category),
+    h("button", { type: "button", class: "line-name", "aria-label": t("basket.locate", { seat: full }), onclick: () => app.locate([pick.seat]) }, app.names.short(seat)),
+    h("span", { class: "price" }, tier ? app.money.text(gross(tier)) : ""),
+    iconButton("close", t("basket.remove", { seat: full }), () => app.purchase.remove([pick.seat])),
+    h("span", { class: "line-sub" }, [seat.section_name, ...notes].join(" · ")),
+    tierSelect(app, app.names.tiersOfCategory(seat.category), pick.tier, t("basket.type", { seat: full }), (id) => app.purchase.setTier(pick.seat, id)),
+  );
+}
+
+/** Places without numbers: a stepper for each ticket type. */
+export function areaSteppers(app: App, state: State, key: string): Child {
+  const area = app.engine.areaByKey(key);
+  if (!area) return null;
+  const t = app.texts.t.bind(app.texts);
+  const left = app.engine.area(area.i)?.left ?? 0;
+  const chosen = state.areas.filter((one) => one.area === key);
+  const all = chosen.reduce((sum, one) => sum + one.quantity, 0);
+  const whole = area.sold === "whole";
+  const room = area.sold === "group" && area.max > 0 ? Math.min(left, area.max) : left;
+  const note =
+    left === 0
+      ? t("area.full")
+      : whole
+        ? t("area.whole", { n: area.capacity })
+        : area.sold === "group"
+          ? t("area.group", { min: area.min, max: area.max || area.capacity })
+          : t("area.left", { n: left });
+  return h(
+    "div",
+    { class: "area", key: `a${key}`, "data-area": key },
+    h("div", { class: "area-head" }, swatch(app, area.category), h("strong", null, area.name), h("span", { class: "notes" }, note)),
+    tiersOfArea(state, key).map((tier) => {
+      const n = chosen.find((one) => one.tier === tier.id)?.quantity ?? 0;
+      const others = all - n;
+      const most = Math.max(0, Math.min(room, app.purchase.max() || room, tier.max_per_hold || room) - others);
+      // A whole area is all or nothing; a party begins with its least number.
+      const least = whole ? area.capacity - others : area.sold === "group" && others === 0 ? area.min : 1;
+      const change = (wanted: number): void => {
+        const up = wanted > n;
+        const next = up ? Math.max(wanted, least) : wanted < least ? 0 : wanted;
+        app.purchase.setArea(key, tier.id, Math.min(next, Math.max(most, whole ? least : 0)));
+      };
+      return h(
+        "div",
+        { class: "area-tier", key: tier.id },
+        h("span", { class: "tier" }, tier.name),
+        h("span", { class: "price" }, app.money.text(gross(tier))),
+        stepper({
+          label: t("area.places", { area: `${area.name}, ${tier.name}` }),
+          value: n,
+          min: 0,
+          max: whole ? (left >= area.capacity ? area.capacity : 0) : most,
+          less: t("less"),
+          more: t("more"),
+          change,
+        }),
+      );
+    }),
+  );
+}
+
+export function areas(app: App, state: State): Child {
+  const sold = app.engine.meta.areas.filter((area) => tiersOfArea(state, area.key).length > 0);
+  if (!sold.length) return null;
+  return h(
+    "section",
+    { class: "areas", "aria-label": app.texts.t("area.title") },
+    app.engine.meta.seats > 0 && h("strong", null, app.texts.t("area.title")),
+    sold.map((area) => areaSteppers(app, state, area.key)),
+  );
+}
+
+/** A violation where it happens, with a way out of it. */
+function violation(app: App, one: Violation): Child {
+  const t = app.texts.t.bind(app.texts);
+  const key = `rule.${one.rule}`;
+  const seats = app.texts.list(one.seats.map((seat) => shortName(app, seat)));
+  const values = { n: one.n ?? one.seats.length, seats, tier: one.tier ?? "", area: one.area ?? "" };
+  const text = t(key as Parameters<typeof t>[0], values);
+  const fix =
+    one.rule === "orphan" || one.rule === "whole_table"
+      ? { label: t("rule.orphan_fix", { n: one.seats.length }), act: () => void app.purchase.add([...one.seats]) }
+      : one.rule === "companion" || one.rule === "adjacent"
+        ? { label: t("rule.companion_fix"), act: () => app.purchase.remove(one.seats) }
+        : null;
+  return h(
+    "li",
+    { key: one.rule + one.seats.join() },
+    glyph("warn"),
+    h("span", null, text),
+    one.seats.length > 0 && iconButton("pin", t("basket.locate", { seat: seats }), () => app.locate(one.seats)),
+    fix && h("button", { type: "button", class: "link", onclick: fix.act }, fix.label),
+  );
+}
+
+function shortName(app: App, index: number): string {
+  const seat = app.engine.seat(index);
+  return seat ? app.names.short(seat) : `#${index}`;
+}
+
+export function violations(app: App, state: State): Child {
+  const all = state.violations.map((one) => violation(app, one));
+  return h("div", { class: "violations", role: "alert" }, all.length > 0 && h("ul", null, all));
+}
+
+/** "Total, incl. fees". */
+export function sums(app: App, total: number, fee: number): Child {
+  const t = app.texts.t.bind(app.texts);
+  return h(
+    "div",
+    { class: "sums" },
+    h("span", null, t("basket.total"), fee > 0 && h("small", null, t("basket.fees", { fee: app.money.text(fee) }))),
+    h("strong", { class: "total", part: "total" }, app.money.text(total)),
+  );
+}
+
+/** Fees in the basket, tax included. */
+export function feesOf(app: App, state: State): number {
+  const fee = (id: string): number => {
+    const tier = app.purchase.tier(id);
+    return tier ? grossFee(tier) : 0;
+  };
+  const seats = state.picks.reduce((sum, pick) => sum + fee(pick.tier), 0);
+  return state.areas.reduce((sum, one) => sum + fee(one.tier) * one.quantity, seats);
+}
+
+export const countOf = (state: State): number => state.picks.length + state.areas.reduce((sum, one) => sum + one.quantity, 0);
+
+export function lines(app: App, state: State): Child {
+  const bad = new Set(state.violations.flatMap((one) => [...one.seats]));
+  return h("ul", { class: "lines" }, state.picks.map((pick) => seatLine(app, pick, bad.has(pick.seat))));
+}
+
+export function reserveButton(app: App, state: State): Child {
+  const t = app.texts.t.bind(app.texts);
+  const busy = state.phase === "reserving";
+  const ready = state.phase === "picking" && state.waiting === null && countOf(state) > 0 && !state.violations.length;
+  const press = (): void => {
+    if (ready) void app.purchase.hold().catch(() => undefined);
+  };
+  return h(
+    "button",
+    { type: "button", class: "primary", part: "reserve", "aria-disabled": ready ? null : "true", "aria-busy": busy ? "true" : null, onclick: press },
+    busy ? t("basket.reserving") : t("basket.reserve"),
+  );
+}

@@ -1,0 +1,251 @@
+/** The frame of the widget: builds the parts that stay, and draws the views into them when the state has changed. */
+
+import { render } from "../dom.js";
+import type { Hit } from "../engine.js";
+import { Images } from "../images.js";
+import { MapView } from "../map.js";
+import type { State } from "../store.js";
+import { emptyBest } from "./best.js";
+import { emptyBuyer } from "./checkout.js";
+import { Grid } from "./grid.js";
+import { bar, enabled } from "./legend.js";
+import { list, listStart } from "./list.js";
+import { overlay } from "./overlay.js";
+import { panel, type PanelForms } from "./panel.js";
+import { Codes } from "./tickets.js";
+import { Tooltip } from "./tooltip.js";
+import type { App } from "./view.js";
+
+/** Below this width of the element the panel is a sheet at the bottom. */
+const NARROW = 720;
+/** Views are drawn within this time even where there are no frames, as in hidden tabs. */
+const LATEST_MS = 250;
+
+const box = (name: string, tag = "div"): HTMLElement => {
+  const element = document.createElement(tag);
+  element.className = name;
+  return element;
+};
+
+/** The parts of an app that the shell adds. */
+type Base = Omit<App, "map" | "locate" | "openSection">;
+
+export class Shell {
+  readonly app: App;
+  readonly #stage = box("stage", "section");
+  readonly #bar = box("bar");
+  readonly #mapBox = box("map");
+  readonly #overlay = box("overlay");
+  readonly #list = box("list-box");
+  readonly #panel = box("panel", "aside");
+  readonly #map: MapView;
+  readonly #grid: Grid;
+  readonly #tip: Tooltip;
+  readonly #images: Images;
+  readonly #forms: PanelForms;
+  readonly #listPlace = listStart();
+  readonly #local = { marquee: false, full: false };
+  readonly #closers: (() => void)[] = [];
+  #scheduled = false;
+  #drawn: State | null = null;
+
+  constructor(
+    base: Base,
+    private readonly root: HTMLElement,
+  ) {
+    this.#images = new Images(base.engine.picker.images(), this.#mapBox);
+    const events = { click: this.#click, hover: this.#hover, marquee: this.#marquee, moved: () => this.#moved() };
+    this.#map = new MapView(base, this.#mapBox, events, this.#images);
+    const shell = { map: this.#map, locate: (seats: readonly number[]) => this.#locate(seats), openSection: (at: number) => this.#openSection(at) };
+    this.app = Object.assign(base, shell);
+    this.#forms = { best: emptyBest(), buyer: emptyBuyer(), codes: new Codes(() => this.draw()) };
+    this.#grid = new Grid(this.app, (seat) => this.#tip.hover(seat >= 0 ? { seat } : null));
+    this.#build();
+    this.#tip = new Tooltip(this.app, this.#mapBox);
+    this.#listen();
+  }
+
+  close(): void {
+    this.#map.close();
+    for (const close of this.#closers) close();
+  }
+
+  /** Draws everything in the next frame. */
+  draw(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const once = (): void => {
+      if (!this.#scheduled) return;
+      this.#scheduled = false;
+      clearTimeout(timer);
+      this.#draw();
+    };
+    const timer = setTimeout(once, LATEST_MS);
+    requestAnimationFrame(once);
+  }
+
+  /** The language has changed. */
+  retext(): void {
+    this.root.lang = this.app.texts.locale;
+    this.root.dir = this.app.texts.direction;
+    const help = this.root.querySelector("#map-help");
+    if (help) help.textContent = this.app.texts.t("map.help");
+    this.#drawn = null;
+    this.draw();
+  }
+
+  restyle(): void {
+    this.#map.restyle();
+  }
+
+  #build(): void {
+    const help = box("hidden", "p");
+    help.id = "map-help";
+    this.#mapBox.setAttribute("part", "map");
+    this.#panel.setAttribute("part", "panel");
+    this.#mapBox.append(help, this.#grid.element, this.#overlay);
+    this.#stage.append(this.#bar, this.#mapBox, this.#list);
+    this.root.replaceChildren(this.#stage, this.#panel);
+    this.#fitWidth(this.root.clientWidth);
+  }
+
+  #listen(): void {
+    const { store } = this.app;
+    this.#closers.push(store.subscribe((state, before) => this.#changed(state, before)));
+    const size = new ResizeObserver(([entry]) => entry && this.#fitWidth(entry.contentRect.width));
+    size.observe(this.root);
+    const second = setInterval(() => {
+      store.do({ do: "tick", now: Date.now() });
+      if (store.state.hold) this.draw();
+    }, 1_000);
+    const full = (): void => {
+      this.#local.full = document.fullscreenElement === this.app.host;
+      this.draw();
+    };
+    document.addEventListener("fullscreenchange", full);
+    this.#closers.push(() => size.disconnect(), () => clearInterval(second), () => document.removeEventListener("fullscreenchange", full));
+  }
+
+  #fitWidth(width: number): void {
+    this.root.toggleAttribute("data-narrow", width < NARROW);
+  }
+
+  /** What the engine has to know of a change of state. */
+  #changed(state: State, before: State): void {
+    const { picker } = this.app.engine;
+    if (state.filters !== before.filters || state.tiers !== before.tiers) {
+      picker.set_categories(enabled(this.app, state.filters));
+      picker.set_traits_filter(state.filters.required, state.filters.excluded);
+    }
+    if (state.floor !== before.floor && picker.floor() !== state.floor) picker.set_floor(state.floor);
+    if (state.phase !== before.phase && before.phase !== "loading") this.#focusHeading();
+    this.#map.paint();
+    this.draw();
+  }
+
+  #draw(): void {
+    const state = this.app.store.state;
+    const { root, app } = this;
+    root.dataset["phase"] = state.phase;
+    root.dataset["view"] = state.view;
+    root.toggleAttribute("data-sheet", state.sheet);
+    this.#mapBox.hidden = state.view === "list";
+    this.#list.hidden = state.view !== "list";
+    render(this.#bar, bar(app, state));
+    render(this.#panel, panel(app, state, this.#forms, () => this.draw()));
+    this.#panel.setAttribute("aria-label", app.texts.t("basket.title"));
+    render(this.#overlay, overlay(app, state, this.#local, { marquee: this.#toggleMarquee, full: this.#toggleFull, fit: this.#fit }));
+    if (state.view === "list") render(this.#list, list(app, state, this.#listPlace, () => this.draw()));
+    else this.#grid.refresh();
+    this.#tip.refresh();
+    if (this.#drawn?.view !== state.view || this.#drawn?.floor !== state.floor) this.#images.showFloor(state.floor);
+    this.#drawn = state;
+  }
+
+  /** The focus follows to the step that has begun, when it was on the one that has ended. */
+  #focusHeading(): void {
+    const inside = this.app.host.matches(":focus, :focus-within") || document.activeElement === document.body;
+    if (!inside) return;
+    requestAnimationFrame(() => {
+      requestAnimationFrame(() => this.#panel.querySelector<HTMLElement>("[data-focus]")?.focus());
+    });
+  }
+
+  #moved(): void {
+    this.#tip.place();
+    this.#grid.place();
+    this.#syncFloor();
+  }
+
+  #syncFloor(): void {
+    const floor = this.app.engine.picker.floor();
+    if (floor !== this.app.store.state.floor) this.app.store.do({ do: "show", patch: { floor } });
+  }
+
+  #click = (hit: Hit, at: { touch: boolean }): void => {
+    const { app } = this;
+    if (hit.section !== undefined) app.engine.picker.zoom_to_section(hit.section);
+    else if (hit.area !== undefined) this.#tip.pin({ area: hit.area });
+    else if (hit.seat !== undefined) {
+      app.purchase.toggle(hit.seat);
+      if (at.touch) this.#tip.pin({ seat: hit.seat });
+      else {
+        this.#tip.close();
+        this.#tip.hover({ seat: hit.seat });
+      }
+    } else this.#tip.close();
+    this.#map.paint();
+  };
+
+  #hover = (hit: Hit, touch: boolean): void => {
+    if (touch) return;
+    const { seat, area } = hit;
+    this.#tip.hover(seat !== undefined ? { seat } : area !== undefined ? { area } : null);
+  };
+
+  #marquee = (corners: [number, number, number, number]): void => {
+    this.app.purchase.marquee(corners);
+    this.#map.paint();
+  };
+
+  #toggleMarquee = (): void => {
+    this.#local.marquee = !this.#local.marquee;
+    this.app.engine.picker.set_marquee_mode(this.#local.marquee);
+    this.draw();
+  };
+
+  #toggleFull = (): void => {
+    const { host } = this.app;
+    // Refused without a gesture or a permission of the frame: the button then does nothing.
+    if (document.fullscreenElement === host) void document.exitFullscreen().catch(() => undefined);
+    else void host.requestFullscreen().catch(() => undefined);
+  };
+
+  #fit = (): void => {
+    this.app.engine.picker.fit();
+    this.#tip.close();
+    this.#map.paint();
+  };
+
+  #locate(seats: readonly number[]): void {
+    const [first] = seats;
+    if (first === undefined) return;
+    if (this.app.store.state.view === "list") this.app.store.do({ do: "show", patch: { view: "map" } });
+    this.app.engine.picker.zoom_to_seats(Uint32Array.from(seats));
+    this.#syncFloor();
+    this.app.store.do({ do: "show", patch: { sheet: false } });
+    this.#tip.hover({ seat: first });
+    this.#map.paint();
+  }
+
+  #openSection(section: number): void {
+    if (this.app.store.state.view === "list") {
+      Object.assign(this.#listPlace, { section, row: -1, top: 0, at: 0 });
+      this.draw();
+    } else {
+      this.app.engine.picker.zoom_to_section(section);
+      this.#syncFloor();
+      this.#map.paint();
+    }
+  }
+}
