@@ -9,5 +9,6 @@ mod camera;
 mod geometry;
 mod json;
 mod picker;
+mod raster;
 mod sale;
 mod scene;

@@ -1,0 +1,191 @@
+//! Texts as coverage bitmaps. The browser draws them, because it knows fonts, scripts and directions; they are asked for
+//! when a frame first wants them and stand from the next frame on.
+
+use std::collections::HashMap;
+
+use crate::{
+    json::Json,
+    raster::Mask,
+};
+
+/// Font sizes in device pixels. Texts are drawn at the largest that fits, so a zoom does not want a new bitmap at every
+/// step.
+const SIZES: [u16; 22] =
+    [7, 8, 9, 10, 11, 12, 13, 14, 16, 18, 20, 22, 25, 28, 32, 36, 42, 48, 56, 66, 78, 92];
+/// Texts asked for at once.
+const ASK_MAX: usize = 256;
+/// Bytes of bitmaps that are kept; then all are forgotten and asked for anew.
+const BYTES_MAX: usize = 6 << 20;
+/// Texts that are kept.
+const TEXTS_MAX: usize = 20_000;
+/// The largest bitmap: a line across a large screen at the largest size.
+const PIXELS_MAX: i32 = 1 << 20;
+
+#[derive(Debug)]
+struct Wish {
+    id: u32,
+    text: Box<str>,
+    size: u16,
+    bold: bool,
+    /// Degrees clockwise.
+    rotation: u16,
+}
+
+/// A text that was asked for. Its bitmap is there when `width` is not 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct Entry {
+    start: usize,
+    width: i32,
+    height: i32,
+    left: i32,
+    top: i32,
+}
+
+#[derive(Debug, Default)]
+pub struct Texts {
+    /// By hash of the text and its looks: 64 bits do not meet by chance.
+    ids: HashMap<u64, u32>,
+    entries: Vec<Entry>,
+    coverage: Vec<u8>,
+    wanted: Vec<Wish>,
+    /// Ids of earlier rounds are not taken for those of this one.
+    first_id: u32,
+}
+
+/// A bitmap and where its top left is from the middle of the text.
+#[derive(Debug, Clone, Copy)]
+pub struct Drawn<'a> {
+    pub mask: Mask<'a>,
+    pub left: i32,
+    pub top: i32,
+}
+
+impl Texts {
+    /// The largest size that is not above the one wished for; `None` below the smallest.
+    pub fn fitting_size(wished: f64) -> Option<u16> {
+        SIZES.iter().rev().copied().find(|&size| f64::from(size) <= wished)
+    }
+
+    /// The bitmap, or `None` and it is asked for.
+    pub fn get(&mut self, text: &str, size: u16, bold: bool, rotation: u16) -> Option<Drawn<'_>> {
+        let key = hash(text, size, bold, rotation);
+        let Some(&id) = self.ids.get(&key) else {
+            if self.entries.len() >= TEXTS_MAX {
+                self.reset();
+            }
+            let id = self.first_id + self.entries.len() as u32;
+            self.entries.push(Entry::default());
+            self.wanted.push(Wish { id, text: text.into(), size, bold, rotation });
+            self.ids.insert(key, id);
+            return None;
+        };
+        let entry = self.entries[(id - self.first_id) as usize];
+        let len = (entry.width * entry.height) as usize;
+        (len > 0).then(|| Drawn {
+            mask: Mask {
+                width: entry.width,
+                height: entry.height,
+                coverage: &self.coverage[entry.start..entry.start + len],
+            },
+            left: entry.left,
+            top: entry.top,
+        })
+    }
+
+    pub fn wants(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    pub fn ask(&mut self) -> String {
+        let rest = self.wanted.split_off(self.wanted.len().min(ASK_MAX));
+        let asked = std::mem::replace(&mut self.wanted, rest);
+        Json::array(|json| {
+            for wish in &asked {
+                json.braces(|json| {
+                    json.key("id").number(wish.id.into());
+                    json.key("size").number(wish.size.into());
+                    json.key("weight").number(if wish.bold { 600 } else { 500 });
+                    json.key("rotation").number(wish.rotation.into());
+                    json.key("text").string(&wish.text);
+                });
+            }
+        })
+    }
+
+    /// Takes bitmaps in; says whether there was anything to draw among them.
+    pub fn add(&mut self, metrics: &[i32], coverage: &[u8]) -> bool {
+        if self.coverage.len() + coverage.len() > BYTES_MAX {
+            self.reset();
+            return true;
+        }
+        let mut at = 0;
+        let mut any = false;
+        for text in metrics.chunks_exact(6) {
+            let [id, width, height, left, top, _] = *text else { continue };
+            let pixels = width.checked_mul(height).filter(|&pixels| width >= 0 && (0..=PIXELS_MAX).contains(&pixels));
+            let Some(bitmap) = pixels.and_then(|pixels| coverage.get(at..at + pixels as usize)) else { return any };
+            at += bitmap.len();
+            let entry = (id as u32).checked_sub(self.first_id).and_then(|at| self.entries.get_mut(at as usize));
+            if let Some(entry) = entry.filter(|_| !bitmap.is_empty()) {
+                *entry = Entry { start: self.coverage.len(), width, height, left, top };
+                self.coverage.extend_from_slice(bitmap);
+                any = true;
+            }
+        }
+        any
+    }
+
+    pub fn reset(&mut self) {
+        self.first_id += self.entries.len() as u32;
+        self.ids.clear();
+        self.entries.clear();
+        self.coverage.clear();
+        self.wanted.clear();
+    }
+}
+
+/// FNV-1a.
+fn hash(text: &str, size: u16, bold: bool, rotation: u16) -> u64 {
+    let [a, b] = size.to_le_bytes();
+    let [c, d] = rotation.to_le_bytes();
+    let bytes = text.bytes().chain([a, b, c, d, bold.into()]);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_asked_for_once_and_then_there() {
+        let mut texts = Texts::default();
+        assert!(texts.get("12", 11, false, 0).is_none() && texts.get("12", 11, false, 0).is_none());
+        assert_eq!(texts.ask(), r#"[{"id":0,"size":11,"weight":500,"rotation":0,"text":"12"}]"#);
+        assert_eq!((texts.ask().as_str(), texts.wants()), ("[]", false));
+        assert!(texts.add(&[0, 2, 1, -1, -3, 0], &[10, 20]));
+        let drawn = texts.get("12", 11, false, 0).unwrap();
+        assert_eq!((drawn.mask.width, drawn.mask.coverage, drawn.left, drawn.top), (2, &[10, 20][..], -1, -3));
+        // A bitmap of before a reset is not taken for a text of after it.
+        texts.reset();
+        assert!(texts.get("13", 11, false, 0).is_none());
+        texts.add(&[0, 2, 1, -1, -3, 0], &[10, 20]);
+        assert!(texts.get("13", 11, false, 0).is_none());
+        assert!(texts.ask().contains(r#""id":1"#));
+    }
+
+    #[test]
+    fn bitmaps_that_do_not_fit_their_size_are_left_out() {
+        let mut texts = Texts::default();
+        texts.get("a", 11, false, 0);
+        for metrics in [[0, 3, 1, 0, 0, 0], [0, -1, -2, 0, 0, 0], [0, i32::MAX, 2, 0, 0, 0], [9, 2, 1, 0, 0, 0]] {
+            assert!(!texts.add(&metrics, &[1, 2]));
+        }
+        assert!(texts.get("a", 11, false, 0).is_none());
+    }
+
+    #[test]
+    fn sizes_fit_from_below() {
+        assert_eq!((Texts::fitting_size(13.9), Texts::fitting_size(6.0)), (Some(13), None));
+        assert_eq!(Texts::fitting_size(500.0), Some(92));
+    }
+}
