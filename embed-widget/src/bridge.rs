@@ -46,7 +46,8 @@ impl SeatPicker {
     ///  "sections":[{"i":0,"key":"…","name":"…","floor":0,"zone":-1,"entrance":null,"seats":0,
     ///               "rows":0,"categories":[0,1]}],    // categories that its seats have
     ///  "areas":[{"i":0,"key":"…","name":"…","category":0,"capacity":0,"floor":0,"zone":-1,"entrance":null,
-    ///            "sold":"place","min":1,"max":0}]}    // sold: place | whole | group (parties of min..=max)
+    ///            "sold":"place","min":1,"max":0,      // sold: place | whole | group (parties of min..=max); max 0 = no limit
+    ///            "shown":true}]}                   // the plan has an outline of it
     /// ```
     pub fn meta(&self) -> String {
         self.picker.meta()
@@ -74,7 +75,8 @@ impl SeatPicker {
         self.picker.seat(seat)
     }
 
-    /// `{"i":0,"key":"…","name":"…","category":0,"capacity":0,"left":0,"floor":0,"on":true,"x":0.0,"y":0.0}`: `x`, `y` is
+    /// `{"i":0,"key":"…","name":"…","category":0,"capacity":0,"left":0,"floor":0,"view":null,
+    /// "entrance":null,"on":true,"x":0.0,"y":0.0}`: `x`, `y` is
     /// the middle of the area on the screen. `""` for an area that the map does not have.
     pub fn area(&self, area: u32) -> String {
         self.picker.area(area)
@@ -86,8 +88,8 @@ impl SeatPicker {
     }
 
     /// The images that lie under the seats:
-    /// `[{"href":"https://…","x":0.0,"y":0.0,"width":0.0,"height":0.0,"rotation":0.0,"opacity":1.0,"floor":0}]` in plan
-    /// units, to be put under the canvas with the transform of [`view`](Self::view). The pixels of the canvas are
+    /// `[{"href":"https://…","x":0.0,"y":0.0,"width":0.0,"height":0.0,"rotation":0.0,"opacity":100,"floor":-1}]` in plan
+    /// units (rotation in degrees around the middle, opacity in percent, floor -1 = every floor), to be put under the canvas with the transform of [`view`](Self::view). The pixels of the canvas are
     /// transparent where nothing is drawn when the floor has images, opaque otherwise.
     pub fn images(&self) -> String {
         self.picker.images()
@@ -255,10 +257,10 @@ impl SeatPicker {
 
     /// Where the frame is in the wasm memory: RGBA, straight alpha, [`frame_len`](Self::frame_len) bytes.
     pub fn frame_ptr(&self) -> *const u8 {
-        self.picker.frame().as_ptr()
+        self.picker.frame().as_ptr().cast()
     }
     pub fn frame_len(&self) -> usize {
-        self.picker.frame().len()
+        self.picker.frame().len() * 4
     }
     /// Device pixels.
     pub fn frame_width(&self) -> u32 {
@@ -279,10 +281,10 @@ impl SeatPicker {
     }
     /// RGBA, opaque, `width * height * 4` bytes.
     pub fn minimap_ptr(&self) -> *const u8 {
-        self.picker.minimap().as_ptr()
+        self.picker.minimap().as_ptr().cast()
     }
     pub fn minimap_len(&self) -> usize {
-        self.picker.minimap().len()
+        self.picker.minimap().len() * 4
     }
     /// Brings the place at this point of the minimap (0 to 1 in both directions) to the middle of the view.
     pub fn minimap_to(&mut self, x: f64, y: f64) {

@@ -122,9 +122,10 @@ impl Camera {
         self.fly(self.fitted());
     }
 
-    /// Shows a part of the plan; `scale_max` bounds how near it may come.
-    pub fn show(&mut self, part: Box2, scale_max: f64) {
-        let scale = self.scale_for(part, MARGIN * 1.5).min(scale_max.max(self.scale_least()));
+    /// Shows a part of the plan, not nearer than `nearest`, and at least as near as `farthest`.
+    pub fn show(&mut self, part: Box2, nearest: f64, farthest: f64) {
+        let scale = self.scale_for(part, MARGIN * 1.5).min(nearest).max(farthest);
+        let scale = scale.clamp(self.scale_least(), self.scale_most());
         let view = self.centred(part.centre(), scale);
         self.fly(self.clamped(view));
     }
@@ -146,7 +147,7 @@ impl Camera {
     /// Brings a point of the plan to the middle, at once.
     pub fn centre_on(&mut self, x: f64, y: f64) {
         self.stop();
-        self.view = self.clamped(self.centred((x, y), self.view.scale));
+        self.set(self.clamped(self.centred((x, y), self.view.scale)));
     }
 
     pub fn zoom_by(&mut self, factor: f64, x: f64, y: f64, animate: bool) {
@@ -190,12 +191,11 @@ impl Camera {
             let begun = *flight.begun.get_or_insert(now);
             let t = ((now - begun) / FLIGHT_MS).clamp(0.0, 1.0);
             let view = between(flight.from, flight.to, ease(t), (self.width, self.height));
-            if t == 1.0 {
-                self.view = flight.to;
-                self.flight = None;
-            } else {
-                self.view = view;
-            }
+            let ends = t == 1.0;
+            let to = if ends { flight.to } else { view };
+            let flight = self.flight.take();
+            self.set(to);
+            self.flight = flight.filter(|_| !ends);
         }
         if let Some(mut fling) = self.fling.take() {
             let dt = (now - fling.last.unwrap_or(now)).clamp(0.0, 100.0);
@@ -221,10 +221,20 @@ impl Camera {
         (NEAREST_RADIUS * self.dpr / self.radius).max(self.scale_fitted() * 1.5)
     }
 
+    /// At an unchanged scale only by whole pixels, so that the picture can be moved along.
+    fn set(&mut self, to: View) {
+        if to.scale == self.view.scale {
+            let (dx, dy) = ((to.x - self.view.x).round(), (to.y - self.view.y).round());
+            self.view = View { x: self.view.x + dx, y: self.view.y + dy, ..to };
+        } else {
+            self.view = to;
+        }
+    }
+
     fn fly(&mut self, to: View) {
         self.stop();
         if self.still || self.width == 0.0 {
-            self.view = to;
+            self.set(to);
         } else if to != self.view {
             self.flight = Some(Flight { from: self.view, to, begun: None });
         }
@@ -273,7 +283,8 @@ impl Camera {
 /// Flights keep the visible width in step, which feels even without a logarithm.
 fn between(from: View, to: View, t: f64, (width, height): (f64, f64)) -> View {
     let mix = |a: f64, b: f64| a + (b - a) * t;
-    let scale = 1.0 / mix(1.0 / from.scale, 1.0 / to.scale);
+    let same = from.scale == to.scale;
+    let scale = if same { to.scale } else { 1.0 / mix(1.0 / from.scale, 1.0 / to.scale) };
     let (ax, ay) = from.to_plan(width / 2.0, height / 2.0);
     let (bx, by) = to.to_plan(width / 2.0, height / 2.0);
     View { scale, x: width / 2.0 - mix(ax, bx) * scale, y: height / 2.0 - mix(ay, by) * scale }

@@ -4,11 +4,20 @@
 //! randomness, no browser. Time comes in as a number, pixels go out as a buffer, texts are drawn by the browser and
 //! come in as coverage bitmaps.
 
+mod angles;
 pub mod bridge;
 mod camera;
+mod damage;
 mod geometry;
+mod icons;
 mod json;
+mod looks;
+mod paint;
 mod picker;
+mod projection;
 mod raster;
 mod sale;
 mod scene;
+mod sprites;
+mod texts;
+mod theme;

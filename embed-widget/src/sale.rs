@@ -1,6 +1,6 @@
 //! What can be bought: the state of every seat, filters, the buyer's own hold and selection.
 
-use eventflow_core::seat_map::{Layout, Seat, SeatIndex, SeatStatus, Snapshot, Statuses};
+use eventflow_core::seat_map::{Diff, Layout, Seat, SeatIndex, SeatStatus, Snapshot, Statuses};
 
 /// What is known of a seat, as bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub struct Sale {
     lost: Vec<SeatIndex>,
     /// Seats whose looks have changed since the picker last asked.
     changed: Vec<SeatIndex>,
+    areas_changed: bool,
     category_on: Vec<bool>,
     required: u16,
     excluded: u16,
@@ -66,6 +67,7 @@ impl Sale {
             marked: Vec::new(),
             lost: Vec::new(),
             changed: Vec::new(),
+            areas_changed: false,
             category_on: vec![true; layout.categories().len()],
             required: 0,
             excluded: 0,
@@ -102,6 +104,12 @@ impl Sale {
     pub fn selected(&self) -> &[SeatIndex] {
         &self.selected
     }
+    pub fn marked(&self) -> &[SeatIndex] {
+        &self.marked
+    }
+    pub fn take_areas_changed(&mut self) -> bool {
+        std::mem::take(&mut self.areas_changed)
+    }
     pub fn take_changed(&mut self) -> Vec<SeatIndex> {
         std::mem::take(&mut self.changed)
     }
@@ -111,14 +119,40 @@ impl Sale {
 
     pub fn apply_snapshot(&mut self, layout: &Layout, bytes: &[u8]) -> Applied {
         let Ok(snapshot) = Snapshot::decode(bytes) else { return Applied::Malformed };
-        if snapshot.statuses.len() != layout.seat_count() {
+        if snapshot.statuses.len() != layout.seat_count() || snapshot.areas.len() != self.areas_left.len() {
             return Applied::Malformed;
         }
         self.revision = snapshot.revision;
-        for seat in layout.seats() {
-            if let Some(status) = snapshot.statuses.get(seat.index) {
+        for (seat, status) in layout.seats().iter().zip(snapshot.statuses.iter()) {
+            self.set_status(seat, status);
+        }
+        self.areas_changed |= self.areas_left != snapshot.areas;
+        self.areas_left = snapshot.areas;
+        Applied::Done
+    }
+
+    pub fn apply_diff(&mut self, layout: &Layout, bytes: &[u8]) -> Applied {
+        let Ok(diff) = Diff::decode(bytes) else { return Applied::Malformed };
+        if diff.revision() <= self.revision {
+            return Applied::Done;
+        }
+        if diff.base() != self.revision {
+            return Applied::Gap;
+        }
+        let known = diff.seats().iter().all(|&(seat, _)| layout.seat(seat).is_some())
+            && diff.areas().iter().all(|&(area, _)| usize::from(area) < self.areas_left.len());
+        if !known {
+            return Applied::Malformed;
+        }
+        self.revision = diff.revision();
+        for &(seat, status) in diff.seats() {
+            if let Some(seat) = layout.seat(seat) {
                 self.set_status(seat, status);
             }
+        }
+        for &(area, left) in diff.areas() {
+            self.areas_left[usize::from(area)] = left;
+            self.areas_changed = true;
         }
         Applied::Done
     }
@@ -159,6 +193,7 @@ impl Sale {
         for (at, on) in self.category_on.iter_mut().enumerate() {
             *on = enabled.get(at).is_none_or(|&byte| byte != 0);
         }
+        self.areas_changed = true;
         self.refresh_all(layout);
     }
 

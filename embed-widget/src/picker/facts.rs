@@ -1,6 +1,6 @@
 //! What the plan and its seats are, as JSON.
 
-use eventflow_core::seat_map::{LayoutRow, Seat, SeatIndex};
+use eventflow_core::seat_map::{LayoutRow, Occupancy, RowKind, Seat, SeatIndex, SeatStatus};
 
 use super::Picker;
 use crate::{json::Json, sale::Flags};
@@ -18,8 +18,15 @@ impl Picker {
             json.key("name").string(layout.name());
             json.key("seats").number(layout.seat_count().into());
             json.key("has_focal").flag(layout.focal_point().is_some());
-            json.key("floors").brackets(|_| {});
-            json.key("zones").brackets(|_| {});
+            json.key("floors").brackets(|json| {
+                // The one floor of a plan without floors has no key.
+                for floor in layout.floors().iter().filter(|floor| !floor.key.is_empty()) {
+                    named(json, &floor.key, &floor.name);
+                }
+            });
+            json.key("zones").brackets(|json| {
+                layout.zones().iter().for_each(|zone| named(json, &zone.key, &zone.name));
+            });
             json.key("categories").brackets(|json| {
                 for (category, seats) in layout.categories().iter().zip(&category_seats) {
                     json.braces(|json| {
@@ -43,12 +50,18 @@ impl Picker {
                         json.key("name").string(&area.name);
                         json.key("category").number(category_number(area.category));
                         json.key("capacity").number(area.capacity.into());
-                        json.key("floor").number(0);
-                        json.key("zone").number(-1);
-                        json.key("entrance").optional(None);
-                        json.key("sold").string("place");
-                        json.key("min").number(1);
-                        json.key("max").number(0);
+                        json.key("floor").number(area.floor.unwrap_or(0).into());
+                        json.key("zone").number(area.zone.map_or(-1, i64::from));
+                        json.key("entrance").optional(area.entrance.as_deref());
+                        let (sold, min, max) = match area.occupancy {
+                            Occupancy::Places => ("place", 1, 0),
+                            Occupancy::Whole => ("whole", area.capacity, area.capacity),
+                            Occupancy::Group { min, max } => ("group", min, max),
+                        };
+                        json.key("sold").string(sold);
+                        json.key("min").number(min.into());
+                        json.key("max").number(max.into());
+                        json.key("shown").flag(area.outline.len() >= 3);
                     });
                 }
             });
@@ -64,8 +77,8 @@ impl Picker {
         json.key("key").string(&section.key);
         json.key("name").string(&section.name);
         json.key("floor").number(self.scene.floor_of(index as u16).into());
-        json.key("zone").number(-1);
-        json.key("entrance").optional(None);
+        json.key("zone").number(section.zone.map_or(-1, i64::from));
+        json.key("entrance").optional(section.entrance.as_deref());
         json.key("seats").number(self.section_seats(index).count() as i64);
         json.key("rows").number(section.rows.len() as i64);
         json.key("categories").numbers(categories.into_iter().map(u32::from));
@@ -78,12 +91,13 @@ impl Picker {
                 let Some(row) = self.layout.rows().get(index as usize) else { continue };
                 json.braces(|json| {
                     json.key("row").number(index.into());
-                    json.key("kind").string("row");
+                    let (kind, whole) = kind(row);
+                    json.key("kind").string(kind);
                     json.key("label").string(&row.label);
-                    json.key("shown").string(&row.label);
+                    json.key("shown").string(self.layout.shown_row(index));
                     json.key("first").number(row.seats.start.into());
                     json.key("count").number(row.seats.len() as i64);
-                    json.key("whole").flag(false);
+                    json.key("whole").flag(whole);
                     let free = self.row(row).iter().filter(|seat| self.sale.is_on(seat.index)).count();
                     json.key("free").number(free as i64);
                 });
@@ -97,7 +111,7 @@ impl Picker {
             for seat in self.row(row) {
                 json.braces(|json| {
                     json.key("i").number(seat.index.0.into());
-                    json.key("n").string(self.layout.number(seat.index));
+                    json.key("n").string(self.layout.shown_number(seat.index));
                     json.key("cat").number(category_number(seat.category));
                     json.key("traits").number(seat.traits.bits().into());
                     self.state(json, seat);
@@ -115,17 +129,18 @@ impl Picker {
             json.key("section").number(seat.section.into());
             json.key("section_name").string(section.map_or("", |section| &section.name));
             json.key("row").number(seat.row.into());
-            json.key("row_label").string(layout.row_label(seat.index));
-            json.key("number").string(layout.number(seat.index));
+            json.key("row_label").string(layout.shown_row(seat.row));
+            json.key("number").string(layout.shown_number(seat.index));
             json.key("category").number(category_number(seat.category));
             json.key("traits")
                 .brackets(|json| seat.traits.iter().for_each(|word| json.string(word.as_str())));
             self.state(json, seat);
             json.key("floor").number(self.scene.floor_of(seat.section).into());
-            json.key("kind").string("row");
-            json.key("whole").flag(false);
-            json.key("view").optional(None);
-            json.key("entrance").optional(None);
+            let (kind, whole) = layout.row_of(seat.index).map_or(("row", false), kind);
+            json.key("kind").string(kind);
+            json.key("whole").flag(whole);
+            json.key("view").optional(layout.view(seat.index));
+            json.key("entrance").optional(section.and_then(|section| section.entrance.as_deref()));
             let (view, dpr) = (self.camera.view(), self.camera.dpr());
             let (x, y) = view.to_screen(seat.x, seat.y);
             json.key("x").tenths(x / dpr);
@@ -151,8 +166,15 @@ impl Picker {
             json.key("category").number(category_number(area.category));
             json.key("capacity").number(area.capacity.into());
             json.key("left").number(self.area_left(area.index.into()).into());
-            json.key("floor").number(0);
+            json.key("floor").number(area.floor.unwrap_or(0).into());
+            json.key("view").optional(area.view.as_deref());
+            json.key("entrance").optional(area.entrance.as_deref());
             json.key("on").flag(self.sale.category_is_on(area.category));
+            let (view, dpr) = (self.camera.view(), self.camera.dpr());
+            let middle = self.scene.floors.iter().flat_map(|floor| &floor.areas).find(|shown| shown.area == area.index);
+            let (x, y) = middle.map_or((0.0, 0.0), |shown| view.to_screen(shown.middle.0, shown.middle.1));
+            json.key("x").tenths(x / dpr);
+            json.key("y").tenths(y / dpr);
         })
     }
 
@@ -161,7 +183,21 @@ impl Picker {
     }
 
     pub fn images(&self) -> String {
-        "[]".into()
+        Json::array(|json| {
+            for image in self.layout.images() {
+                let units = |hundredths: i64| hundredths as f64 / 100.0;
+                json.braces(|json| {
+                    json.key("href").string(&image.href);
+                    json.key("x").tenths(units(image.x.into()));
+                    json.key("y").tenths(units(image.y.into()));
+                    json.key("width").tenths(units(image.width.into()));
+                    json.key("height").tenths(units(image.height.into()));
+                    json.key("rotation").tenths(units(image.rotation.into()));
+                    json.key("opacity").number(image.opacity.into());
+                    json.key("floor").number(image.floor.map_or(-1, i64::from));
+                });
+            }
+        })
     }
 
     pub fn availability(&self, section: u32) -> Vec<u32> {
@@ -172,7 +208,6 @@ impl Picker {
     }
 
     pub fn category_availability(&self) -> Vec<u32> {
-        use eventflow_core::seat_map::SeatStatus;
         let mut pairs = vec![0_u32; 2 * self.layout.categories().len()];
         let mut count = |category: Option<u16>, free: u32, total: u32| {
             if let Some(category) = category.map(usize::from)
@@ -209,4 +244,20 @@ impl Picker {
 
 pub(super) fn category_number(category: Option<u16>) -> i64 {
     category.map_or(-1, i64::from)
+}
+
+fn named(json: &mut Json, key: &str, name: &str) {
+    json.braces(|json| {
+        json.key("key").string(key);
+        json.key("name").string(name);
+    });
+}
+
+/// What a row is, and whether all of it goes together.
+fn kind(row: &LayoutRow) -> (&'static str, bool) {
+    match row.kind {
+        RowKind::Row => ("row", false),
+        RowKind::Table { whole, .. } => ("table", whole),
+        RowKind::Booth { .. } => ("booth", false),
+    }
 }

@@ -5,7 +5,7 @@ mod frames;
 mod pointers;
 mod selections;
 
-use eventflow_core::seat_map::{Layout, SeatIndex, SeatMap};
+use eventflow_core::seat_map::{Layout, Orphans, Rules, SeatIndex, SeatMap};
 
 use self::{frames::Frame, pointers::Pointers};
 pub use self::{
@@ -14,12 +14,16 @@ pub use self::{
 };
 use crate::{
     camera::Camera,
+    geometry::Box2,
     sale::{Applied, Sale},
     scene::Scene,
+    theme::{Theme, parse_color},
 };
 
 /// The radius of a seat in CSS pixels from which seats are picked one by one; below, a click means the section.
 const PICKABLE_RADIUS: f64 = 3.5;
+/// The radius that showing something zooms to at most, in CSS pixels.
+const COMFORTABLE_RADIUS: f64 = 14.0;
 
 #[derive(Debug)]
 pub struct Picker {
@@ -32,7 +36,11 @@ pub struct Picker {
     pointers: Pointers,
     focus: Option<SeatIndex>,
     focus_shown: bool,
-    max: u32,
+    rules: Rules,
+    theme: Theme,
+    /// Of the categories, as they are shown.
+    colors: Vec<u32>,
+    stage_label: String,
 }
 
 impl Picker {
@@ -43,32 +51,39 @@ impl Picker {
 
     pub fn new(layout: Layout) -> Self {
         let scene = Scene::new(&layout);
-        let camera = Camera::new(scene.floors[0].bounds, scene.radius);
-        Self {
+        let theme = Theme::default();
+        let mut picker = Self {
             sale: Sale::new(&layout),
-            camera,
+            camera: Camera::new(scene.floors[0].bounds, scene.radius),
             floor: 0,
             frame: Frame::default(),
             pointers: Pointers::default(),
             focus: None,
             focus_shown: false,
-            max: 0,
+            rules: Rules { min: 1, max: u32::MAX, ..Rules::default() },
+            colors: plan_colors(&layout, &theme),
+            theme,
+            stage_label: String::new(),
             scene,
             layout,
-        }
+        };
+        picker.dress_all();
+        picker
     }
 
     pub fn apply_snapshot(&mut self, bytes: &[u8]) -> u32 {
         code(self.sale.apply_snapshot(&self.layout, bytes))
     }
-    pub fn apply_diff(&mut self, _bytes: &[u8]) -> u32 {
-        code(Applied::Gap)
+    pub fn apply_diff(&mut self, bytes: &[u8]) -> u32 {
+        code(self.sale.apply_diff(&self.layout, bytes))
     }
     pub fn revision(&self) -> f64 {
         self.sale.revision() as f64
     }
     pub fn take_lost(&mut self) -> Vec<u32> {
-        self.sale.take_lost().iter().map(|seat| seat.0).collect()
+        let lost = self.sale.take_lost();
+        self.frame.happened(&lost, true);
+        lost.iter().map(|seat| seat.0).collect()
     }
     pub fn set_mine(&mut self, seats: &[u32]) {
         self.sale.set_mine(&self.layout, &indexes(seats));
@@ -82,23 +97,50 @@ impl Picker {
     pub fn set_traits_filter(&mut self, required: u16, excluded: u16) {
         self.sale.set_traits_filter(&self.layout, required, excluded);
     }
-    pub fn set_rules(&mut self, _orphans: u8, _adjacent: bool, _companions: bool, _min: u32, max: u32) {
-        self.max = max;
+    pub fn set_rules(&mut self, orphans: u8, adjacent: bool, companions: bool, min: u32, max: u32) {
+        let orphans = match orphans {
+            0 => Orphans::Off,
+            1 => Orphans::Lenient,
+            _ => Orphans::Strict,
+        };
+        let max = if max == 0 { u32::MAX } else { max };
+        self.rules = Rules { orphans, adjacent, companions, min, max };
+    }
+    pub fn set_theme(&mut self, colors: &[u32]) {
+        self.theme.set(colors);
+        self.frame.stock.sprites.forget();
+        self.frame.repaint();
+    }
+    pub fn set_category_colors(&mut self, colors: &[u32]) {
+        let plan = plan_colors(&self.layout, &self.theme);
+        let given = colors.iter().map(|&color| Some(color & 0xff_ffff)).chain(std::iter::repeat(None));
+        self.colors = plan.into_iter().zip(given).map(|(plan, given)| given.unwrap_or(plan)).collect();
+        self.frame.stock.sprites.forget();
+        self.frame.repaint();
+    }
+    pub fn set_stage_label(&mut self, label: &str) {
+        self.stage_label = label.into();
+        self.frame.repaint();
     }
 
     pub fn resize(&mut self, css_width: f64, css_height: f64, dpr: f64) {
         let pixels = |css: f64| (css * dpr).round().clamp(1.0, 8_192.0);
         let (width, height) = (pixels(css_width), pixels(css_height));
         self.camera.resize(width, height, dpr);
-        self.frame.resize(width as usize, height as usize);
+        self.frame.resize(width as i32, height as i32);
+        self.frame.stock.texts.reset();
     }
     pub fn reduce_motion(&mut self, reduce: bool) {
         self.camera.still = reduce;
     }
     pub fn set_floor(&mut self, floor: u32) {
         let Some(shown) = self.scene.floors.get(floor as usize) else { return };
-        self.floor = floor as u16;
-        self.camera.set_bounds(shown.bounds);
+        if floor != self.floor() {
+            self.floor = floor as u16;
+            self.camera.set_bounds(shown.bounds);
+            self.pointers.hover = Default::default();
+            self.frame.repaint();
+        }
     }
     pub fn floor(&self) -> u32 {
         self.floor.into()
@@ -116,23 +158,34 @@ impl Picker {
     }
     pub fn zoom_to_section(&mut self, section: u32) {
         let Ok(section) = u16::try_from(section) else { return };
-        let floor = self.scene.floor_of(section);
-        if floor != self.floor {
-            self.set_floor(floor.into());
-        }
-        let block =
-            self.scene.floors[usize::from(floor)].blocks.iter().find(|block| block.section == section);
-        if let Some(block) = block {
-            self.camera.show(block.bounds, f64::INFINITY);
+        self.set_floor(self.scene.floor_of(section).into());
+        let blocks = &self.scene.floors[usize::from(self.floor)].blocks;
+        if let Some(block) = blocks.iter().find(|block| block.section == section) {
+            let part = block.bounds;
+            self.show_pickable(part);
         }
     }
-    pub fn zoom_to_area(&mut self, _area: u32) {}
-    pub fn zoom_to_seats(&mut self, seats: &[u32]) {
-        let seats = seats.iter().filter_map(|&seat| self.layout.seat(SeatIndex(seat)));
-        let part = crate::geometry::Box2::of(seats.map(|seat| (seat.x, seat.y)));
+    pub fn zoom_to_area(&mut self, area: u32) {
+        let Some(facts) = self.layout.ga_areas().get(area as usize) else { return };
+        let part = Box2::of(facts.outline.iter().copied());
+        self.set_floor(facts.floor.unwrap_or(0).into());
         if !part.is_empty() {
-            self.camera.show(part.grown((self.scene.radius * 8.0) as i32), f64::INFINITY);
+            self.camera.show(part, self.camera.scale_most(), 0.0);
         }
+    }
+    pub fn zoom_to_seats(&mut self, seats: &[u32]) {
+        let Some(first) = seats.first().and_then(|&seat| self.layout.seat(SeatIndex(seat))) else { return };
+        let floor = self.scene.floor_of(first.section);
+        let on_floor = seats.iter().filter_map(|&seat| self.layout.seat(SeatIndex(seat)));
+        let on_floor = on_floor.filter(|seat| self.scene.floor_of(seat.section) == floor);
+        let part = Box2::of(on_floor.map(|seat| (seat.x, seat.y))).grown((self.scene.radius * 12.0) as i32);
+        self.set_floor(floor.into());
+        self.show_pickable(part);
+    }
+    /// At least so near that seats can be picked one by one, and no nearer than is comfortable.
+    fn show_pickable(&mut self, part: Box2) {
+        let scale = |css_radius: f64| css_radius * self.camera.dpr() / self.scene.radius;
+        self.camera.show(part, scale(COMFORTABLE_RADIUS), scale(PICKABLE_RADIUS * 1.3));
     }
     pub fn zoom(&self) -> [f64; 3] {
         let fitted = self.camera.scale_fitted();
@@ -146,6 +199,12 @@ impl Picker {
         let (view, dpr) = (self.camera.view(), self.camera.dpr());
         [view.scale * 100.0 / dpr, view.x / dpr, view.y / dpr]
     }
+    fn dress_all(&mut self) {
+        for seat in 0..self.layout.seat_count() {
+            self.dress(SeatIndex(seat));
+        }
+        self.sale.take_changed();
+    }
     pub fn seats_pickable(&self) -> bool {
         self.scene.radius * self.camera.view().scale / self.camera.dpr() >= PICKABLE_RADIUS
     }
@@ -157,6 +216,11 @@ fn code(applied: Applied) -> u32 {
         Applied::Gap => 1,
         Applied::Malformed => 2,
     }
+}
+
+fn plan_colors(layout: &Layout, theme: &Theme) -> Vec<u32> {
+    let color = |text: &str| parse_color(text).unwrap_or(theme.muted);
+    layout.categories().iter().map(|category| color(&category.color)).collect()
 }
 
 fn indexes(seats: &[u32]) -> Vec<SeatIndex> {

@@ -62,7 +62,7 @@ impl Picker {
         if !self.sale.is_on(seat) {
             return Change::refused(self.why_off(seat), vec![seat]);
         }
-        if self.max > 0 && self.sale.selected().len() >= self.max as usize {
+        if self.sale.selected().len() as u64 >= u64::from(self.rules.max) {
             return Change::refused("max", vec![seat]);
         }
         self.sale.set_selected(&[seat], true);

@@ -29,6 +29,10 @@ impl Canvas {
         self.clip = Some(clip.and(self.bounds()));
     }
 
+    pub fn copy_from(&mut self, other: &Self) {
+        self.pixels.clone_from(&other.pixels);
+    }
+
     /// Moves the whole picture; what comes in at the edges is left as it was, to be painted.
     pub fn scroll(&mut self, dx: i32, dy: i32) {
         let (width, height) = (self.width, self.height);
