@@ -50,7 +50,7 @@ fn write(folder: &Path, seats: u32) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let file = |name: &str| folder.join(format!("{name}-{seats}.bin"));
     fs::write(folder.join(format!("stadium-{seats}.json")), map.to_json())?;
-    fs::write(file("plan"), map.to_json())?;
+    fs::write(file("plan"), layout.to_plan())?;
     fs::write(file("snapshot"), state.encode())?;
     fs::write(file("bursts"), bursts)?;
     fs::write(file("seats"), plain(&layout)?)?;

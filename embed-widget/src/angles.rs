@@ -67,6 +67,9 @@ mod tests {
     #[test]
     fn a_quarter_turn_is_clockwise_on_a_screen() {
         assert_eq!(turned(&[(10.0, 0.0)], (0.0, 0.0), 9_000), [(0, 10)]);
-        assert_eq!(turned(&rectangle((5.0, 5.0), 4.0, 2.0), (5.0, 5.0), 9_000), [(6, 3), (6, 7), (4, 7), (4, 3)]);
+        assert_eq!(
+            turned(&rectangle((5.0, 5.0), 4.0, 2.0), (5.0, 5.0), 9_000),
+            [(6, 3), (6, 7), (4, 7), (4, 3)]
+        );
     }
 }

@@ -20,7 +20,10 @@
 
 use wasm_bindgen::prelude::*;
 
-use crate::picker::{Direction, Picker, Pointer, PointerKind};
+use crate::{
+    keyboard::Direction,
+    picker::{Picker, Pointer, PointerKind},
+};
 
 #[wasm_bindgen]
 pub struct SeatPicker {
@@ -316,7 +319,7 @@ impl SeatPicker {
 #[wasm_bindgen]
 impl SeatPicker {
     /// A pointer event. `kind`: 0 down, 1 move, 2 up, 3 cancel, 4 leave. `shift`: a drag selects (marquee) instead of
-    /// moving the map. `touch`: the finger hides what it points at; the nearest seat within a finger's width is meant.
+    /// moving the map. `buttons`: as in the event; a press without the primary button is left alone. `touch`: the finger hides what it points at; the nearest seat within a finger's width is meant.
     ///
     /// Answers `""` or JSON with one of
     /// `{"click":{"seat":0}}`, `{"click":{"area":0}}`, `{"click":{"section":0}}` (seats too small to be meant one by one),
@@ -374,7 +377,8 @@ impl SeatPicker {
 #[wasm_bindgen]
 impl SeatPicker {
     /// A pick or an unpick of a seat. A whole table goes together. A `party` of more than one picks that many places
-    /// side by side, with this seat among them.
+    /// side by side, with this seat among them, instead of what was selected before; on a selected seat it gives all
+    /// back.
     ///
     /// `{"added":[],"removed":[],"refused":null}`, or refused is `{"code":"…","seats":[]}` and nothing has changed:
     /// `taken` (held or sold), `blocked`, `filtered` (category switched off or a trait missing), `max` (more than the
@@ -403,8 +407,13 @@ impl SeatPicker {
         self.picker.selected()
     }
 
-    /// What speaks against the selection as it is: `[{"rule":"orphans","seats":[3]}]`; rules are named as in the
-    /// server's `seat_rules` refusal.
+    /// Standing places that are picked besides the seats, as pairs `[area, places, …]`: they count for the rules.
+    pub fn set_area_picks(&mut self, picks: &[u32]) {
+        self.picker.set_area_picks(picks);
+    }
+
+    /// What speaks against the selection as it is: `[{"rule":"orphan","seats":[3],"area":-1,"limit":0}]`; rules are
+    /// named as in the server's `seat_rules` refusal.
     pub fn violations(&self) -> String {
         self.picker.violations()
     }
@@ -446,5 +455,16 @@ impl SeatPicker {
     /// Whether the focus ring is drawn: `:focus-visible` of the canvas.
     pub fn show_focus(&mut self, show: bool) {
         self.picker.show_focus(show);
+    }
+}
+
+/// For Rust: tests and examples.
+impl SeatPicker {
+    /// What [`frame_ptr`](Self::frame_ptr) leads to.
+    pub fn pixels(&self) -> Vec<u8> {
+        self.picker.frame().iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
+    }
+    pub fn minimap_pixels(&self) -> Vec<u8> {
+        self.picker.minimap().iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
     }
 }

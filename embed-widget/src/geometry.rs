@@ -93,9 +93,6 @@ impl Rect {
     pub fn height(self) -> i32 {
         (self.y1 - self.y0).max(0)
     }
-    pub fn area(self) -> i64 {
-        i64::from(self.width()) * i64::from(self.height())
-    }
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -104,25 +101,6 @@ impl Rect {
             x1: self.x1.min(other.x1),
             y1: self.y1.min(other.y1),
         }
-    }
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        if self.is_empty() {
-            return other;
-        }
-        if other.is_empty() {
-            return self;
-        }
-        Self {
-            x0: self.x0.min(other.x0),
-            y0: self.y0.min(other.y0),
-            x1: self.x1.max(other.x1),
-            y1: self.y1.max(other.y1),
-        }
-    }
-    #[must_use]
-    pub fn shifted(self, dx: i32, dy: i32) -> Self {
-        Self { x0: self.x0 + dx, y0: self.y0 + dy, x1: self.x1 + dx, y1: self.y1 + dy }
     }
     #[must_use]
     pub fn grown(self, by: i32) -> Self {

@@ -62,7 +62,10 @@ fn layers(icon: Icon, size: f32, ink: u32, plate: Option<u32>) -> Vec<Layer> {
     for &(width, points) in strokes(icon) {
         let width = (f32::from(width) * scale).max(1.0);
         let mut draw = |from, to| {
-            layers.push(Layer { shape: Shape::Stroke { from: at(from), to: at(to), width }, color: Color::rgb(ink) });
+            layers.push(Layer {
+                shape: Shape::Stroke { from: at(from), to: at(to), width },
+                color: Color::rgb(ink),
+            });
         };
         match *points {
             [only] => draw(only, only),
@@ -74,10 +77,9 @@ fn layers(icon: Icon, size: f32, ink: u32, plate: Option<u32>) -> Vec<Layer> {
 
 fn strokes(icon: Icon) -> &'static [Stroke] {
     match icon {
-        Icon::Companion => &[
-            (13, &[(24, 11)]),
-            (5, &[(12, 42), (12, 32), (16, 26), (24, 24), (32, 26), (36, 32), (36, 42)]),
-        ],
+        Icon::Companion => {
+            &[(13, &[(24, 11)]), (5, &[(12, 42), (12, 32), (16, 26), (24, 24), (32, 26), (36, 32), (36, 42)])]
+        }
         Icon::RestrictedView => &[
             (4, &[(4, 24), (12, 15), (24, 11), (36, 15), (44, 24), (36, 33), (24, 37), (12, 33), (4, 24)]),
             (11, &[(24, 24)]),
@@ -100,10 +102,7 @@ fn plan(kind: IconKind) -> &'static [Stroke] {
             (4, &[(10, 8), (20, 18), (10, 28)]),
             (4, &[(38, 8), (28, 18), (38, 28)]),
         ],
-        IconKind::Screen => &[
-            (5, &[(5, 9), (43, 9), (43, 33), (5, 33), (5, 9)]),
-            (5, &[(16, 42), (32, 42)]),
-        ],
+        IconKind::Screen => &[(5, &[(5, 9), (43, 9), (43, 33), (5, 33), (5, 9)]), (5, &[(16, 42), (32, 42)])],
         IconKind::Bar => &[
             (5, &[(8, 8), (40, 8), (24, 25), (8, 8)]),
             (5, &[(24, 25), (24, 42)]),

@@ -11,6 +11,7 @@ mod damage;
 mod geometry;
 mod icons;
 mod json;
+mod keyboard;
 mod looks;
 mod paint;
 mod picker;

@@ -101,7 +101,10 @@ impl Picture {
             State::Filtered => picture.add(line(radius * 0.88, thin), mix(color, theme.section, 150)),
             State::Held | State::Sold | State::Blocked if small => {
                 let share = if look.state == State::Held { 0.75 } else { 0.6 };
-                picture.add(body(radius * share), if look.state == State::Blocked { quiet } else { theme.unavailable });
+                picture.add(
+                    body(radius * share),
+                    if look.state == State::Blocked { quiet } else { theme.unavailable },
+                );
             }
             State::Held => {
                 picture.add(line(radius * 0.82, thin), theme.unavailable);
@@ -206,7 +209,8 @@ mod tests {
             let mut pixels = vec![0; 31 * 31];
             crate::raster::draw_layers(&mut pixels, 31, 0.5, 0.5, &picture.layers);
             // Where something other than the ground is seen.
-            let light = |pixel: u32| pixel >> 24 > 128 && pixel & 0xff_ffff != Color::rgb(theme.mark).0 & 0xff_ffff;
+            let light =
+                |pixel: u32| pixel >> 24 > 128 && pixel & 0xff_ffff != Color::rgb(theme.mark).0 & 0xff_ffff;
             pixels.iter().map(|&pixel| light(pixel)).collect::<Vec<_>>()
         };
         for (at, &state) in states.iter().enumerate() {

@@ -64,7 +64,8 @@ impl Sprites {
         draw_layers(&mut self.pixels[start..], size as i32, at(x), at(y), &picture.layers);
         let entry = (start as u32) << 8 | size as u32;
         // Phases that look the same share the picture.
-        let shares = |other: usize| radius < COARSE_RADIUS || (other >> 1 & 1, other >> 3) == (x >> 1, y >> 1);
+        let shares =
+            |other: usize| radius < COARSE_RADIUS || (other >> 1 & 1, other >> 3) == (x >> 1, y >> 1);
         for other in 0..PHASES {
             if other == phase || radius >= COARSE_RADIUS && shares(other) {
                 self.entries[usize::from(code) * PHASES + other] = entry;

@@ -3,10 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    json::Json,
-    raster::Mask,
-};
+use crate::{json::Json, raster::Mask};
 
 /// Font sizes in device pixels. Texts are drawn at the largest that fits, so a zoom does not want a new bitmap at every
 /// step.
@@ -122,10 +119,14 @@ impl Texts {
         let mut any = false;
         for text in metrics.chunks_exact(6) {
             let [id, width, height, left, top, _] = *text else { continue };
-            let pixels = width.checked_mul(height).filter(|&pixels| width >= 0 && (0..=PIXELS_MAX).contains(&pixels));
-            let Some(bitmap) = pixels.and_then(|pixels| coverage.get(at..at + pixels as usize)) else { return any };
+            let pixels =
+                width.checked_mul(height).filter(|&pixels| width >= 0 && (0..=PIXELS_MAX).contains(&pixels));
+            let Some(bitmap) = pixels.and_then(|pixels| coverage.get(at..at + pixels as usize)) else {
+                return any;
+            };
             at += bitmap.len();
-            let entry = (id as u32).checked_sub(self.first_id).and_then(|at| self.entries.get_mut(at as usize));
+            let entry =
+                (id as u32).checked_sub(self.first_id).and_then(|at| self.entries.get_mut(at as usize));
             if let Some(entry) = entry.filter(|_| !bitmap.is_empty()) {
                 *entry = Entry { start: self.coverage.len(), width, height, left, top };
                 self.coverage.extend_from_slice(bitmap);
@@ -164,7 +165,10 @@ mod tests {
         assert_eq!((texts.ask().as_str(), texts.wants()), ("[]", false));
         assert!(texts.add(&[0, 2, 1, -1, -3, 0], &[10, 20]));
         let drawn = texts.get("12", 11, false, 0).unwrap();
-        assert_eq!((drawn.mask.width, drawn.mask.coverage, drawn.left, drawn.top), (2, &[10, 20][..], -1, -3));
+        assert_eq!(
+            (drawn.mask.width, drawn.mask.coverage, drawn.left, drawn.top),
+            (2, &[10, 20][..], -1, -3)
+        );
         // A bitmap of before a reset is not taken for a text of after it.
         texts.reset();
         assert!(texts.get("13", 11, false, 0).is_none());
@@ -177,7 +181,9 @@ mod tests {
     fn bitmaps_that_do_not_fit_their_size_are_left_out() {
         let mut texts = Texts::default();
         texts.get("a", 11, false, 0);
-        for metrics in [[0, 3, 1, 0, 0, 0], [0, -1, -2, 0, 0, 0], [0, i32::MAX, 2, 0, 0, 0], [9, 2, 1, 0, 0, 0]] {
+        for metrics in
+            [[0, 3, 1, 0, 0, 0], [0, -1, -2, 0, 0, 0], [0, i32::MAX, 2, 0, 0, 0], [9, 2, 1, 0, 0, 0]]
+        {
             assert!(!texts.add(&metrics, &[1, 2]));
         }
         assert!(texts.get("a", 11, false, 0).is_none());

@@ -95,6 +95,9 @@ mod tests {
             }
         }
         assert_eq!(light.edge(0xb3_261e), 0xb3_261e);
-        assert_eq!((parse_color("#b3261e"), parse_color("b3261e"), parse_color("#b3261")), (Some(0xb3_261e), None, None));
+        assert_eq!(
+            (parse_color("#b3261e"), parse_color("b3261e"), parse_color("#b3261")),
+            (Some(0xb3_261e), None, None)
+        );
     }
 }

@@ -33,14 +33,21 @@ impl Painter<'_> {
                 let width = width.max(self.line_width(1.0));
                 match drawing.closed {
                     true => surface.outline(&corners, width, Color::rgb(stroke)),
-                    false => corners.windows(2).for_each(|pair| surface.line(pair[0], pair[1], width, Color::rgb(stroke))),
+                    false => corners
+                        .windows(2)
+                        .for_each(|pair| surface.line(pair[0], pair[1], width, Color::rgb(stroke))),
                 }
             }
         }
         self.areas(surface);
         for block in &self.floor.blocks {
             if self.sees(clip, block.bounds, 3) {
-                self.polygon(surface, &block.outline, self.block_fill(block), Some((1.0, self.theme.section_line)));
+                self.polygon(
+                    surface,
+                    &block.outline,
+                    self.block_fill(block),
+                    Some((1.0, self.theme.section_line)),
+                );
             }
         }
         for solid in &self.floor.solids {
@@ -88,11 +95,14 @@ impl Painter<'_> {
         let own = flags.has(Flags::SELECTED) || flags.has(Flags::MINE);
         if solid.booth {
             let category = self.layout.seat(seat).and_then(|seat| seat.category);
-            let color = category.and_then(|at| self.colors.get(usize::from(at))).copied().unwrap_or(theme.muted);
+            let color =
+                category.and_then(|at| self.colors.get(usize::from(at))).copied().unwrap_or(theme.muted);
             (fill, line, ink) = match () {
                 () if own => (theme.selection, theme.selection, theme.mark),
                 () if flags.has(Flags::ON) => (color, theme.edge(color), readable_on(color)),
-                () if self.sale.status(seat) == SeatStatus::Free => (mix(color, theme.section, 190), color, theme.muted),
+                () if self.sale.status(seat) == SeatStatus::Free => {
+                    (mix(color, theme.section, 190), color, theme.muted)
+                }
                 () => (theme.section, theme.unavailable, theme.muted),
             };
         } else if solid.whole && own {
@@ -110,7 +120,9 @@ impl Painter<'_> {
         let room = self.projection.length(f64::from(solid.bounds.width().min(solid.bounds.height()))) / 256.0;
         let fit = room * 0.9 / (label.chars().count().max(2) as f64 * 0.6);
         let size = fit.min(16.0 * self.dpr);
-        if size >= 8.0 * self.dpr && let Some(size) = Texts::fitting_size(size) {
+        if size >= 8.0 * self.dpr
+            && let Some(size) = Texts::fitting_size(size)
+        {
             self.text(surface, texts, self.projection.pixel(solid.middle), Style::plain(size, ink), label);
         }
         if solid.booth && own {

@@ -15,7 +15,7 @@ use crate::{
     projection::Projection,
     raster::{Color, Surface},
     sale::Sale,
-    scene::{Floor, Scene},
+    scene::Floor,
     sprites::Sprites,
     texts::Texts,
     theme::Theme,
@@ -38,7 +38,6 @@ pub struct Stock {
 #[derive(Debug)]
 pub struct Painter<'a> {
     pub layout: &'a Layout,
-    pub scene: &'a Scene,
     pub floor: &'a Floor,
     pub floor_index: u16,
     pub sale: &'a Sale,

@@ -36,7 +36,14 @@ impl Painter<'_> {
                     && self.sees(surface.clip(), block.bounds, 80)
                 {
                     let free = self.sale.section_free(block.section.into());
-                    self.name(surface, &mut stock.texts, block.bounds, block.middle, (&section.name, free), true);
+                    self.name(
+                        surface,
+                        &mut stock.texts,
+                        block.bounds,
+                        block.middle,
+                        (&section.name, free),
+                        true,
+                    );
                 }
             }
         }
@@ -51,7 +58,13 @@ impl Painter<'_> {
         let Some(size) = Texts::fitting_size(size) else { return };
         for label in self.floor.row_labels.iter().filter(|label| part.contains(label.at)) {
             let style = Style::plain(size, self.theme.muted);
-            self.text(surface, texts, self.projection.pixel(label.at), style, self.layout.shown_row(label.row));
+            self.text(
+                surface,
+                texts,
+                self.projection.pixel(label.at),
+                style,
+                self.layout.shown_row(label.row),
+            );
         }
     }
 
@@ -64,7 +77,13 @@ impl Painter<'_> {
                 let ink = given.filter(|&ink| contrast(ink, self.theme.background) >= 2.0);
                 let rotation = ((text.rotation + 50) / 100 % 360) as u16;
                 let style = Style { rotation, ..Style::plain(size, ink.unwrap_or(self.theme.text)) };
-                self.text(surface, &mut stock.texts, self.projection.pixel((text.x, text.y)), style, &text.text);
+                self.text(
+                    surface,
+                    &mut stock.texts,
+                    self.projection.pixel((text.x, text.y)),
+                    style,
+                    &text.text,
+                );
             }
         }
         for icon in self.layout.icons().iter().filter(|icon| on_floor(icon.floor)) {
@@ -90,7 +109,8 @@ impl Painter<'_> {
             return;
         }
         if let Some(size) = Texts::fitting_size(13.0 * self.dpr) {
-            let style = Style { bold: true, plate: Some(self.theme.shape), ..Style::plain(size, self.theme.text) };
+            let style =
+                Style { bold: true, plate: Some(self.theme.shape), ..Style::plain(size, self.theme.text) };
             self.text(surface, texts, self.projection.pixel(focal), style, self.stage_label);
         }
     }

@@ -81,7 +81,8 @@ impl Painter<'_> {
                 layers.push(ring(2.0 + 6.0 * at as f32, 2.5, theme.lost, strength));
                 let arm = radius * 0.55;
                 for (x, y) in [(arm, arm), (arm, -arm)] {
-                    let shape = Shape::Stroke { from: (-x, -y), to: (x, y), width: (radius * 0.28).max(1.5 * fine) };
+                    let shape =
+                        Shape::Stroke { from: (-x, -y), to: (x, y), width: (radius * 0.28).max(1.5 * fine) };
                     layers.push(Layer { shape, color: Color::rgb(theme.lost).faded(strength) });
                 }
             }

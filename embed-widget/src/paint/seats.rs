@@ -40,7 +40,8 @@ impl Painter<'_> {
 
     fn signs(&self, surface: &mut impl Surface, stock: &mut Stock, part: Box2) {
         let categories = self.colors.len();
-        for place in self.floor.grid.within(part).flatten().filter(|place| part.contains((place.x, place.y))) {
+        for place in self.floor.grid.within(part).flatten().filter(|place| part.contains((place.x, place.y)))
+        {
             let look = Look::of(place.look, categories);
             let color = self.colors.get(usize::from(look.category)).copied().unwrap_or(self.theme.muted);
             if let Some(ink) = ink(look.state, color, self.theme) {

@@ -171,7 +171,12 @@ impl Picker {
             json.key("entrance").optional(area.entrance.as_deref());
             json.key("on").flag(self.sale.category_is_on(area.category));
             let (view, dpr) = (self.camera.view(), self.camera.dpr());
-            let middle = self.scene.floors.iter().flat_map(|floor| &floor.areas).find(|shown| shown.area == area.index);
+            let middle = self
+                .scene
+                .floors
+                .iter()
+                .flat_map(|floor| &floor.areas)
+                .find(|shown| shown.area == area.index);
             let (x, y) = middle.map_or((0.0, 0.0), |shown| view.to_screen(shown.middle.0, shown.middle.1));
             json.key("x").tenths(x / dpr);
             json.key("y").tenths(y / dpr);

@@ -110,7 +110,9 @@ impl Picker {
             rects = vec![self.frame.canvas.bounds()];
         }
         self.frame.dirty.clear();
-        self.frame.dirty.extend(rects.iter().flat_map(|rect| [rect.x0, rect.y0, rect.width(), rect.height()]));
+        self.frame
+            .dirty
+            .extend(rects.iter().flat_map(|rect| [rect.x0, rect.y0, rect.width(), rect.height()]));
         if self.has_images() {
             self.straighten();
         }
@@ -235,8 +237,11 @@ impl Picker {
         let kept = |mark: &(Mark, (i32, i32), f64), others: &Overlays| others.marks.contains(mark);
         let gone = before.marks.iter().filter(|mark| !kept(mark, &self.frame.overlays));
         let come = self.frame.overlays.marks.iter().filter(|mark| !kept(mark, &before));
-        let mut rects: Vec<Rect> = gone.chain(come).map(|&(_, spot, radius)| painter.mark_rect(spot, radius)).collect();
-        rects.extend([before.marquee, self.frame.overlays.marquee].into_iter().flatten().map(|rect| rect.grown(3)));
+        let mut rects: Vec<Rect> =
+            gone.chain(come).map(|&(_, spot, radius)| painter.mark_rect(spot, radius)).collect();
+        rects.extend(
+            [before.marquee, self.frame.overlays.marquee].into_iter().flatten().map(|rect| rect.grown(3)),
+        );
         for rect in rects {
             self.frame.damage.add(rect);
         }
@@ -250,7 +255,8 @@ impl Picker {
         events.retain_mut(|event| {
             let begun = *event.begun.get_or_insert(now);
             let at = (now - begun) / if event.lost { lost_ms } else { POP_MS };
-            let Some((spot, radius)) = self.spot(event.seat).filter(|_| at < 1.0 && (event.lost || !still)) else {
+            let Some((spot, radius)) = self.spot(event.seat).filter(|_| at < 1.0 && (event.lost || !still))
+            else {
                 return false;
             };
             let mark = match (event.lost, still) {
@@ -269,7 +275,8 @@ impl Picker {
         {
             marks.push((Mark::Hover, spot, radius));
         }
-        if let Some((spot, radius)) = self.focus.filter(|_| self.focus_shown).and_then(|seat| self.spot(seat)) {
+        if let Some((spot, radius)) = self.focus.filter(|_| self.focus_shown).and_then(|seat| self.spot(seat))
+        {
             marks.push((Mark::Focus, spot, radius));
         }
         let dpr = self.camera.dpr();
@@ -284,7 +291,8 @@ impl Picker {
     fn spot(&self, seat: SeatIndex) -> Option<((i32, i32), f64)> {
         let facts = self.layout.seat(seat).filter(|seat| self.scene.floor_of(seat.section) == self.floor)?;
         let size = SIZES[usize::from(self.scene.size_of(facts.section))];
-        let radius = if self.scene.slot(seat).is_some() { self.scene.radius * size } else { self.booth_radius(seat) };
+        let radius =
+            if self.scene.slot(seat).is_some() { self.scene.radius * size } else { self.booth_radius(seat) };
         Some(((facts.x, facts.y), radius))
     }
 
@@ -297,7 +305,6 @@ impl Picker {
     fn painter<'a>(&'a self, projection: Projection, overlays: &'a Overlays) -> Painter<'a> {
         Painter {
             layout: &self.layout,
-            scene: &self.scene,
             floor: &self.scene.floors[usize::from(self.floor)],
             floor_index: self.floor,
             sale: &self.sale,
@@ -392,9 +399,14 @@ impl Picker {
     fn minimap_projection(&self) -> Projection {
         let (size, floor) = (self.frame.map.base.bounds(), self.scene.floors[usize::from(self.floor)].bounds);
         let (width, height) = (f64::from(size.x1), f64::from(size.y1));
-        let scale = (width / f64::from(floor.width().max(1))).min(height / f64::from(floor.height().max(1))) * 0.94;
+        let scale =
+            (width / f64::from(floor.width().max(1))).min(height / f64::from(floor.height().max(1))) * 0.94;
         let (x, y) = floor.centre();
-        Projection::new(crate::camera::View { scale, x: width / 2.0 - x * scale, y: height / 2.0 - y * scale })
+        Projection::new(crate::camera::View {
+            scale,
+            x: width / 2.0 - x * scale,
+            y: height / 2.0 - y * scale,
+        })
     }
 
     fn paint_minimap(&mut self) -> bool {

@@ -5,13 +5,10 @@ mod frames;
 mod pointers;
 mod selections;
 
-use eventflow_core::seat_map::{Layout, Orphans, Rules, SeatIndex, SeatMap};
+use eventflow_core::seat_map::{Layout, Orphans, Rules, SeatIndex};
 
+pub use self::pointers::{Pointer, PointerKind};
 use self::{frames::Frame, pointers::Pointers};
-pub use self::{
-    pointers::{Pointer, PointerKind},
-    selections::Direction,
-};
 use crate::{
     camera::Camera,
     geometry::Box2,
@@ -37,6 +34,8 @@ pub struct Picker {
     focus: Option<SeatIndex>,
     focus_shown: bool,
     rules: Rules,
+    /// Standing places that are picked: they count for the rules.
+    area_picks: Vec<(u16, u32)>,
     theme: Theme,
     /// Of the categories, as they are shown.
     colors: Vec<u32>,
@@ -45,8 +44,7 @@ pub struct Picker {
 
 impl Picker {
     pub fn open(plan: &[u8]) -> Option<Self> {
-        let map = SeatMap::from_json(std::str::from_utf8(plan).ok()?).ok()?;
-        Some(Self::new(Layout::compile(&map)))
+        Layout::from_plan(plan).ok().map(Self::new)
     }
 
     pub fn new(layout: Layout) -> Self {
@@ -60,6 +58,7 @@ impl Picker {
             pointers: Pointers::default(),
             focus: None,
             focus_shown: false,
+            area_picks: Vec::new(),
             rules: Rules { min: 1, max: u32::MAX, ..Rules::default() },
             colors: plan_colors(&layout, &theme),
             theme,

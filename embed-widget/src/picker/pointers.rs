@@ -3,7 +3,11 @@
 use eventflow_core::seat_map::SeatIndex;
 
 use super::Picker;
-use crate::json::Json;
+use crate::{
+    geometry::{Box2, Spot, inside},
+    json::Json,
+    scene::Solid,
+};
 
 /// CSS pixels that a pointer may wander and still click.
 const CLICK_SLOP: f64 = 5.0;
@@ -11,6 +15,10 @@ const CLICK_SLOP: f64 = 5.0;
 const TOUCH_SLOP: f64 = 10.0;
 /// How far from a seat's middle a finger may be, in CSS pixels: half of a target of 44.
 const TOUCH_REACH: f64 = 22.0;
+/// How far from a seat's middle a mouse may be, in radii of a usual seat.
+const SEAT_REACH: f64 = 1.15;
+/// The size from which a booth is meant itself, in CSS pixels.
+const BOOTH_LEAST: f64 = 10.0;
 /// Moves older than this say nothing about the speed at which the pointer was let go.
 const FLING_WINDOW_MS: f64 = 80.0;
 /// What a step of the wheel of 100 CSS pixels zooms by, about.
@@ -80,6 +88,12 @@ pub(super) struct Pointers {
 }
 
 impl Pointers {
+    fn let_go(&mut self, id: i32) {
+        self.down.retain(|down| down.id != id);
+        self.dragging &= !self.down.is_empty();
+        self.marquee &= !self.down.is_empty();
+    }
+
     /// The corners of the marquee being drawn, in CSS pixels.
     pub fn marquee(&self) -> Option<[f64; 4]> {
         let down = self.down.first().filter(|_| self.marquee && self.dragging)?;
@@ -91,13 +105,15 @@ impl Picker {
     pub fn pointer(&mut self, pointer: Pointer) -> String {
         match pointer.kind {
             PointerKind::Down => self.pointer_down(pointer),
-            PointerKind::Move if self.pointers.down.is_empty() => self.hover_at(self.hit(pointer)),
+            PointerKind::Move if pointer.buttons == 0 && !pointer.touch => {
+                // Where it was let go, nobody heard of it.
+                self.pointers.let_go(pointer.id);
+                self.hover_at(self.hit(pointer))
+            }
             PointerKind::Move => self.pointer_move(pointer),
             PointerKind::Up => self.pointer_up(pointer),
             PointerKind::Cancel => {
-                self.pointers.down.retain(|down| down.id != pointer.id);
-                self.pointers.dragging &= !self.pointers.down.is_empty();
-                self.pointers.marquee &= !self.pointers.down.is_empty();
+                self.pointers.let_go(pointer.id);
                 String::new()
             }
             PointerKind::Leave => self.hover_at(Hit::Ground),
@@ -138,17 +154,30 @@ impl Picker {
         let (view, dpr) = (self.camera.view(), self.camera.dpr());
         let floor = &self.scene.floors[usize::from(self.floor)];
         let (px, py) = view.to_plan(x * dpr, y * dpr);
-        if self.seats_pickable() {
-            let reach = (self.scene.radius * 1.15).max(reach * dpr / view.scale);
+        let spot = (px as i32, py as i32);
+        let pickable = self.seats_pickable();
+        if pickable {
+            let reach = (self.scene.radius * SEAT_REACH).max(reach * dpr / view.scale);
             if let Some(place) = floor.grid.nearest(px, py, reach, |_| true) {
                 return Hit::Seat(SeatIndex(place.seat));
             }
-            return Hit::Ground;
         }
-        let within = floor.blocks.iter().rev().find(|block| {
-            block.bounds.contains((px as i32, py as i32)) && crate::geometry::inside(&block.outline, (px, py))
-        });
-        within.map_or(Hit::Ground, |block| Hit::Section(block.section))
+        let meant = |solid: &&Solid| {
+            let size = f64::from(solid.bounds.width().min(solid.bounds.height())) * view.scale / dpr;
+            pickable || solid.booth && size >= BOOTH_LEAST
+        };
+        let solids = floor.solids.iter().rev().filter(|solid| solid.booth || solid.whole).filter(meant);
+        let within = |bounds: Box2, outline: &[Spot]| bounds.contains(spot) && inside(outline, (px, py));
+        if let Some(solid) = { solids }.find(|solid| within(solid.bounds, &solid.corners)) {
+            return Hit::Seat(SeatIndex(solid.seat));
+        }
+        // Sections lie over areas, as they are painted.
+        let block = floor.blocks.iter().rev().find(|block| within(block.bounds, &block.outline));
+        if let Some(block) = block.filter(|_| !pickable) {
+            return Hit::Section(block.section);
+        }
+        let area = floor.areas.iter().rev().find(|area| within(area.bounds, &area.outline));
+        area.map_or(Hit::Ground, |area| Hit::Area(area.area))
     }
 
     fn hit(&self, pointer: Pointer) -> Hit {
@@ -164,6 +193,9 @@ impl Picker {
     }
 
     fn pointer_down(&mut self, pointer: Pointer) -> String {
+        if !pointer.touch && pointer.buttons & 1 == 0 {
+            return String::new();
+        }
         let at = (pointer.x, pointer.y);
         self.camera.stop();
         self.pointers.down.retain(|down| down.id != pointer.id);

@@ -1,24 +1,21 @@
-//! Picking, and moving the focus.
+//! Picking seats and moving the focus.
 
-use eventflow_core::seat_map::{SeatIndex, SeatStatus};
+use eventflow_core::seat_map::{Picked, RowKind, SeatIndex, SeatStatus, Violation, check};
 
 use super::{Picker, indexes};
-use crate::{json::Json, sale::Flags};
+use crate::{
+    geometry::Box2,
+    json::Json,
+    keyboard::{Direction, neighbour},
+    sale::Flags,
+    scene::seats_of,
+};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    Left,
-    Right,
-    Up,
-    Down,
-    RowStart,
-    RowEnd,
-    PreviousSection,
-    NextSection,
-}
+/// How far inside the view the focus is kept, in CSS pixels.
+const FOCUS_MARGIN: f64 = 72.0;
 
 /// What a pick did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Change {
     added: Vec<SeatIndex>,
     removed: Vec<SeatIndex>,
@@ -31,15 +28,14 @@ impl Change {
     }
 
     fn json(&self) -> String {
-        let numbers = |seats: &[SeatIndex]| seats.iter().map(|seat| seat.0).collect::<Vec<_>>();
         Json::object(|json| {
-            json.key("added").numbers(numbers(&self.added));
-            json.key("removed").numbers(numbers(&self.removed));
+            json.key("added").numbers(self.added.iter().map(|seat| seat.0));
+            json.key("removed").numbers(self.removed.iter().map(|seat| seat.0));
             match &self.refused {
                 None => json.key("refused").literal("null"),
                 Some((code, seats)) => json.key("refused").braces(|json| {
                     json.key("code").string(code);
-                    json.key("seats").numbers(numbers(seats));
+                    json.key("seats").numbers(seats.iter().map(|seat| seat.0));
                 }),
             }
         })
@@ -48,25 +44,86 @@ impl Change {
 
 impl Picker {
     pub fn toggle(&mut self, seat: u32, party: u32) -> String {
-        self.toggled(SeatIndex(seat), party).json()
+        self.toggled(SeatIndex(seat), party as usize).json()
     }
 
-    fn toggled(&mut self, seat: SeatIndex, _party: u32) -> Change {
+    pub(super) fn toggled(&mut self, seat: SeatIndex, party: usize) -> Change {
         if self.layout.seat(seat).is_none() {
             return Change::refused("unknown", Vec::new());
         }
+        let together = self.together(seat);
         if self.sale.flags(seat).has(Flags::SELECTED) {
-            self.sale.set_selected(&[seat], false);
-            return Change { removed: vec![seat], ..Change::default() };
+            let all = self.sale.selected().to_vec();
+            return self.change(Vec::new(), if party > 1 { all } else { together });
         }
-        if !self.sale.is_on(seat) {
-            return Change::refused(self.why_off(seat), vec![seat]);
+        if let Some(&off) = together.iter().find(|&&seat| !self.sale.is_on(seat)) {
+            return Change::refused(self.why_off(off), vec![off]);
         }
-        if self.sale.selected().len() as u64 >= u64::from(self.rules.max) {
-            return Change::refused("max", vec![seat]);
+        let (group, before) = if party > 1 && together.len() == 1 {
+            // A party has its places in one go: what it had before is given back.
+            match self.party(seat, party) {
+                Some(group) => (group, self.sale.selected().to_vec()),
+                None => return Change::refused("party", vec![seat]),
+            }
+        } else {
+            (together, Vec::new())
+        };
+        let count = self.sale.selected().len() - before.len() + group.len();
+        if count as u64 > u64::from(self.rules.max) {
+            return Change::refused("max", group);
         }
-        self.sale.set_selected(&[seat], true);
-        Change { added: vec![seat], ..Change::default() }
+        self.change(group, before)
+    }
+
+    /// The seats that are only sold with this one, itself among them.
+    fn together(&self, seat: SeatIndex) -> Vec<SeatIndex> {
+        match self.layout.row_of(seat) {
+            Some(row) if matches!(row.kind, RowKind::Table { whole: true, .. }) => {
+                seats_of(&self.layout, row).iter().map(|seat| seat.index).collect()
+            }
+            _ => vec![seat],
+        }
+    }
+
+    /// The group of neighbours with this seat in it that breaks the fewest rules; of those the one with the seat
+    /// nearest to its middle.
+    fn party(&self, seat: SeatIndex, party: usize) -> Option<Vec<SeatIndex>> {
+        let open = |at: &SeatIndex| self.sale.is_on(*at);
+        let walk = |forward: bool| {
+            let mut at = seat;
+            let mut found = Vec::new();
+            while found.len() + 1 < party {
+                let (before, after) = self.layout.neighbours(at);
+                match (if forward { after } else { before }).filter(open) {
+                    Some(next) if next != seat => found.push(next),
+                    _ => break,
+                }
+                at = *found.last()?;
+            }
+            Some(found)
+        };
+        let (mut line, after) = (walk(false)?, walk(true)?);
+        line.reverse();
+        let here = line.len();
+        line.push(seat);
+        line.extend(after);
+        let off_middle = |start: usize| (2 * here + 1).abs_diff(2 * start + party);
+        let windows = line.windows(party).enumerate().filter(|(_, window)| {
+            let mut seats = window.to_vec();
+            seats.sort_unstable();
+            seats.dedup();
+            seats.len() == party && seats.contains(&seat)
+        });
+        let broken = |window: &[SeatIndex]| {
+            let free = |seat: SeatIndex| self.is_free(seat);
+            check(&self.layout, &free, Picked { seats: window, areas: &[] }, &self.rules).len()
+        };
+        let best = windows.min_by_key(|&(start, window)| (broken(window), off_middle(start), start));
+        best.map(|(_, window)| window.to_vec())
+    }
+
+    fn is_free(&self, seat: SeatIndex) -> bool {
+        self.sale.status(seat) == SeatStatus::Free || self.sale.flags(seat).has(Flags::MINE)
     }
 
     fn why_off(&self, seat: SeatIndex) -> &'static str {
@@ -77,35 +134,61 @@ impl Picker {
         }
     }
 
+    /// Adds and removes; seats on both sides stay.
+    fn change(&mut self, add: Vec<SeatIndex>, remove: Vec<SeatIndex>) -> Change {
+        let removed: Vec<SeatIndex> = remove.into_iter().filter(|seat| !add.contains(seat)).collect();
+        self.sale.set_selected(&removed, false);
+        let selected = |seat: &SeatIndex| self.sale.flags(*seat).has(Flags::SELECTED);
+        let added: Vec<SeatIndex> = add.into_iter().filter(|seat| !selected(seat)).collect();
+        self.sale.set_selected(&added, true);
+        self.frame.happened(&added, false);
+        Change { added, removed, refused: None }
+    }
+
     pub fn marquee(&mut self, x0: f64, y0: f64, x1: f64, y1: f64, add: bool) -> String {
         let (view, dpr) = (self.camera.view(), self.camera.dpr());
         let whole = |(x, y): (f64, f64)| (x as i32, y as i32);
-        let part = crate::geometry::Box2::of([
-            whole(view.to_plan(x0 * dpr, y0 * dpr)),
-            whole(view.to_plan(x1 * dpr, y1 * dpr)),
-        ]);
-        let grid = &self.scene.floors[usize::from(self.floor)].grid;
-        let inside = grid.within(part).flatten().filter(|place| part.contains((place.x, place.y)));
+        let corners = [view.to_plan(x0 * dpr, y0 * dpr), view.to_plan(x1 * dpr, y1 * dpr)];
+        let part = Box2::of(corners.map(whole));
+        let floor = &self.scene.floors[usize::from(self.floor)];
+        let inside = floor.grid.within(part).flatten().filter(|place| part.contains((place.x, place.y)));
         let mut seats: Vec<u32> = inside.map(|place| place.seat).collect();
+        let booths = floor.solids.iter().filter(|solid| solid.booth && part.contains(solid.middle));
+        seats.extend(booths.map(|solid| solid.seat));
         seats.sort_unstable();
         if add {
-            let mut all: Vec<u32> = self.selected();
-            all.extend(seats);
-            seats = all;
+            seats.splice(0..0, self.selected());
         }
         self.select(&seats)
     }
 
     pub fn select(&mut self, seats: &[u32]) -> String {
-        let wanted: Vec<SeatIndex> =
-            indexes(seats).into_iter().filter(|&seat| self.sale.is_reachable(seat)).collect();
-        let removed: Vec<SeatIndex> =
-            self.sale.selected().iter().copied().filter(|seat| !wanted.contains(seat)).collect();
-        self.sale.set_selected(&removed, false);
-        let before = self.sale.selected().len();
-        self.sale.set_selected(&wanted, true);
-        let added = self.sale.selected()[before..].to_vec();
-        Change { added, removed, refused: None }.json()
+        let room = self.rules.max as usize;
+        let mut wanted: Vec<SeatIndex> = Vec::new();
+        let mut taken = vec![false; self.layout.seats().len()];
+        let mut full = Vec::new();
+        for seat in indexes(seats).into_iter().filter(|&seat| self.sale.is_reachable(seat)) {
+            if taken[seat.position()] {
+                continue;
+            }
+            let together = self.together(seat);
+            if !together.iter().all(|&seat| self.sale.is_reachable(seat)) {
+                continue;
+            }
+            if wanted.len() + together.len() > room {
+                full.push(seat);
+                continue;
+            }
+            together.iter().for_each(|seat| taken[seat.position()] = true);
+            wanted.extend(together);
+        }
+        let before = self.sale.selected().to_vec();
+        let removed = before.into_iter().filter(|seat| !taken[seat.position()]).collect();
+        let mut change = self.change(wanted, removed);
+        if !full.is_empty() {
+            change.refused = Some(("max", full));
+        }
+        change.json()
     }
 
     pub fn clear(&mut self) {
@@ -115,22 +198,35 @@ impl Picker {
     pub fn selected(&self) -> Vec<u32> {
         self.sale.selected().iter().map(|seat| seat.0).collect()
     }
+
+    pub fn set_area_picks(&mut self, picks: &[u32]) {
+        let pairs = picks.chunks_exact(2).filter(|pair| pair[1] > 0);
+        self.area_picks = pairs.filter_map(|pair| Some((u16::try_from(pair[0]).ok()?, pair[1]))).collect();
+    }
+
     pub fn violations(&self) -> String {
-        "[]".into()
+        let free = |seat: SeatIndex| self.is_free(seat);
+        let picked = Picked { seats: self.sale.selected(), areas: &self.area_picks };
+        let violations: Vec<Violation> = check(&self.layout, &free, picked, &self.rules);
+        Json::array(|json| {
+            for violation in &violations {
+                json.braces(|json| {
+                    json.key("rule").string(violation.rule.code());
+                    json.key("seats").numbers(violation.seats.iter().map(|seat| seat.0));
+                    json.key("area").number(violation.area.map_or(-1, i64::from));
+                    json.key("limit").number(violation.limit.into());
+                });
+            }
+        })
     }
 
     pub fn move_focus(&mut self, direction: Direction) -> i32 {
-        let at = self.focus.map_or(0, |seat| seat.0);
-        let forward = matches!(
-            direction,
-            Direction::Right | Direction::Down | Direction::RowEnd | Direction::NextSection
-        );
-        let mut after = (at + 1..self.layout.seat_count()).map(SeatIndex);
-        let mut before = (0..at).rev().map(SeatIndex);
-        let next = if forward {
-            after.find(|&seat| self.sale.is_reachable(seat))
-        } else {
-            before.find(|&seat| self.sale.is_reachable(seat))
+        let reachable = |seat: SeatIndex| self.sale.is_reachable(seat);
+        let floor = self.focus.map_or(self.floor, |seat| self.layout.floor_of(seat));
+        let same_floor = |section: u16| self.scene.floor_of(section) == floor;
+        let next = match self.focus {
+            Some(seat) => neighbour(&self.layout, seat, direction, &reachable, &same_floor),
+            None => self.middle_seat(),
         };
         if let Some(seat) = next {
             self.focus(seat.0 as i32);
@@ -138,11 +234,27 @@ impl Picker {
         self.focused()
     }
 
+    /// The seat nearest to the middle of the view that may have the focus; on another floor when this one has none.
+    fn middle_seat(&self) -> Option<SeatIndex> {
+        let size = self.frame.canvas.bounds();
+        let (x, y) = self.camera.view().to_plan(f64::from(size.x1) / 2.0, f64::from(size.y1) / 2.0);
+        let seats = self.layout.seats().iter().filter(|seat| self.sale.is_reachable(seat.index));
+        let far = |seat: &&eventflow_core::seat_map::Seat| {
+            let (dx, dy) = (f64::from(seat.x) - x, f64::from(seat.y) - y);
+            (self.scene.floor_of(seat.section) != self.floor, (dx * dx + dy * dy) as u64)
+        };
+        seats.min_by_key(far).map(|seat| seat.index)
+    }
+
     pub fn focus(&mut self, seat: i32) {
         self.focus = u32::try_from(seat).ok().map(SeatIndex).filter(|&seat| self.layout.seat(seat).is_some());
-        if let Some(seat) = self.focus.and_then(|seat| self.layout.seat(seat)) {
-            let margin = 64.0 * self.camera.dpr();
-            self.camera.reveal(seat.x, seat.y, margin);
+        let Some(seat) = self.focus.and_then(|seat| self.layout.seat(seat)).copied() else { return };
+        self.set_floor(self.scene.floor_of(seat.section).into());
+        if self.seats_pickable() {
+            self.camera.reveal(seat.x, seat.y, FOCUS_MARGIN * self.camera.dpr());
+        } else {
+            let around = Box2::EMPTY.with((seat.x, seat.y)).grown((self.scene.radius * 24.0) as i32);
+            self.show_pickable(around);
         }
     }
     pub fn focused(&self) -> i32 {

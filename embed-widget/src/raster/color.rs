@@ -26,9 +26,6 @@ impl Color {
         self.faded(coverage as u32 + (coverage as u32 >> 7))
     }
 
-    pub const fn alpha(self) -> u32 {
-        self.0 >> 24
-    }
     pub const fn is_opaque(self) -> bool {
         self.0 >= 0xff00_0000
     }

@@ -12,15 +12,31 @@ pub struct Sprite<'a> {
 /// A shape around the middle of a sprite. Lengths are pixels.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape {
-    Disc { radius: f32 },
+    Disc {
+        radius: f32,
+    },
     /// A circle line, `width` wide, with its outer edge at `radius`.
-    Ring { radius: f32, width: f32 },
+    Ring {
+        radius: f32,
+        width: f32,
+    },
     /// A square with half the side `radius` and rounded corners.
-    Square { radius: f32, corner: f32 },
+    Square {
+        radius: f32,
+        corner: f32,
+    },
     /// The line of such a square.
-    Frame { radius: f32, corner: f32, width: f32 },
+    Frame {
+        radius: f32,
+        corner: f32,
+        width: f32,
+    },
     /// A line with round ends.
-    Stroke { from: (f32, f32), to: (f32, f32), width: f32 },
+    Stroke {
+        from: (f32, f32),
+        to: (f32, f32),
+        width: f32,
+    },
 }
 
 impl Shape {
@@ -39,8 +55,7 @@ impl Shape {
                 let (dx, dy) = (to.0 - from.0, to.1 - from.1);
                 let (px, py) = (x - from.0, y - from.1);
                 let length = dx * dx + dy * dy;
-                let along =
-                    if length > 0.0 { ((px * dx + py * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
+                let along = if length > 0.0 { ((px * dx + py * dy) / length).clamp(0.0, 1.0) } else { 0.0 };
                 let (ex, ey) = (px - along * dx, py - along * dy);
                 width / 2.0 - (ex * ex + ey * ey).sqrt()
             }

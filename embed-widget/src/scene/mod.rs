@@ -116,7 +116,8 @@ impl Scene {
             if !on_floor(number) {
                 continue;
             }
-            let rows = layout.rows().get(section.rows.start as usize..section.rows.end as usize).unwrap_or(&[]);
+            let rows =
+                layout.rows().get(section.rows.start as usize..section.rows.end as usize).unwrap_or(&[]);
             for (row, row_number) in rows.iter().zip(section.rows.start..) {
                 solids.extend(Solid::of(row, row_number, pitch * RADIUS_SHARE));
                 if !matches!(row.kind, RowKind::Booth { .. }) {
@@ -139,8 +140,12 @@ impl Scene {
             })
             .collect();
         let row_labels = row_labels(layout, &grid, on_floor, pitch);
-        let drawings: Vec<Drawing> =
-            layout.shapes().iter().filter(|shape| shape.floor.is_none_or(|floor| floor == index)).map(Drawing::of).collect();
+        let drawings: Vec<Drawing> = layout
+            .shapes()
+            .iter()
+            .filter(|shape| shape.floor.is_none_or(|floor| floor == index))
+            .map(Drawing::of)
+            .collect();
         let mut bounds = layout.bounds(index).map_or(Box2::EMPTY, |bounds| Box2 {
             x0: bounds.left,
             y0: bounds.top,
@@ -167,7 +172,8 @@ fn block(
     solids: &[Solid],
     margin: f64,
 ) -> Option<Block> {
-    let spots = |row: &LayoutRow| seats_of(layout, row).iter().map(|seat| (seat.x, seat.y)).collect::<Vec<_>>();
+    let spots =
+        |row: &LayoutRow| seats_of(layout, row).iter().map(|seat| (seat.x, seat.y)).collect::<Vec<_>>();
     let straight = rows.iter().all(|row| row.kind == RowKind::Row);
     let mut lines: Vec<Vec<Spot>> = rows.iter().map(spots).collect();
     if !straight {
@@ -222,7 +228,8 @@ fn row_labels(layout: &Layout, grid: &Grid, on_floor: impl Fn(u16) -> bool, pitc
         let ends = [(seats.first(), seats.get(1)), (seats.last(), seats.iter().rev().nth(1))];
         for (end, next) in ends {
             let Some(end) = end else { continue };
-            let (dx, dy) = next.map_or((-1.0, 0.0), |next| (f64::from(end.x - next.x), f64::from(end.y - next.y)));
+            let (dx, dy) =
+                next.map_or((-1.0, 0.0), |next| (f64::from(end.x - next.x), f64::from(end.y - next.y)));
             let step = pitch * 0.95 / (dx * dx + dy * dy).sqrt().max(1.0);
             let (x, y) = (f64::from(end.x) + dx * step, f64::from(end.y) + dy * step);
             if grid.nearest(x, y, pitch * 0.8, |_| true).is_none() {

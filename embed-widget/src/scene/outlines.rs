@@ -36,7 +36,10 @@ fn along_rows(rows: &[Vec<Spot>], tolerance: f64) -> Option<Vec<Spot>> {
     let (first, last) = (rows.first()?, rows.last()?);
     let inner = &rows[1..rows.len() - 1];
     let mut outline = simplified(first, tolerance);
-    outline.extend(simplified(&inner.iter().filter_map(|row| row.last().copied()).collect::<Vec<_>>(), tolerance));
+    outline.extend(simplified(
+        &inner.iter().filter_map(|row| row.last().copied()).collect::<Vec<_>>(),
+        tolerance,
+    ));
     outline.extend(simplified(last, tolerance).into_iter().rev());
     let firsts: Vec<Spot> = inner.iter().rev().filter_map(|row| row.first().copied()).collect();
     outline.extend(simplified(&firsts, tolerance));
@@ -88,7 +91,11 @@ fn grown(outline: &[Spot], margin: f64) -> Vec<Spot> {
         [] => return Vec::new(),
         [only] => {
             let (x, y) = wide(*only);
-            return crate::angles::ellipse((x, y), margin * 2.0, margin * 2.0).into_iter().step_by(6).map(place).collect();
+            return crate::angles::ellipse((x, y), margin * 2.0, margin * 2.0)
+                .into_iter()
+                .step_by(6)
+                .map(place)
+                .collect();
         }
         _ => {}
     }
@@ -104,7 +111,8 @@ fn grown(outline: &[Spot], margin: f64) -> Vec<Spot> {
         if turn > 0.3 || along < -0.5 {
             // An outer corner: over its middle, which for a turning back is straight ahead.
             let middle = if along < -0.99 { (-a.1, a.0) } else { unit((a.0 + b.0, a.1 + b.1)) };
-            let (first, second) = (unit((a.0 + middle.0, a.1 + middle.1)), unit((middle.0 + b.0, middle.1 + b.1)));
+            let (first, second) =
+                (unit((a.0 + middle.0, a.1 + middle.1)), unit((middle.0 + b.0, middle.1 + b.1)));
             corners.extend([a, first, middle, second, b].map(|n| moved(n, margin)));
         } else {
             let middle = unit((a.0 + b.0, a.1 + b.1));
@@ -144,7 +152,9 @@ fn crosses_itself(outline: &[Spot]) -> bool {
         let reach = Box2::of([a, b]);
         (first + 2..count).filter(|second| (second + 1) % count != first).any(|second| {
             let (c, d) = edge(second);
-            reach.intersects(Box2::of([c, d])) && side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0
+            reach.intersects(Box2::of([c, d]))
+                && side(a, b, c) * side(a, b, d) < 0
+                && side(c, d, a) * side(c, d, b) < 0
         })
     })
 }
