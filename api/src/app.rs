@@ -20,7 +20,7 @@ use eventflow_store::{
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::{auth::CredentialCache, config::Config, signing::TicketSigner, tokens::Tokens};
+use crate::{auth::CredentialCache, config::Config, hosting::Widget, signing::TicketSigner, tokens::Tokens};
 
 pub struct App {
     pub config: Config,
@@ -43,6 +43,10 @@ pub struct App {
     pub payments: Option<Arc<dyn PaymentProvider>>,
     /// Secrets of the webhook endpoints; several during a roll.
     pub webhook_secrets: Vec<SecretString>,
+    /// The files of the seat picker.
+    pub widget: Widget,
+    /// Our own origin, as browsers write it: the pages that we serve may use every publishable key.
+    pub origin: String,
     /// What a sale needs to know of the tenant, for a few seconds.
     pub sellers: DashMap<Uuid, (Arc<Tenant>, Instant)>,
 }

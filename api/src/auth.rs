@@ -80,15 +80,9 @@ impl Call {
         }
     }
 
-    /// The caller's network: the address, of IPv6 the first 64 bits, which one connection has for itself.
+    /// The caller's network.
     pub fn network(&self) -> IpAddr {
-        match self.ip {
-            IpAddr::V4(_) => self.ip,
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-            }
-        }
+        network(self.ip)
     }
 
     /// True for the first of several calls about `what` within a second.
@@ -161,6 +155,17 @@ impl Call {
         work: impl AsyncFnOnce(&mut Tx) -> eventflow_store::Result<()>,
     ) -> Result<(), Failure> {
         self.write(async |tx| work(tx).await.map(|()| true)).await.map(|_| ())
+    }
+}
+
+/// The address, of IPv6 the first 64 bits, which one connection has for itself.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
     }
 }
 
@@ -264,19 +269,7 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
     let Some(token) = bearer(request) else {
         return Err(unauthenticated("Send `Authorization: Bearer <key or token>`."));
     };
-    // A credential that is known works for everybody behind a guesser's address, and so does a buyer's token, which proves
-    // itself; a guess is not even looked up.
-    let is_guess = !token.contains('.') && !app.credentials.known.contains_key(&api_keys::hash(token));
-    if is_guess && let Some(until) = app.credentials.guessers.get(&facts.ip).map(|entry| *entry) {
-        if until > Instant::now() {
-            return Err(Refusal::new(
-                ErrorCode::RateLimited,
-                "Too many unknown credentials came from this address.",
-            )
-            .retry_after(GUESSER_PAUSE_SECS));
-        }
-        app.credentials.guessers.remove(&facts.ip);
-    }
+    refuse_guesser(app, facts.ip, token)?;
     let found = match token {
         token
             if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") =>
@@ -303,8 +296,52 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
         failed_attempt(app, facts.ip).await?;
         return Err(unauthenticated("The key or token is unknown, revoked or expired."));
     };
-    check_origin(request, &found, facts)?;
+    check_origin(app, request, &found, facts)?;
     Ok((found.principal, found.tenant, found.livemode))
+}
+
+/// A credential that is known works for everybody behind a guesser's address, and so does a buyer's token, which proves
+/// itself; a guess is not even looked up.
+fn refuse_guesser(app: &App, ip: IpAddr, token: &str) -> Result<(), Refusal> {
+    let is_guess = !token.contains('.') && !app.credentials.known.contains_key(&api_keys::hash(token));
+    if is_guess && let Some(until) = app.credentials.guessers.get(&ip).map(|entry| *entry) {
+        if until > Instant::now() {
+            return Err(Refusal::new(
+                ErrorCode::RateLimited,
+                "Too many unknown credentials came from this address.",
+            )
+            .retry_after(GUESSER_PAUSE_SECS));
+        }
+        app.credentials.guessers.remove(&ip);
+    }
+    Ok(())
+}
+
+/// What a publishable key in the address of a page opens.
+pub struct PageKey {
+    pub tenant: Id<id::Tenant>,
+    /// The pages in which it may stand.
+    pub origins: Arc<[String]>,
+}
+
+/// The key in the address of a page that we serve; `None` for whatever is no live publishable key.
+pub async fn page_key(app: &Arc<App>, ip: IpAddr, token: &str) -> Result<Option<PageKey>, Refusal> {
+    if let Some(limit) = scaled(app, VISITOR_READ_LIMIT) {
+        let verdict = app.limiter.check(&format!("page:{}", network(ip)), limit).await;
+        if !verdict.allowed {
+            return Err(too_many(verdict));
+        }
+    }
+    if !token.starts_with("ef_pk_") {
+        return Ok(None);
+    }
+    refuse_guesser(app, ip, token)?;
+    match stored_credential(app, token).await? {
+        Some(Stored { principal: Principal::Publishable { .. }, tenant, origins, .. }) => {
+            Ok(Some(PageKey { tenant, origins }))
+        }
+        _ => failed_attempt(app, ip).await.map(|()| None),
+    }
 }
 
 fn unauthenticated(detail: &str) -> Refusal {
@@ -321,10 +358,13 @@ fn bearer(request: &Request) -> Option<&str> {
 }
 
 /// A publishable key stands in public pages: a browser on an origin that is not registered is turned away.
-fn check_origin(request: &Request, found: &Stored, facts: &RequestFacts) -> Result<(), Refusal> {
+/// Our own pages are served to whoever may use the key: frames only in pages of registered origins.
+fn check_origin(app: &App, request: &Request, found: &Stored, facts: &RequestFacts) -> Result<(), Refusal> {
     let Some(origin) = request.header("origin") else { return Ok(()) };
     let allowed = match found.principal {
-        Principal::Publishable { .. } => found.origins.iter().any(|registered| registered == origin),
+        Principal::Publishable { .. } => {
+            origin == app.origin || found.origins.iter().any(|registered| registered == origin)
+        }
         // Bound to one hold or order, and made for browsers.
         Principal::Buyer(_) => true,
         // A secret in a browser is a leak: no page may read the answer.

@@ -34,8 +34,8 @@ use tokio::{
 };
 
 use crate::{
-    app::App, auth::CredentialCache, config::Config, embedded::Embedded, server, signing::TicketSigner,
-    tokens::Tokens, worker,
+    app::App, auth::CredentialCache, config::Config, embedded::Embedded, hosting::Widget, server,
+    signing::TicketSigner, tokens::Tokens, worker,
 };
 
 /// Requests under way may take this long to end when the server is asked to stop.
@@ -244,6 +244,8 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         webhook_secrets: payments.webhook_secrets.clone(),
         doors: Doors::default(),
         sellers: DashMap::new(),
+        widget: Widget::new(config.widget_dir.clone()),
+        origin: config.origin(),
         config,
         db,
         gate,

@@ -17,7 +17,15 @@ use eventflow_store::{
     provider_events, refunds,
 };
 
-use crate::app::App;
+use crate::{
+    app::App,
+    tokens::{BuyerToken, Subject},
+};
+
+/// In the addresses that an integrator gives: becomes the id of the order.
+pub const ORDER_ID_PLACEHOLDER: &str = "{ORDER_ID}";
+/// How long the address of our page after the checkout shows the order.
+const RETURN_TOKEN_LIFE: TimeDelta = TimeDelta::days(7);
 
 /// The provider counts 30 minutes by its own clock: one more for the skew.
 pub const SESSION_SECS: i64 = 31 * 60;
@@ -125,12 +133,21 @@ fn unreachable(error: &ProviderError) -> Error {
     )
 }
 
+/// Our page after a checkout. It shows the order to whoever has paid it, wherever that was: the buyer's token stands in
+/// the fragment, which browsers send to nobody. A repeated call has to name the same address, so that the token depends
+/// on nothing but the order.
+fn return_page(app: &App, scope: &Scope, row: &OrderRow, outcome: &str) -> String {
+    let (event, order) = (Id::<id::Event>::from(row.event_id), Id::<id::Order>::from(row.id));
+    let token = BuyerToken { tenant: scope.tenant, event, subject: Subject::Order(order) };
+    let token = app.tokens.sign(token, row.created_at, row.created_at + RETURN_TOKEN_LIFE);
+    format!("{}/e/{event}?order={order}{outcome}#token={token}", app.config.base_url())
+}
+
 fn checkout_request(app: &App, scope: &Scope, order: &Order, payment: &PaymentRow) -> CheckoutRequest {
     let row = &order.row;
     let order_id = Id::<id::Order>::from(row.id).to_string();
-    let base = app.config.base_url();
-    let or_ours = |url: &str, path: &str| {
-        if url.is_empty() { format!("{base}{path}?order={order_id}") } else { url.to_owned() }
+    let or_ours = |url: &str, outcome: &str| {
+        if url.is_empty() { return_page(app, scope, row, outcome) } else { with_order(url, &order_id) }
     };
     let mut lines: Vec<CheckoutLine> = Vec::new();
     for item in &order.items {
@@ -148,13 +165,18 @@ fn checkout_request(app: &App, scope: &Scope, order: &Order, payment: &PaymentRo
         lines: lines.into_iter().filter(|line| line.unit_amount_minor > 0).collect(),
         total_minor: row.total_minor,
         customer_email: Some(row.buyer_email.clone()).filter(|email| !email.is_empty()),
-        success_url: or_ours(&row.success_url, "/checkout/done"),
-        cancel_url: or_ours(&row.cancel_url, "/checkout/cancelled"),
+        success_url: or_ours(&row.success_url, ""),
+        cancel_url: or_ours(&row.cancel_url, "&cancelled"),
         // Stored with the attempt: a repeated call must be the same to the second.
         expires_at: payment.provider_expires_at.unwrap_or(row.claim_expires_at),
         delayed_methods: payment.method == "delayed",
         idempotency_key: payment.idempotency_key.clone(),
     }
+}
+
+/// The id of the order where the integrator's address wants it.
+fn with_order(url: &str, order_id: &str) -> String {
+    url.replace(ORDER_ID_PLACEHOLDER, order_id)
 }
 
 /// T3: reads the session and brings the order in line with it. `None` while there is no session.

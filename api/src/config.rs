@@ -23,6 +23,11 @@ pub struct Config {
     #[arg(long, env = "EVENTFLOW_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
 
+    /// A directory with the seat picker, as `cargo xtask widget` makes it. Default: the one in this program. Keep the
+    /// directories of earlier versions in it, for pages that pin one.
+    #[arg(long, env = "EVENTFLOW_WIDGET_DIR", value_name = "DIR")]
+    pub widget_dir: Option<PathBuf>,
+
     /// Postgres for the application: a role that is a member of `ef_app` and `ef_system` and no superuser.
     /// Unset: a private Postgres below the data directory.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
@@ -125,6 +130,15 @@ impl Config {
             None => format!("http://{}", self.listen),
         }
     }
+
+    /// The origin of that URL, as browsers write it.
+    pub fn origin(&self) -> String {
+        let url = self.base_url().to_ascii_lowercase();
+        let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let usual_port = if scheme == "https" { ":443" } else { ":80" };
+        format!("{scheme}://{}", authority.strip_suffix(usual_port).unwrap_or(authority))
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +151,16 @@ mod tests {
     struct CommandLine {
         #[command(flatten)]
         config: Config,
+    }
+
+    #[test]
+    fn our_origin_is_what_browsers_send() {
+        let origin = |url: &str| CommandLine::parse_from(["eventflow", "--public-url", url]).config.origin();
+        assert_eq!(origin("https://Tickets.example.org/"), "https://tickets.example.org");
+        assert_eq!(origin("https://tickets.example.org:443/shop"), "https://tickets.example.org");
+        assert_eq!(origin("http://localhost:8080"), "http://localhost:8080");
+        assert_eq!(origin("http://10.0.0.1:80"), "http://10.0.0.1");
+        assert_eq!(CommandLine::parse_from(["eventflow"]).config.origin(), "http://127.0.0.1:8080");
     }
 
     #[test]

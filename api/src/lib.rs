@@ -7,6 +7,8 @@ pub mod checkout;
 pub mod config;
 pub mod doctor;
 pub mod embedded;
+pub mod encodings;
+pub mod hosting;
 pub mod openapi;
 pub mod operations;
 pub mod pages;

@@ -1,11 +1,10 @@
-//! What is served beside the contract: health, the contract itself, the table of error codes, and the pages on which a
-//! checkout ends when the integrator names none.
+//! What is served beside the contract: health, the contract itself, the table of error codes.
 
 use std::sync::{Arc, LazyLock};
 
 use eventflow_core::ErrorCode;
 use poem::{
-    IntoResponse, Request, Response, handler,
+    IntoResponse, Response, handler,
     http::StatusCode,
     web::{Data, Html, Json},
 };
@@ -65,7 +64,6 @@ pub fn error_codes() -> Html<String> {
         })
         .collect();
     Html(page(
-        "en",
         "Error codes",
         &format!(
             "<p>Every error is a Problem (RFC 9457): JSON of the type <code>application/problem+json</code>. Branch on \
@@ -75,37 +73,9 @@ pub fn error_codes() -> Html<String> {
     ))
 }
 
-#[handler]
-pub fn checkout_done(request: &Request) -> Html<String> {
-    Html(if german(request) {
-        page("de", "Vielen Dank!", "<p>Die Zahlung ist angekommen. Die Tickets werden jetzt ausgestellt.</p>")
-    } else {
-        page("en", "Thank you!", "<p>The payment has arrived. Your tickets are being issued.</p>")
-    })
-}
-
-#[handler]
-pub fn checkout_cancelled(request: &Request) -> Html<String> {
-    Html(if german(request) {
-        page(
-            "de",
-            "Nicht bezahlt",
-            "<p>Es wurde nichts abgebucht. Die Plätze bleiben noch kurze Zeit reserviert.</p>",
-        )
-    } else {
-        page("en", "Not paid", "<p>Nothing was charged. The seats stay reserved for a short while.</p>")
-    })
-}
-
-fn german(request: &Request) -> bool {
-    request
-        .header("accept-language")
-        .is_some_and(|languages| languages.trim_start().to_lowercase().starts_with("de"))
-}
-
-fn page(language: &str, title: &str, body: &str) -> String {
+fn page(title: &str, body: &str) -> String {
     format!(
-        "<!doctype html><html lang=\"{language}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
          content=\"width=device-width,initial-scale=1\"><title>{title} – EventFlow</title><style>\
          :root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;\
          padding:0 1rem}}h1{{line-height:1.2}}table{{border-collapse:collapse;width:100%}}td,th{{text-align:left;\

@@ -125,8 +125,11 @@ pub fn refusal(error: Error) -> Refusal {
 /// Rewrites what the framework answers in plain text (unknown path, wrong method, unreadable body) into a Problem.
 pub async fn from_framework(response: Response, allow: Option<String>) -> Response {
     let status = response.status();
-    let is_problem = response.content_type().is_some_and(|media| media.starts_with("application/"));
-    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+    // Problems, and pages for people; the framework itself writes plain text.
+    let is_ours = response
+        .content_type()
+        .is_some_and(|media| media.starts_with("application/") || media.starts_with("text/html"));
+    if is_ours || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let text = response.into_body().into_string().await.unwrap_or_default();

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auth::{RequestFacts, fingerprint},
-    openapi, pages,
+    hosting, openapi, pages,
     problem::{self, Failure, REQUEST_ID},
     resources,
 };
@@ -43,10 +43,8 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> {
         .at("/docs", poem::get(pages::docs))
         .at("/docs/", poem::get(pages::docs))
         .at("/docs/errors", poem::get(pages::error_codes))
-        .at("/checkout/done", poem::get(pages::checkout_done))
-        .at("/checkout/cancelled", poem::get(pages::checkout_cancelled))
         .nest_no_strip("/", api);
-    let inner = Arc::new(routes.with(CatchPanic::new()).data(app.clone()).map_to_response());
+    let inner = Arc::new(hosting::routes(routes).with(CatchPanic::new()).data(app.clone()).map_to_response());
     poem::endpoint::make(move |request| {
         let (app, inner) = (app.clone(), inner.clone());
         async move { Ok::<_, poem::Error>(answer(&app, inner, request).await) }
@@ -198,7 +196,9 @@ fn preflight(request: &Request) -> Option<Response> {
         .insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, PATCH, DELETE"));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, idempotency-key, if-none-match, x-request-id"),
+        HeaderValue::from_static(
+            "authorization, content-type, idempotency-key, if-none-match, last-event-id, x-request-id",
+        ),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_MAX_AGE_SECS));
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
@@ -216,7 +216,6 @@ fn finish(mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Res
     insert(header::HeaderName::from_static("x-request-id"), id);
     insert(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     insert(header::REFERRER_POLICY, "no-referrer");
-    insert(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
     if unauthenticated {
         insert(header::WWW_AUTHENTICATE, "Bearer");
     }
@@ -234,11 +233,18 @@ fn finish(mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Res
     }
     if let Some(origin) = facts.and_then(|facts| facts.allowed_origin.get()) {
         insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, "etag, ratelimit, retry-after, x-request-id");
-        insert(header::VARY, "Origin");
+        insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "etag, ratelimit, ratelimit-policy, retry-after, x-request-id",
+        );
+        // Beside what the answer depends on otherwise.
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

@@ -93,9 +93,11 @@ pub(super) struct NewOrderInput {
     /// Default: `stripe`, or `free` when there is nothing to pay. `manual` needs `orders:manual`.
     provider: Option<Provider>,
     manual_method: Option<ManualMethod>,
-    /// Where the buyer goes after paying. Default: a plain page of ours.
+    /// Where the buyer goes after paying; `{ORDER_ID}` in it becomes the id of the order. Default: a page of ours that
+    /// shows the order and its tickets.
     #[oai(default)]
     success_url: Text<0, 2000>,
+    /// Where the buyer goes who does not pay. Default: a page of ours that leads back to the payment.
     #[oai(default)]
     cancel_url: Text<0, 2000>,
     /// What you showed the buyer: another sum is refused with `price_changed`.
@@ -185,9 +187,12 @@ fn check(call: &Call, input: &NewOrderInput) -> Result<(), Refusal> {
     }
 }
 
-/// `http` or `https`, a host, no user and no password. `{CHECKOUT_SESSION_ID}` may stand in it.
+/// `http` or `https`, a host, no user and no password. `{ORDER_ID}` and the provider's `{CHECKOUT_SESSION_ID}` may stand
+/// in it.
 fn is_web_address(url: &str) -> bool {
-    let plain = url.replace(eventflow_payments::SESSION_ID_PLACEHOLDER, "session");
+    let plain = url
+        .replace(eventflow_payments::SESSION_ID_PLACEHOLDER, "session")
+        .replace(checkout::ORDER_ID_PLACEHOLDER, "order");
     plain.parse::<poem::http::Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
             && uri

@@ -3,6 +3,7 @@
 mod doors;
 mod events;
 mod holds;
+mod hosting;
 mod idempotency;
 mod limits;
 mod servers;
