@@ -304,7 +304,7 @@ async fn a_buyer_comes_back_to_the_order() {
         async move {
             let session = crate::support::session_of(&order).to_owned();
             let session = control.get(&format!("/_sandbox/objects/{session}")).await.ok();
-            ["success_url", "cancel_url"].map(|name| text(&session, name).to_owned())
+            ["success_url", "cancel_url"].map(|name| text(&session["object"], name).to_owned())
         }
     };
     let ours = order(json!({ "items": [{ "seat": 0 }] })).await;
