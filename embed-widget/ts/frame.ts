@@ -6,11 +6,12 @@ import type { EventflowSeatsElement } from "./eventflow-seats.js";
 
 /** The element here, and how it is spoken with. */
 class Frame {
-  readonly #element = document.createElement("eventflow-seats");
-
-  constructor(private readonly port: MessagePort) {
+  constructor(
+    private readonly element: EventflowSeatsElement,
+    private readonly port: MessagePort,
+  ) {
     port.onmessage = (message: MessageEvent<ToFrame>) => this.#hear(message.data);
-    for (const name of EVENTS) this.#element.addEventListener(name, this.#relay as EventListener);
+    for (const name of EVENTS) this.element.addEventListener(name, this.#relay as EventListener);
   }
 
   #send(message: FromFrame): void {
@@ -21,7 +22,7 @@ class Frame {
     // The page around us is the one that leaves.
     if (event.type === "eventflow-checkout") event.preventDefault();
     this.#send({ event: event.type, detail: event.detail as unknown });
-    this.#send({ value: this.#element.value });
+    this.#send({ value: this.element.value });
   };
 
   #hear(said: ToFrame): void {
@@ -30,28 +31,27 @@ class Frame {
     else void this.#call(said.call, said.name, said.args);
   }
 
+  /** The attributes come before the element is defined: it then begins with all of them. */
   #open(attributes: Record<string, string | null>, height: number): void {
-    const query = new URLSearchParams(location.search);
-    for (const name of ["event", "key"]) this.#element.setAttribute(name, query.get(name) ?? "");
-    this.#element.setAttribute("mode", "inline");
+    this.element.setAttribute("mode", "inline");
     for (const [name, value] of Object.entries(attributes)) this.#set(name, value);
     // Heights of the view are those of the frame here, which follows its contents.
-    this.#element.style.setProperty("--ef-height", `${Math.round(Math.min(820, Math.max(480, height * 0.85)))}px`);
-    document.body.style.margin = "0";
-    document.body.append(this.#element);
-    new ResizeObserver(() => this.#send({ height: document.documentElement.offsetHeight })).observe(this.#element);
+    this.element.style.setProperty("--ef-height", `${Math.round(Math.min(820, Math.max(480, height * 0.85)))}px`);
+    new ResizeObserver(() => this.#send({ height: document.documentElement.offsetHeight })).observe(document.body);
+    // The loader beside this file, which is another entry.
+    void import(new URL("./eventflow.js", import.meta.url).href);
   }
 
   #set(name: string, value: string | null): void {
     if (name === "theme") document.documentElement.style.colorScheme = value === "dark" || value === "light" ? value : "light dark";
-    if (value === null) this.#element.removeAttribute(name);
-    else this.#element.setAttribute(name, value);
+    if (value === null) this.element.removeAttribute(name);
+    else this.element.setAttribute(name, value);
   }
 
   async #call(call: number, name: string, args: unknown[]): Promise<void> {
     try {
-      const method = this.#element[name as keyof EventflowSeatsElement] as (...args: unknown[]) => Promise<unknown>;
-      this.#send({ result: call, value: await method.apply(this.#element, args) });
+      const method = this.element[name as keyof EventflowSeatsElement] as (...args: unknown[]) => Promise<unknown>;
+      this.#send({ result: call, value: await method.apply(this.element, args) });
     } catch (problem) {
       const { code = "internal", message = String(problem) } = problem as { code?: string; message?: string };
       this.#send({ result: call, problem: { code, message } });
@@ -59,14 +59,16 @@ class Frame {
   }
 }
 
+/** The page around us, if it is one of those that the key is registered for: the server has written them down. */
 const origin = new URLSearchParams(location.search).get("origin") ?? "";
-if (parent !== window && /^https?:\/\/[^/]+$/.test(origin)) {
+const registered = (document.body.dataset["parents"] ?? "").split(" ");
+const element = document.querySelector("eventflow-seats");
+if (parent !== window && registered.includes(origin) && element) {
   const hear = (message: MessageEvent): void => {
     const [port] = message.ports;
     if (message.source !== parent || message.origin !== origin || message.data !== HELLO || !port) return;
     removeEventListener("message", hear);
-    // The loader beside this file defines the element.
-    void import(/* not bundled: another entry */ new URL("./eventflow.js", import.meta.url).href).then(() => new Frame(port));
+    new Frame(element, port);
   };
   addEventListener("message", hear);
   parent.postMessage(HELLO, origin);
