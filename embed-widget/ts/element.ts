@@ -258,10 +258,14 @@ class Widget implements Mounted {
     document.addEventListener("visibilitychange", back);
     addEventListener("pageshow", back);
     motion.addEventListener("change", still);
+    // Texts on the map are drawn with the fonts that are there: once more when one has come.
+    const fonts = (): void => this.#shell?.restyle();
+    document.fonts.addEventListener("loadingdone", fonts);
     this.#closers.push(() => {
       document.removeEventListener("visibilitychange", back);
       removeEventListener("pageshow", back);
       motion.removeEventListener("change", still);
+      document.fonts.removeEventListener("loadingdone", fonts);
     });
   }
 

@@ -127,14 +127,16 @@ export class Purchase {
     this.#picked();
     this.#tell(quantity > before ? "eventflow-select" : "eventflow-deselect", change);
     const name = this.ctx.engine.areaByKey(area)?.name ?? area;
-    this.ctx.say(`${name}: ${quantity}. ${this.summary()}`);
+    const { texts } = this.ctx;
+    const seat = texts.t("said.area", { area: name, tier: this.tier(tier)?.name ?? "", n: quantity });
+    this.ctx.say(texts.t("said.many", { seat, ...this.#summary() }));
   }
 
-  /** "3 tickets, 135.00 EUR". */
-  summary(): string {
+  /** The basket in words: "3 tickets", "135.00 EUR". */
+  #summary(): { count: string; total: string } {
     const { picks, areas } = this.#state;
     const n = picks.length + areas.reduce((sum, area) => sum + area.quantity, 0);
-    return `${this.ctx.texts.t("basket.count", { n })}, ${this.ctx.money.text(this.total())}`;
+    return { count: this.ctx.texts.t("basket.count", { n }), total: this.ctx.money.text(this.total()) };
   }
 
   tier(id: string): Tier | undefined {
@@ -335,8 +337,7 @@ export class Purchase {
       const picks = seats.map((seat) => ({ seat, tier: this.#tierOf(seat) }));
       this.#tell(name, places(this.ctx, picks, []));
       const seat = seats.length === 1 ? this.ctx.names.of(first) : texts.t("basket.count", { n: seats.length });
-      const [count = "", total = ""] = this.summary().split(", ");
-      this.ctx.say(texts.t(said, { seat, count, total }));
+      this.ctx.say(texts.t(said, { seat, ...this.#summary() }));
     }
   }
 

@@ -8,27 +8,47 @@ import { sums } from "./basket.js";
 import { items } from "./checkout.js";
 import { glyph, type App } from "./view.js";
 
-/** Codes that have been fetched, as URLs of blobs, by ticket. */
+/** A code as what the API answers: the shape of its dark modules, and the field around them. */
+interface Code {
+  viewBox: string;
+  path: string;
+  /** The whole picture, to be saved. */
+  file: string;
+}
+
+/**
+ * The drawing in the API's SVG. It is drawn anew instead of shown as an image, which the policy of a page may refuse, or
+ * taken over as markup, which nobody should.
+ */
+export function readCode(svg: string): Omit<Code, "file"> | null {
+  const [, viewBox] = /viewBox="([\d .]+)"/.exec(svg) ?? [];
+  // The last one: a path before it is the light ground.
+  const path = [...svg.matchAll(/<path[^>]*\sd="([MmHhVvLlZz\d\s,.-]+)"/g)].at(-1)?.[1];
+  return viewBox && path ? { viewBox, path } : null;
+}
+
+/** Codes that have been fetched, by ticket. */
 export class Codes {
-  readonly #urls = new Map<string, string>();
+  readonly #known = new Map<string, Code | null>();
 
   constructor(private readonly changed: () => void) {}
 
-  /** The URL of the code; "" while it is on its way. */
-  url(app: App, ticket: Ticket, token: string): string {
-    const known = this.#urls.get(ticket.id);
-    if (known === undefined) {
-      this.#urls.set(ticket.id, "");
-      app.api.qr(ticket.id, token).then(
-        (svg) => {
-          // An image, not markup: whatever the text is, it cannot run.
-          this.#urls.set(ticket.id, `data:image/svg+xml,${encodeURIComponent(svg)}`);
-          this.changed();
-        },
-        () => void this.#urls.delete(ticket.id),
-      );
-    }
-    return known ?? "";
+  /** The code; nothing while it is on its way. */
+  of(app: App, ticket: Ticket, token: string): Code | null {
+    const known = this.#known.get(ticket.id);
+    if (known !== undefined) return known;
+    this.#known.set(ticket.id, null);
+    app.api.qr(ticket.id, token).then(
+      (svg) => {
+        const code = readCode(svg);
+        if (!code) return;
+        const file = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+        this.#known.set(ticket.id, { ...code, file });
+        this.changed();
+      },
+      () => void this.#known.delete(ticket.id),
+    );
+    return null;
   }
 }
 
@@ -37,7 +57,7 @@ function ticketCard(app: App, codes: Codes, ticket: Ticket, token: string): Chil
   const seat = ticket.seat === undefined ? null : app.engine.seat(ticket.seat);
   const name = seat ? app.names.full(seat) : ticket.label;
   const valid = ticket.state === "valid";
-  const url = valid ? codes.url(app, ticket, token) : "";
+  const code = valid ? codes.of(app, ticket, token) : null;
   const { event } = app.store.state;
   return h(
     "li",
@@ -45,7 +65,13 @@ function ticketCard(app: App, codes: Codes, ticket: Ticket, token: string): Chil
     h(
       "div",
       { class: "ticket-code" },
-      url ? h("img", { src: url, alt: t("ticket.qr", { seat: name }), width: 196, height: 196 }) : h("span", { class: "skeleton" }),
+      code
+        ? h(
+            "svg",
+            { viewBox: code.viewBox, role: "img", part: "code", "aria-label": t("ticket.qr", { seat: name }), "shape-rendering": "crispEdges" },
+            h("path", { d: code.path }),
+          )
+        : h("span", { class: "skeleton" }),
       !valid && h("span", { class: "stamp" }, t(ticket.state === "frozen" ? "ticket.frozen" : "ticket.void")),
     ),
     h(
@@ -57,7 +83,7 @@ function ticketCard(app: App, codes: Codes, ticket: Ticket, token: string): Chil
       h("span", { class: "tier" }, ticket.tier_name),
       event && h("span", { class: "notes" }, app.texts.time(event.starts_at, event.time_zone)),
       seat?.entrance && h("span", { class: "notes" }, seat.entrance),
-      url && h("a", { class: "link", href: url, download: `${ticket.id}.svg` }, t("ticket.save")),
+      code && h("a", { class: "link", href: code.file, download: `${ticket.id}.svg` }, t("ticket.save")),
     ),
   );
 }
