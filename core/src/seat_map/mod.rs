@@ -8,6 +8,7 @@ mod best_available;
 mod bytes;
 mod diff;
 mod document;
+pub mod exchange;
 mod layout;
 mod plan;
 mod rules;
