@@ -39,10 +39,9 @@ class Widget implements Mounted {
   #shell: Shell | undefined;
   #methods: Methods | undefined;
   #closed = false;
-  #value = "";
 
   constructor(private readonly options: MountOptions) {
-    const { host, root } = options;
+    const { root } = options;
     this.#texts = new Texts(this.#locale());
     this.#root.className = "ef";
     this.#root.setAttribute("part", "root");
@@ -61,12 +60,14 @@ class Widget implements Mounted {
     this.#skeleton();
     this.#ready = this.#open(options);
     this.#ready.catch((error: unknown) => this.#fail(error));
-    host.addEventListener("eventflow-hold", this.#formValue);
-    for (const name of ["eventflow-release", "eventflow-hold-expired", "eventflow-order"]) host.addEventListener(name, this.#formValue);
+    // In a form: the hold is what is sent.
+    this.#store.subscribe((state, before) => {
+      if (state.hold?.token !== before.hold?.token) options.internals.setFormValue(this.value || null);
+    });
   }
 
   get value(): string {
-    return this.#value;
+    return this.#store.state.hold?.token ?? "";
   }
 
   close(): void {
@@ -170,7 +171,7 @@ class Widget implements Mounted {
     };
     const purchase = new Purchase(ctx);
     const ordering = new Ordering(ctx, purchase);
-    this.#store.do({ do: "show", patch: { party: settings.party, view: engine.meta.seats ? settings.view : "list" } });
+    this.#store.do({ do: "show", patch: { party: settings.party, view: settings.view } });
     this.#store.do({ do: "loaded", event: info, tiers, now: Date.now() });
     this.#root.replaceChildren();
     render(this.#root);
@@ -268,12 +269,6 @@ class Widget implements Mounted {
       document.fonts.removeEventListener("loadingdone", fonts);
     });
   }
-
-  #formValue = (): void => {
-    const { hold } = this.#store.state;
-    this.#value = hold?.token ?? "";
-    this.options.internals.setFormValue(this.#value || null);
-  };
 
   #say(text: string, urgent: boolean): void {
     const region = urgent ? this.#urgent : this.#polite;

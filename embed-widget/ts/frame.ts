@@ -21,8 +21,9 @@ class Frame {
   #relay = (event: CustomEvent): void => {
     // The page around us is the one that leaves.
     if (event.type === "eventflow-checkout") event.preventDefault();
-    this.#send({ event: event.type, detail: event.detail as unknown });
+    // The value first: whoever hears the event may read it.
     this.#send({ value: this.element.value });
+    this.#send({ event: event.type, detail: event.detail as unknown });
   };
 
   #hear(said: ToFrame): void {

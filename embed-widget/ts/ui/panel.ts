@@ -62,7 +62,7 @@ function choosing(app: App, state: State, forms: PanelForms, changed: () => void
   const left = app.engine.categoryAvailability().reduce((sum, one) => sum + one.free, 0);
   const wait = waitingText(app, state, left === 0 && countOf(state) === 0);
   if (wait) return waitingBox(wait);
-  const standing = state.view === "map" || !app.engine.meta.seats ? areas(app, state) : null;
+  const standing = state.view === "map" ? areas(app, state) : null;
   const none = state.picks.length === 0;
   const form = best(app, state, forms.best, changed);
   return [
@@ -94,7 +94,7 @@ function foot(app: App, state: State): Child {
       "button",
       { type: "button", class: "sheet-handle", "aria-expanded": String(state.sheet), onclick: toggle },
       glyph(state.sheet ? "down" : "up"),
-      h("span", null, n ? `${t("basket.count", { n })} · ${app.money.text(app.purchase.total())}` : t("best.short")),
+      n ? h("span", null, h("small", null, t("basket.count", { n })), app.money.text(app.purchase.total())) : t("best.short"),
     ),
     n > 0 ? sums(app, app.purchase.total(), feesOf(app, state)) : h("p", { class: "empty" }, h("strong", null, t("basket.empty")), h("span", null, t("basket.empty_help"))),
     reserveButton(app, state),
