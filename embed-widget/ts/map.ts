@@ -89,6 +89,8 @@ export class MapView {
     this.#font = getComputedStyle(this.box).fontFamily;
     // Of a custom property only the words are known; as the colour of an element they become a colour.
     const probe = document.createElement("i");
+    // Forced colours are for texts and controls; a map of one colour would show nothing.
+    probe.style.setProperty("forced-color-adjust", "none");
     this.box.append(probe);
     const colors = COLOR_NAMES.map((name) => {
       probe.style.color = `var(${name})`;

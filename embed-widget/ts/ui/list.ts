@@ -13,13 +13,16 @@ const ITEM = 60;
 /** Items beyond each edge of the view that are kept. */
 const SPARE = 4;
 
+/** Seats of a row that are shown at once; longer rows have pages. */
+const SEATS_MAX = 120;
+
 /** Where the user is in the list, and how far it is scrolled. */
 export interface ListPlace {
   section: number;
   row: number;
   top: number;
   height: number;
-  /** The item that has the tab stop. */
+  /** The item that has the tab stop; of a long row the page. */
   at: number;
 }
 
@@ -128,7 +131,7 @@ export function list(app: App, state: State, place: ListPlace, changed: () => vo
   }
   const rows = app.engine.rows(section.i);
   const row = rows.find((one) => one.row === place.row);
-  if (row) return h("div", { class: "list", part: "list" }, seatChoice(app, section.name, rows, row, go));
+  if (row) return h("div", { class: "list", part: "list" }, seatChoice(app, section.name, rows, row, place.at, go));
   const all = rows.map((one): Item => {
     const first = app.engine.rowSeats(one.row)[0];
     const categories = first && first.cat >= 0 ? [first.cat] : [];
@@ -160,18 +163,24 @@ function crumbs(app: App, title: string, back: () => void, more: Child = null): 
   );
 }
 
-function seatChoice(app: App, section: string, rows: Row[], row: Row, go: (patch: Partial<ListPlace>) => void): Child {
+function seatChoice(app: App, section: string, rows: Row[], row: Row, page: number, go: (patch: Partial<ListPlace>) => void): Child {
   const at = rows.indexOf(row);
   const step = (by: number, name: "up" | "down"): Child => {
     const other = rows[at + by];
     return other && iconButton(name, app.names.row(other), () => go({ row: other.row }));
   };
+  const all = app.engine.rowSeats(row.row);
+  const shown = all.slice(page * SEATS_MAX, (page + 1) * SEATS_MAX);
+  const turn = (by: number, name: "back" | "next"): Child => {
+    const seats = all.slice((page + by) * SEATS_MAX, (page + by + 1) * SEATS_MAX);
+    return page + by >= 0 && seats.length > 0 && iconButton(name, `${seats[0]?.n}–${seats.at(-1)?.n}`, () => go({ at: page + by }));
+  };
   return [
-    crumbs(app, `${section}, ${app.names.row(row)}`, () => go({ row: -1 }), [step(-1, "up"), step(1, "down")]),
+    crumbs(app, `${section}, ${app.names.row(row)}`, () => go({ row: -1 }), [turn(-1, "back"), turn(1, "next"), step(-1, "up"), step(1, "down")]),
     h(
       "ul",
       { class: "seats", "aria-label": app.names.row(row) },
-      app.engine.rowSeats(row.row).map((seat) =>
+      shown.map((seat) =>
         h(
           "li",
           { key: seat.i },
