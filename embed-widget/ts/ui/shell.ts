@@ -59,7 +59,10 @@ export class Shell {
     const shell = { map: this.#map, locate: (seats: readonly number[]) => this.#locate(seats), openSection: (at: number) => this.#openSection(at) };
     this.app = Object.assign(base, shell);
     this.#forms = { best: emptyBest(), buyer: emptyBuyer(), codes: new Codes(() => this.draw()) };
-    this.#grid = new Grid(this.app, (seat) => this.#tip.hover(seat >= 0 ? { seat } : null));
+    this.#grid = new Grid(this.app, (seat) => {
+      this.#tip.close();
+      this.#tip.hover(seat >= 0 ? { seat } : null);
+    });
     this.#build();
     this.#tip = new Tooltip(this.app, this.#mapBox);
     this.#listen();
