@@ -53,6 +53,12 @@ pub fn stadium(seats: u32) -> SeatMap {
     };
     let categories = map.categories.iter().filter(|category| used(&category.key)).cloned().collect();
     map.categories = categories;
+    let in_use = |key: &str| {
+        let sections = map.sections.iter().map(|section| &section.zone);
+        sections.chain(map.ga_areas.iter().map(|area| &area.zone)).any(|zone| zone.as_deref() == Some(key))
+    };
+    let zones = map.zones.iter().filter(|zone| in_use(&zone.key)).cloned().collect();
+    map.zones = zones;
     let outside = blocks.iter().map(|block| block.depth_of(block.rows.len())).fold(0.0, f64::max);
     signs(&mut map, outside);
     map

@@ -40,8 +40,8 @@ pub const SEAT_LABEL_CHARS_MAX: usize = 3 * LABEL_CHARS_MAX + 2;
 pub const NAME_CHARS_MAX: usize = 200;
 /// Characters of the address of an image.
 pub const URL_CHARS_MAX: usize = 2_000;
-/// Letters that a numbering leaves out: one must remain.
-pub const LETTERS_LEFT_OUT_MAX: usize = 25;
+/// Letters that a numbering leaves out: two must remain to count with.
+pub const LETTERS_LEFT_OUT_MAX: usize = 24;
 /// The largest coordinate, in both directions: 10 km in centimetres, and far inside `i32` in hundredths.
 pub const COORDINATE_MAX: f64 = 1_000_000.0;
 /// The largest first number of a row, and the largest first row.

@@ -29,4 +29,9 @@ proptest! {
     fn plans_survive_the_round_trip(map in samples::maps()) {
         assert_round_trip(&map);
     }
+
+    #[test]
+    fn plans_with_everything_survive_the_round_trip(map in samples::documents()) {
+        assert_round_trip(&map);
+    }
 }
