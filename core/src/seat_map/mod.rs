@@ -28,7 +28,7 @@ pub use plan::PlanError;
 pub use rules::{Orphans, Picked, Rule, Rules, Violation, check, leaves_orphan};
 pub use stadium::{stadium, stadium_on_one_floor};
 pub use status::{DiffMismatch, SeatStatus, Snapshot, StatusError, Statuses};
-pub use validate::{Finding, FindingCode, Severity, is_publishable, validate};
+pub use validate::{Finding, FindingCode, Severity, examine, is_publishable, validate};
 
 #[cfg(test)]
 mod drawings;

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use eventflow_core::{
     ErrorCode, Refusal,
     seat_map::{
-        self, Category, Finding, FindingCode, GaArea, Layout, Row, SeatMap as Document, SeatRule, Section,
-        Severity,
+        self, Booth, Category, Finding, FindingCode, Floor, GaArea, Icon, Image, Layout, Row,
+        SeatMap as Document, SeatRule, Section, Severity, Shape, Table, TextLabel, Zone,
     },
 };
 use serde::de::DeserializeOwned;
@@ -69,7 +69,8 @@ impl Draft {
 
     fn examine(map: &Document) -> Self {
         let json = serde_json::to_value(map).unwrap_or_default();
-        Self { json, findings: seat_map::validate(map), layout: Layout::compile(map) }
+        let (findings, layout) = seat_map::examine(map);
+        Self { json, findings, layout }
     }
 
     pub fn is_publishable(&self) -> bool {
@@ -113,10 +114,17 @@ fn at(root: &str, path: &str) -> String {
 
 /// The refusal of a document that does not read: the deserializer's words, and the innermost object that is at fault.
 fn fault(document: &Value, error: &serde_json::Error) -> Refusal {
-    let (path, error) = first_fault::<Category>(document, "document", "categories")
+    const ROOT: &str = "document";
+    let (path, error) = first_fault::<Category>(document, ROOT, "categories")
+        .or_else(|| first_fault::<Floor>(document, ROOT, "floors"))
+        .or_else(|| first_fault::<Zone>(document, ROOT, "zones"))
         .or_else(|| faulty_section(document))
-        .or_else(|| first_fault::<GaArea>(document, "document", "ga_areas"))
-        .unwrap_or_else(|| ("document".to_owned(), error.to_string()));
+        .or_else(|| first_fault::<GaArea>(document, ROOT, "ga_areas"))
+        .or_else(|| first_fault::<Shape>(document, ROOT, "shapes"))
+        .or_else(|| first_fault::<TextLabel>(document, ROOT, "texts"))
+        .or_else(|| first_fault::<Icon>(document, ROOT, "icons"))
+        .or_else(|| first_fault::<Image>(document, ROOT, "images"))
+        .unwrap_or_else(|| (ROOT.to_owned(), error.to_string()));
     let detail: String = error.chars().filter(|c| !c.is_control()).take(300).collect();
     Refusal::invalid(path, format!("This is no seat-map document: {detail}."))
 }
@@ -124,11 +132,17 @@ fn fault(document: &Value, error: &serde_json::Error) -> Refusal {
 fn faulty_section(document: &Value) -> Option<(String, String)> {
     let (path, error) = first_fault::<Section>(document, "document", "sections")?;
     let section = inner(document, "document", &path)?;
-    let Some((row_path, row_error)) = first_fault::<Row>(section, &path, "rows") else {
-        return Some((path, error));
-    };
-    let row = inner(section, &path, &row_path)?;
-    Some(first_fault::<SeatRule>(row, &row_path, "seats").unwrap_or((row_path, row_error)))
+    let inside = faulty_group::<Row>(section, &path, "rows")
+        .or_else(|| faulty_group::<Table>(section, &path, "tables"))
+        .or_else(|| first_fault::<Booth>(section, &path, "booths"));
+    Some(inside.unwrap_or((path, error)))
+}
+
+/// The first faulty row or table of a section, or the exception in it that is at fault.
+fn faulty_group<T: DeserializeOwned>(section: &Value, path: &str, name: &str) -> Option<(String, String)> {
+    let (path, error) = first_fault::<T>(section, path, name)?;
+    let group = inner(section, path.rsplit_once('.')?.0, &path)?;
+    Some(first_fault::<SeatRule>(group, &path, "seats").unwrap_or((path, error)))
 }
 
 /// The first element of the list `name` that is no `T`: its path, and why.
@@ -190,6 +204,22 @@ mod tests {
         })
     }
 
+    fn furnished() -> Value {
+        let mut document = hall();
+        document["floors"] = json!([{ "key": "g", "name": "Ground" }]);
+        document["shapes"] =
+            json!([{ "kind": "ellipse", "points": [{ "x": 0, "y": 0 }, { "x": 9, "y": 9 }] }]);
+        let section = &mut document["sections"][0];
+        section["tables"] = json!([{
+            "label": "T", "category": "a", "centre": { "x": 0, "y": 900 }, "seats": [{ "position": 1 }],
+            "shape": { "kind": "round", "radius": 80, "chairs": 6 }
+        }]);
+        section["booths"] = json!([{
+            "label": "B", "category": "a", "centre": { "x": 0, "y": 1500 }, "width": 300, "height": 200
+        }]);
+        document
+    }
+
     fn refused(document: Value) -> Refusal {
         Draft::parse(document).expect_err("the document is not acceptable")
     }
@@ -199,6 +229,8 @@ mod tests {
         let draft = Draft::parse(hall()).unwrap();
         assert_eq!(draft.findings, vec![]);
         assert_eq!(draft.size(), Size { seat_count: 4, ga_capacity: 100 });
+        let furnished = Draft::parse(furnished()).unwrap();
+        assert_eq!((furnished.size().seat_count, furnished.findings), (4 + 6 + 1, vec![]));
         let mut wordy = hall();
         wordy["sections"][0]["rows"][0]["curve"] = json!(0.0);
         wordy["sections"][0]["rows"][0]["start"]["x"] = json!(0.000_04);
@@ -212,11 +244,16 @@ mod tests {
             ("/sections/0/rows/0/seats/0/place", "document.sections[0].rows[0].seats[0]"),
             ("/sections/0/rows/0/numbers", "document.sections[0].rows[0]"),
             ("/sections/0/storey", "document.sections[0]"),
+            ("/sections/0/tables/0/round", "document.sections[0].tables[0]"),
+            ("/sections/0/tables/0/seats/0/chair", "document.sections[0].tables[0].seats[0]"),
+            ("/sections/0/booths/0/depth", "document.sections[0].booths[0]"),
+            ("/floors/0/level", "document.floors[0]"),
+            ("/shapes/0/opacity", "document.shapes[0]"),
             ("/ga_areas/0/seats", "document.ga_areas[0]"),
             ("/title", "document"),
         ];
         for (pointer, param) in cases {
-            let mut document = hall();
+            let mut document = furnished();
             let (parent, name) = pointer.rsplit_once('/').unwrap();
             document.pointer_mut(parent).unwrap()[name] = json!(1);
             let refusal = refused(document);
