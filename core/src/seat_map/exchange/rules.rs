@@ -4,7 +4,8 @@ use std::{collections::HashMap, ops::Range};
 
 use super::notes::{NoteCode, Notes};
 use crate::seat_map::{
-    NUMBER_START_MAX, Numbering, Point, ROW_PLACES_MAX, Row, Scheme, SeatRule, SeatTrait, layout::wide,
+    COORDINATE_MAX, NUMBER_START_MAX, Numbering, Point, ROW_PLACES_MAX, Row, Scheme, SeatRule, SeatTrait,
+    layout::wide,
 };
 
 /// How far from its place by the rule a seat may be, in parts of the distance of neighbours: plans with whole pixels
@@ -70,11 +71,13 @@ pub(super) fn rows(
     pieces.into_iter().map(row).collect()
 }
 
-/// To a thousandth of a plan unit, as documents are written.
+/// To a thousandth of a plan unit, as documents are written. What is far outside of every plan stays outside, but can be
+/// reckoned with; what is no number is zero.
 pub(super) fn rounded(value: f64) -> f64 {
-    let rounded = (value * 1000.0).round() / 1000.0;
-    // No negative zero: it is written as a zero, and would not be read as the same.
-    if rounded == 0.0 { 0.0 } else { rounded }
+    let far = 10.0 * COORDINATE_MAX;
+    let rounded = (value.clamp(-far, far) * 1000.0).round() / 1000.0;
+    // No negative zero either: it is written as a zero, and would not be read as the same.
+    if rounded == 0.0 || rounded.is_nan() { 0.0 } else { rounded }
 }
 
 pub(super) fn rounded_point(point: Point) -> Point {
@@ -390,8 +393,8 @@ fn parse(text: &str) -> Parsed<'_> {
     }
     // A = 1 … Z = 26, AA = 27. Longer words are names.
     let is_number = matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_uppercase());
-    let value = text.bytes().fold(0, |value, byte| value * 26 + u32::from(byte.wrapping_sub(b'A')) + 1);
-    is_number.then_some(("", value, true))
+    let value = || text.bytes().fold(0, |value, byte| value * 26 + u32::from(byte - b'A') + 1);
+    is_number.then(|| ("", value(), true))
 }
 
 pub(super) fn most_common<'a>(texts: impl Iterator<Item = &'a str>) -> &'a str {

@@ -22,3 +22,6 @@ pub(super) use write::export;
 
 /// Height of a text that does not say it.
 const TEXT_SIZE: f64 = 16.0;
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,7 @@ pub(in crate::seat_map::exchange) fn import(
     Ok(Import { map: reader.map, notes: reader.notes.done() })
 }
 
-/// The JSON reader bounds how deep a text nests.
+/// What is ignored may nest as deeply as it likes: the JSON reader skips it without recursion.
 fn parse(text: &str, notes: &mut Notes) -> Result<Plan> {
     let mut json = serde_json::Deserializer::from_str(text);
     let plan =
@@ -41,11 +41,10 @@ fn parse(text: &str, notes: &mut Notes) -> Result<Plan> {
     plan.map_err(|error| {
         let location = format!("line {}, column {}", error.line(), error.column());
         let message = error.to_string();
-        let deep = message.starts_with("recursion limit");
-        let code = if deep { ImportErrorCode::TooDeep } else { ImportErrorCode::Malformed };
         // The place is said apart.
         let message = message.split(" at line ").next().unwrap_or_default();
-        ImportError::new(code, location, format!("This is no pretix seating plan: {message}."))
+        let message = format!("This is no pretix seating plan: {message}.");
+        ImportError::new(ImportErrorCode::Malformed, location, message)
     })
 }
 
@@ -154,10 +153,10 @@ impl Reader<'_> {
             };
             let add = |own: f64, of_row: f64, of_zone: f64| own + of_row + of_zone;
             seats.push(Place {
-                at: Point {
+                at: rounded_point(Point {
                     x: add(seat.position.x, row.position.x, zone.x),
                     y: add(seat.position.y, row.position.y, zone.y),
-                },
+                }),
                 number: number.to_owned(),
                 shown: (number != seat.seat_number.trim() && !seat.seat_number.trim().is_empty())
                     .then(|| seat.seat_number.trim().to_owned()),
