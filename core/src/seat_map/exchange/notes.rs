@@ -43,7 +43,6 @@ note_codes! {
     Tables = "tables", "The format has no tables and booths: their places are written as rows.";
     Areas = "areas", "The format has no standing areas: what is sold there is not written.";
     Traits = "traits", "The format has no properties of seats such as places for wheelchairs.";
-    Gaps = "gaps", "The format does not say that seats on both sides of a gap are not side by side.";
     Moved = "moved", "The format has nothing left of or above its corner: everything is moved, by the same way.";
     FocalPoint = "focal_point", "The format has no focal point.";
     Drawing = "drawing", "The format has no shapes, texts, icons or images, or not all of them.";

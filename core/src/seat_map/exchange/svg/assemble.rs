@@ -23,7 +23,7 @@ const SAME_SIZE: f64 = 0.02;
 
 pub(super) fn map(drawing: Drawing) -> Result<Import> {
     let chosen = seats(&drawing);
-    let Drawing { name, focal_point, groups, marks, shapes, texts, areas, notes } = drawing;
+    let Drawing { name, focal_point, groups, marks, shapes, texts, areas, outlines, notes } = drawing;
     let title = groups.first().map(|drawing| drawing.title.trim()).unwrap_or_default();
     let name = [name.trim(), title, UNNAMED]
         .into_iter()
@@ -57,6 +57,11 @@ pub(super) fn map(drawing: Drawing) -> Result<Import> {
     builder.limit("seats", seats, SEATS_MAX)?;
     for (group, marks) in groups_of_seats {
         builder.group(group, marks)?;
+    }
+    for (key, outline) in outlines {
+        if let Some(&section) = builder.sections.get(&key) {
+            builder.map.sections[section].outline = outline;
+        }
     }
     for (points, attributes) in areas {
         builder.area(points, &attributes)?;

@@ -58,6 +58,8 @@ pub(super) struct Drawing {
     pub(super) texts: Vec<TextLabel>,
     /// Standing areas: outline and attributes.
     pub(super) areas: Vec<(Vec<Point>, Attributes)>,
+    /// Outlines of sections, by key.
+    pub(super) outlines: Vec<(String, Vec<Point>)>,
     pub(super) notes: Notes,
 }
 
@@ -427,6 +429,10 @@ impl Parser<'_> {
             }
             if attributes.get("data-area").is_some() {
                 self.drawing.areas.push((points, attributes.clone()));
+                continue;
+            }
+            if let Some(key) = attributes.get("data-outline") {
+                self.drawing.outlines.push((key.to_owned(), points));
                 continue;
             }
             let kind = if closed && points.len() > 2 { ShapeKind::Polygon } else { ShapeKind::Polyline };

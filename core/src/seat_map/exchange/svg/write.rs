@@ -5,7 +5,8 @@ use std::fmt::Write;
 use quick_xml::escape::escape;
 
 use crate::seat_map::{
-    Bounds, Layout, LayoutSection, RowKind, SeatIndex, SeatMap, SeatTrait, Shape, ShapeKind, Traits,
+    Bounds, Layout, LayoutSection, LayoutText, RowKind, SeatIndex, SeatMap, SeatTrait, Shape, ShapeKind,
+    Traits,
     exchange::{
         Export, losses,
         notes::{NoteCode, Notes},
@@ -25,7 +26,6 @@ pub(in crate::seat_map::exchange) fn export(map: &SeatMap) -> Export {
     let mut notes = Notes::default();
     losses::floors(map, &mut notes);
     losses::tables(map, &mut notes);
-    losses::outlines(map, &mut notes);
     let lost = if map.icons.is_empty() { &map.images.is_empty() } else { &false };
     notes.add_if(!lost, NoteCode::Drawing, if map.icons.is_empty() { "images[0]" } else { "icons[0]" });
     let mut svg = Svg { layout: &layout, text: String::new(), radius: radius(&layout) };
@@ -48,7 +48,8 @@ struct Svg<'a> {
 impl Svg<'_> {
     fn open(&mut self, map: &SeatMap) {
         let floors = (0..).zip(self.layout.floors()).filter_map(|(floor, _)| self.layout.bounds(floor));
-        let bounds = floors.reduce(|a, b| a.with(b));
+        let texts = self.layout.texts().iter().map(around);
+        let bounds = floors.chain(texts).reduce(|a, b| a.with(b));
         let Bounds { left, top, right, bottom } =
             bounds.unwrap_or(Bounds { left: 0, top: 0, right: 0, bottom: 0 });
         let edge = |value: i32, sign: f64| rounded(f64::from(value) / 100.0 + sign * MARGIN * self.radius);
@@ -134,13 +135,11 @@ impl Svg<'_> {
     fn areas(&mut self) {
         let layout = self.layout;
         for area in layout.ga_areas() {
-            let points: Vec<String> =
-                area.outline.iter().map(|&(x, y)| format!("{},{}", hundredths(x), hundredths(y))).collect();
             self.text.push_str("<polygon");
             self.attribute("data-area", &area.key);
             self.attribute("data-name", &area.name);
             self.attribute("data-capacity", &area.capacity.to_string());
-            self.attribute("points", &points.join(" "));
+            self.outline(&area.outline);
             self.category(area.category);
             self.floor_and_zone(area.floor, area.zone, area.entrance.as_deref());
             self.attribute("fill-opacity", "0.3");
@@ -156,6 +155,12 @@ impl Svg<'_> {
         self.attribute("data-section-name", &section.name);
         self.floor_and_zone(section.floor, section.zone, section.entrance.as_deref());
         self.text.push_str(">\n");
+        if !section.outline.is_empty() {
+            self.text.push_str("<polygon");
+            self.attribute("data-outline", &section.key);
+            self.outline(&section.outline);
+            self.text.push_str(" fill=\"none\" stroke=\"#808080\"/>\n");
+        }
         for row in &self.layout.rows()[wide(section.rows.start)..wide(section.rows.end)] {
             self.text.push_str("<g class=\"row\"");
             self.attribute("data-row", &row.label);
@@ -246,6 +251,11 @@ impl Svg<'_> {
         }
     }
 
+    fn outline(&mut self, points: &[(i32, i32)]) {
+        let points = points.iter().map(|&(x, y)| format!("{},{}", hundredths(x), hundredths(y)));
+        self.attribute("points", &points.collect::<Vec<_>>().join(" "));
+    }
+
     fn numbers(&mut self, attributes: &[(&str, f64)]) {
         for (name, value) in attributes {
             write!(self.text, " {name}=\"{value}\"").expect("writing to a string cannot fail");
@@ -259,6 +269,18 @@ impl Svg<'_> {
     fn element(&mut self, name: &str, text: &str) {
         write!(self.text, "<{name}>{}</{name}>", escape(plain(text)))
             .expect("writing to a string cannot fail");
+    }
+}
+
+/// The box that a text needs however it is turned: letters are about as wide as half their height.
+fn around(text: &LayoutText) -> Bounds {
+    let letters = u32::try_from(text.text.chars().count()).unwrap_or(u32::MAX);
+    let reach = (text.size / 2).saturating_mul(letters.max(2)) / 2;
+    Bounds {
+        left: text.x.saturating_sub_unsigned(reach),
+        top: text.y.saturating_sub_unsigned(reach),
+        right: text.x.saturating_add_unsigned(reach),
+        bottom: text.y.saturating_add_unsigned(reach),
     }
 }
 
