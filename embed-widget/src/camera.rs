@@ -3,7 +3,7 @@
 //! Plan coordinates are hundredths of a unit, screen coordinates device pixels. Only sums, products and square roots:
 //! the same numbers on every machine.
 
-use crate::geometry::Box2;
+use crate::geometry::{Box2, bounded};
 
 /// How far out the map may be zoomed, relative to the zoom that fits it in.
 const OUT_MAX: f64 = 0.85;
@@ -125,7 +125,7 @@ impl Camera {
     /// Shows a part of the plan, not nearer than `nearest`, and at least as near as `farthest`.
     pub fn show(&mut self, part: Box2, nearest: f64, farthest: f64) {
         let scale = self.scale_for(part, MARGIN * 1.5).min(nearest).max(farthest);
-        let scale = scale.clamp(self.scale_least(), self.scale_most());
+        let scale = bounded(scale, self.scale_least(), self.scale_most());
         let view = self.centred(part.centre(), scale);
         self.fly(self.clamped(view));
     }
@@ -152,7 +152,7 @@ impl Camera {
 
     pub fn zoom_by(&mut self, factor: f64, x: f64, y: f64, animate: bool) {
         let from = self.flight.as_ref().filter(|_| animate).map_or(self.view, |flight| flight.to);
-        let scale = (from.scale * factor).clamp(self.scale_least(), self.scale_most());
+        let scale = bounded(from.scale * factor, self.scale_least(), self.scale_most());
         let (px, py) = from.to_plan(x, y);
         let to = self.clamped(View { scale, x: x - px * scale, y: y - py * scale });
         if animate {
@@ -257,7 +257,7 @@ impl Camera {
     /// The plan never leaves the view: where it is larger than the view, it may be drawn in by half the view; where it
     /// is smaller, it stays inside.
     fn clamped(&self, view: View) -> View {
-        let scale = view.scale.clamp(self.scale_least(), self.scale_most());
+        let scale = bounded(view.scale, self.scale_least(), self.scale_most());
         let hold = |offset: f64, low: i32, high: i32, size: f64| {
             let (low, high) = (f64::from(low) * scale, f64::from(high) * scale);
             let slack = size * 0.4;

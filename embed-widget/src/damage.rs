@@ -1,6 +1,6 @@
 //! Which parts of the frame have to be painted anew: tiles, so that many small changes do not become many rectangles.
 
-use crate::geometry::Rect;
+use eventflow_raster::Rect;
 
 /// Pixels of a tile's side.
 const TILE: i32 = 32;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use eventflow_core::seat_map::IconKind;
 
-use crate::raster::{Color, Layer, Shape, Sprite, draw_layers};
+use eventflow_raster::{Color, Layer, Shape, Sprite, draw_layers};
 
 /// Pixels of drawn icons that are kept.
 const PIXELS_MAX: usize = 1 << 20;

@@ -16,7 +16,6 @@ mod looks;
 mod paint;
 mod picker;
 mod projection;
-mod raster;
 mod sale;
 mod scene;
 mod sprites;

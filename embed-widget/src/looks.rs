@@ -1,10 +1,8 @@
 //! What a seat looks like: its category, its state and its kind, and the shapes that show them. State is told by shape
 //! as well as by colour.
 
-use crate::{
-    raster::{Color, Layer, Shape, mix, readable_on},
-    theme::Theme,
-};
+use crate::theme::Theme;
+use eventflow_raster::{Color, Layer, Shape, mix, readable_on};
 
 /// Sizes of seats relative to the usual one: sections whose seats stand closer have smaller ones.
 pub const SIZES: [f64; 8] = [0.4, 0.5, 0.62, 0.75, 0.88, 1.0, 1.2, 1.45];
@@ -207,7 +205,7 @@ mod tests {
             let look = Look { size: USUAL_SIZE, category: 0, state, square: false };
             let picture = Picture::of(look, 0x2b_6cb0, &theme, 9.0, 1.0);
             let mut pixels = vec![0; 31 * 31];
-            crate::raster::draw_layers(&mut pixels, 31, 0.5, 0.5, &picture.layers);
+            eventflow_raster::draw_layers(&mut pixels, 31, 0.5, 0.5, &picture.layers);
             // Where something other than the ground is seen.
             let light =
                 |pixel: u32| pixel >> 24 > 128 && pixel & 0xff_ffff != Color::rgb(theme.mark).0 & 0xff_ffff;

@@ -3,9 +3,9 @@
 
 use crate::{
     camera::View,
-    geometry::{Box2, Rect, Spot},
-    raster::Fixed,
+    geometry::{Box2, Spot},
 };
+use eventflow_raster::{Fixed, Rect};
 
 /// Binary places of the scale.
 const PLACES: u32 = 24;

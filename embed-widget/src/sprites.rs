@@ -2,9 +2,9 @@
 
 use crate::{
     looks::{Look, Picture, SIZES},
-    raster::{Sprite, draw_layers},
     theme::Theme,
 };
+use eventflow_raster::{Sprite, draw_layers};
 
 /// Pictures to a look: four places across a pixel and four down.
 const PHASES: usize = 16;

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
-use crate::{json::Json, raster::Mask};
+use eventflow_raster::Mask;
+
+use crate::json::Json;
 
 /// Font sizes in device pixels. Texts are drawn at the largest that fits, so a zoom does not want a new bitmap at every
 /// step.

@@ -1,6 +1,6 @@
 //! Colours of everything but the categories.
 
-use crate::raster::{contrast, luminance, mix};
+use eventflow_raster::{contrast, luminance, mix};
 
 /// In the order of [`set_theme`](crate::bridge::SeatPicker::set_theme); each `0xRRGGBB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use eventflow_core::seat_map::{SeatIndex, SeatStatus};
 
 use super::{Painter, Stock, Style};
 use crate::{
-    raster::{Color, Surface, mix, readable_on},
     sale::Flags,
     scene::{Block, Solid},
     texts::Texts,
 };
+use eventflow_raster::{Color, Surface, mix, readable_on};
 
 /// Where colours of sections give way to their seats, as the radius of a seat in device pixels.
 const TINT_FULL: f64 = 0.7;

@@ -10,16 +10,16 @@ use eventflow_core::seat_map::Layout;
 pub use overlays::{Mark, Overlays};
 
 use crate::{
-    geometry::{Box2, Rect, Spot},
+    geometry::{Box2, Spot},
     icons::Icons,
     projection::Projection,
-    raster::{Color, Surface},
     sale::Sale,
     scene::Floor,
     sprites::Sprites,
     texts::Texts,
     theme::Theme,
 };
+use eventflow_raster::{Color, Rect, Surface};
 
 /// From this radius on, in CSS pixels, seats are meant one by one; below it sections have names and counts over them.
 pub const NEAR_RADIUS: f64 = 4.5;

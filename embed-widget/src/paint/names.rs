@@ -3,11 +3,8 @@
 use eventflow_core::seat_map::IconKind;
 
 use super::{Painter, Stock, Style};
-use crate::{
-    icons::Icon,
-    raster::{Surface, contrast, mix},
-    texts::Texts,
-};
+use crate::{icons::Icon, texts::Texts};
+use eventflow_raster::{Surface, contrast, mix};
 
 /// The radius from which rows have labels, in CSS pixels.
 const ROWS_RADIUS: f64 = 4.5;
@@ -133,7 +130,7 @@ impl Painter<'_> {
         if fitting < least && (width < least * 1.4 || height < least * 1.2 || characters > 9.0) {
             return;
         }
-        let Some(size) = Texts::fitting_size(fitting.clamp(least, most)) else { return };
+        let Some(size) = Texts::fitting_size(crate::geometry::bounded(fitting, least, most)) else { return };
         let ink = if left > 0 { self.theme.text } else { self.theme.muted };
         let plate = over_seats.then_some(self.theme.section).filter(|_| self.radius >= super::SEATS_LEAST);
         let style = Style { bold: true, plate, ..Style::plain(size, ink) };

@@ -1,10 +1,8 @@
 //! Above everything: what the pointer and the keyboard are at, what has just happened, and the marquee.
 
 use super::Painter;
-use crate::{
-    geometry::{Rect, Spot},
-    raster::{Color, Layer, Shape, Sprite, Surface, draw_layers},
-};
+use crate::geometry::Spot;
+use eventflow_raster::{Color, Layer, Rect, Shape, Sprite, Surface, draw_layers};
 
 /// A ring around a seat or a booth.
 #[derive(Debug, Clone, Copy, PartialEq)]

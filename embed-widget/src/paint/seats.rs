@@ -7,10 +7,10 @@ use crate::{
     geometry::Box2,
     icons::Icon,
     looks::{Look, SIZES, State, ink},
-    raster::Surface,
     scene::Place,
     texts::Texts,
 };
+use eventflow_raster::Surface;
 
 /// The radius from which seats have signs and numbers, in CSS pixels.
 const SIGNS_RADIUS: f64 = 5.0;

@@ -70,9 +70,12 @@ impl Picker {
 
     fn section(&self, json: &mut Json, index: usize) {
         let section = &self.layout.sections()[index];
-        let mut categories: Vec<u16> = self.section_seats(index).filter_map(|seat| seat.category).collect();
-        categories.sort_unstable();
-        categories.dedup();
+        let mut has = vec![false; self.layout.categories().len()];
+        for category in self.section_seats(index).filter_map(|seat| seat.category) {
+            if let Some(has) = has.get_mut(usize::from(category)) {
+                *has = true;
+            }
+        }
         json.key("i").number(index as i64);
         json.key("key").string(&section.key);
         json.key("name").string(&section.name);
@@ -81,7 +84,7 @@ impl Picker {
         json.key("entrance").optional(section.entrance.as_deref());
         json.key("seats").number(self.section_seats(index).count() as i64);
         json.key("rows").number(section.rows.len() as i64);
-        json.key("categories").numbers(categories.into_iter().map(u32::from));
+        json.key("categories").numbers((0..).zip(has).filter(|(_, has)| *has).map(|(category, _)| category));
     }
 
     pub fn section_rows(&self, section: u32) -> String {

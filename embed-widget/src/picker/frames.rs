@@ -5,14 +5,14 @@ use eventflow_core::seat_map::{SeatIndex, SeatStatus};
 use super::Picker;
 use crate::{
     damage::Damage,
-    geometry::{Box2, Rect},
+    geometry::Box2,
     looks::{Look, SIZES, State},
     paint::{Mark, NEAR_RADIUS, Overlays, Painter, Stock},
     picker::pointers::Hit,
     projection::Projection,
-    raster::{Canvas, Color, Surface, straight},
     sale::Flags,
 };
+use eventflow_raster::{Canvas, Color, Rect, Surface, straight};
 
 /// More changed seats than this are not looked at one by one.
 const CHANGES_MAX: usize = 4_000;

@@ -109,17 +109,18 @@ impl Picker {
         line.extend(after);
         let off_middle = |start: usize| (2 * here + 1).abs_diff(2 * start + party);
         let windows = line.windows(party).enumerate().filter(|(_, window)| {
-            let mut seats = window.to_vec();
-            seats.sort_unstable();
-            seats.dedup();
-            seats.len() == party && seats.contains(&seat)
+            // Around a table the walks of both sides meet.
+            let once = window.iter().enumerate().all(|(at, seat)| !window[..at].contains(seat));
+            once && window.contains(&seat)
         });
-        let broken = |window: &[SeatIndex]| {
-            let free = |seat: SeatIndex| self.is_free(seat);
-            check(&self.layout, &free, Picked { seats: window, areas: &[] }, &self.rules).len()
-        };
+        let broken = |window: &[SeatIndex]| self.broken_rules(window, &[]).len();
         let best = windows.min_by_key(|&(start, window)| (broken(window), off_middle(start), start));
         best.map(|(_, window)| window.to_vec())
+    }
+
+    fn broken_rules(&self, seats: &[SeatIndex], areas: &[(u16, u32)]) -> Vec<Violation> {
+        let free = |seat: SeatIndex| self.is_free(seat);
+        check(&self.layout, &free, Picked { seats, areas }, &self.rules)
     }
 
     fn is_free(&self, seat: SeatIndex) -> bool {
@@ -205,9 +206,7 @@ impl Picker {
     }
 
     pub fn violations(&self) -> String {
-        let free = |seat: SeatIndex| self.is_free(seat);
-        let picked = Picked { seats: self.sale.selected(), areas: &self.area_picks };
-        let violations: Vec<Violation> = check(&self.layout, &free, picked, &self.rules);
+        let violations = self.broken_rules(self.sale.selected(), &self.area_picks);
         Json::array(|json| {
             for violation in &violations {
                 json.braces(|json| {

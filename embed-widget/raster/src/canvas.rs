@@ -1,7 +1,7 @@
 //! The surface in memory.
 
-use super::{Color, Filler, Fixed, Mask, Sprite, Surface, polygon::FULL};
-use crate::geometry::Rect;
+use crate::Rect;
+use crate::{Color, Filler, Fixed, Mask, Sprite, Surface, polygon::FULL};
 
 #[derive(Debug, Default)]
 pub struct Canvas {
@@ -113,7 +113,7 @@ impl Surface for Canvas {
             }
             for (x, pixel) in (from..).zip(self.row(y, from, to)) {
                 let (px, py) = (x as f32 + 0.5 - ax, cy - ay);
-                let along = (px * ux + py * uy).clamp(0.0, length);
+                let along = (px * ux + py * uy).max(0.0).min(length);
                 let (ex, ey) = (px - along * ux, py - along * uy);
                 let coverage = reach - (ex * ex + ey * ey).sqrt();
                 if coverage > 0.0 {

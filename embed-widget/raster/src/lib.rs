@@ -3,18 +3,20 @@
 //!
 //! [`Surface`] is what the painter draws on; [`Canvas`] is the one in memory. Positions are 24.8 fixed point: 256 to a
 //! pixel, and pixel 0 covers 0 to 255.
+//!
+//! A crate of its own because these loops are compiled for speed, while the rest of the widget is compiled for size.
 
 mod canvas;
 mod color;
 mod polygon;
+mod rect;
 mod sprite;
 
 pub use canvas::Canvas;
 pub use color::{Color, contrast, luminance, mix, readable_on, straight};
 pub use polygon::Filler;
+pub use rect::Rect;
 pub use sprite::{Layer, Shape, Sprite, draw_layers};
-
-use crate::geometry::Rect;
 
 /// A point on the screen, 256 to a pixel.
 pub type Fixed = (i32, i32);

@@ -1,7 +1,7 @@
 //! Polygons with smooth edges: exact coverage along a line, four lines to a pixel.
 
-use super::Fixed;
-use crate::geometry::Rect;
+use crate::Fixed;
+use crate::Rect;
 
 /// Lines looked at for each row of pixels.
 const LINES: i32 = 4;
@@ -40,7 +40,7 @@ impl Filler {
         self.edges.extend(corners.iter().zip(next).filter_map(|(&from, &to)| edge(from, to)));
         let top = self.edges.iter().map(|edge| edge.top).min().unwrap_or(0) >> 8;
         let bottom = (self.edges.iter().map(|edge| edge.bottom).max().unwrap_or(0) + 255) >> 8;
-        self.edges.sort_unstable_by_key(|edge| edge.top);
+        insertion_sort(&mut self.edges, |edge| edge.top);
         self.active.clear();
         self.steps.clear();
         self.steps.resize(clip.width() as usize + 2, 0);
@@ -71,7 +71,7 @@ impl Filler {
                     self.crossings.push((x.clamp(-(1 << 30), 1 << 30) as i32, edge.winding));
                 }
             }
-            self.crossings.sort_unstable();
+            insertion_sort(&mut self.crossings, |crossing| crossing.0);
             let (mut winding, mut begun) = (0, 0);
             for at in 0..self.crossings.len() {
                 let (x, turn) = self.crossings[at];
@@ -121,6 +121,19 @@ impl Filler {
             coverage += step;
             begun = at;
         }
+    }
+}
+
+/// Outlines have few edges and hardly ever cross a line out of order.
+fn insertion_sort<T: Copy>(items: &mut [T], key: impl Fn(&T) -> i32) {
+    for at in 1..items.len() {
+        let item = items[at];
+        let mut to = at;
+        while to > 0 && key(&items[to - 1]) > key(&item) {
+            items[to] = items[to - 1];
+            to -= 1;
+        }
+        items[to] = item;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Small pictures made of a few shapes, each given by its distance to a pixel; drawn once and stamped many times.
 
-use super::Color;
+use crate::Color;
 
 /// A square picture in premultiplied colours. Its middle pixel is at `size / 2`.
 #[derive(Debug, Clone, Copy)]
