@@ -464,6 +464,10 @@ impl SeatPicker {
     pub fn pixels(&self) -> Vec<u8> {
         self.picker.frame().iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
     }
+    /// The next [`render`](Self::render) paints everything.
+    pub fn reset_frame(&mut self) {
+        self.picker.repaint();
+    }
     pub fn minimap_pixels(&self) -> Vec<u8> {
         self.picker.minimap().iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
     }

@@ -114,30 +114,59 @@ pub fn centroid(polygon: &[Spot]) -> (f64, f64) {
 }
 
 /// The convex hull, clockwise on a screen.
-pub fn convex_hull(mut spots: Vec<Spot>) -> Vec<Spot> {
-    spots.sort_unstable();
-    spots.dedup();
-    if spots.len() < 3 {
-        return spots;
+pub fn convex_hull(spots: impl Iterator<Item = Spot>) -> Vec<Spot> {
+    // Ordered by x, then y, as numbers without a sign.
+    let key = |(x, y): Spot| u64::from(x as u32 ^ 1 << 31) << 32 | u64::from(y as u32 ^ 1 << 31);
+    let mut keys: Vec<u64> = spots.map(key).collect();
+    crate::lean::sort(&mut keys);
+    keys.dedup();
+    let spot = |key: u64| (((key >> 32) as u32 ^ 1 << 31) as i32, (key as u32 ^ 1 << 31) as i32);
+    let count = keys.len();
+    if count < 3 {
+        return keys.into_iter().map(spot).collect();
     }
     let turn = |a: Spot, b: Spot, c: Spot| {
         (i64::from(b.0) - i64::from(a.0)) * (i64::from(c.1) - i64::from(a.1))
             - (i64::from(b.1) - i64::from(a.1)) * (i64::from(c.0) - i64::from(a.0))
     };
-    let half = |spots: &mut dyn Iterator<Item = Spot>| {
-        let mut hull: Vec<Spot> = Vec::new();
-        for spot in spots {
-            while let [.., a, b] = hull[..]
-                && turn(a, b, spot) <= 0
-            {
-                hull.pop();
-            }
-            hull.push(spot);
+    // There along one side and back along the other.
+    let mut hull: Vec<Spot> = Vec::new();
+    let mut fixed = 1;
+    for at in 0..2 * count - 1 {
+        let next = spot(keys[if at < count { at } else { 2 * count - 2 - at }]);
+        if at == count {
+            fixed = hull.len();
         }
-        hull.pop();
-        hull
-    };
-    let mut hull = half(&mut spots.iter().copied());
-    hull.extend(half(&mut spots.iter().rev().copied()));
+        while hull.len() > fixed && turn(hull[hull.len() - 2], hull[hull.len() - 1], next) <= 0 {
+            hull.pop();
+        }
+        hull.push(next);
+    }
+    hull.pop();
     hull
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn hulls_hold_every_spot_and_never_turn_back(
+            spots in prop::collection::vec((-60..60_i32, -60..60_i32), 1..40),
+        ) {
+            let hull = convex_hull(spots.iter().copied());
+            prop_assert!(hull.iter().all(|corner| spots.contains(corner)));
+            let count = hull.len();
+            for at in 0..count {
+                let (a, b) = (hull[at], hull[(at + 1) % count]);
+                let side = |c: Spot| (b.0 - a.0) * (c.1 - a.1) - (b.1 - a.1) * (c.0 - a.0);
+                prop_assert!(count < 3 || spots.iter().all(|&spot| side(spot) >= 0));
+                prop_assert!(count < 3 || side(hull[(at + 2) % count]) > 0);
+            }
+            prop_assert!(count < 3 || doubled_area(&hull) > 0);
+        }
+    }
 }

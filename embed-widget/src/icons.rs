@@ -1,9 +1,8 @@
 //! Pictograms as strokes on a grid of 48 by 48: a few bytes each, sharp at every size.
 
-use std::collections::HashMap;
-
 use eventflow_core::seat_map::IconKind;
 
+use crate::lean::{Index, hash};
 use eventflow_raster::{Color, Layer, Shape, Sprite, draw_layers};
 
 /// Pixels of drawn icons that are kept.
@@ -23,31 +22,45 @@ type Stroke = (u8, &'static [(u8, u8)]);
 
 #[derive(Debug, Default)]
 pub struct Icons {
-    drawn: HashMap<(Icon, u16, u32, u32), (usize, usize)>,
+    /// Where each picture begins.
+    drawn: Index,
     pixels: Vec<u32>,
 }
 
 impl Icons {
     /// An icon of `size` pixels in `ink`, on a rounded plate when there is a colour for one.
     pub fn get(&mut self, icon: Icon, size: u16, ink: u32, plate: Option<u32>) -> Sprite<'_> {
-        let key = (icon, size, ink, plate.unwrap_or(u32::MAX));
-        let (start, side) = match self.drawn.get(&key) {
-            Some(&found) => found,
+        let [a, b] = size.to_le_bytes();
+        let colors = ink.to_le_bytes().into_iter().chain(plate.unwrap_or(u32::MAX).to_le_bytes());
+        let key = hash([icon.number(), a, b].into_iter().chain(colors));
+        let side = usize::from(size) | 1;
+        let start = match self.drawn.get(key) {
+            Some(start) => start as usize,
             None => {
                 if self.pixels.len() > PIXELS_MAX {
                     self.drawn.clear();
                     self.pixels.clear();
                 }
-                let side = usize::from(size) | 1;
                 let start = self.pixels.len();
                 self.pixels.resize(start + side * side, 0);
                 let layers = layers(icon, f32::from(size), ink, plate);
                 draw_layers(&mut self.pixels[start..], side as i32, 0.5, 0.5, &layers);
-                self.drawn.insert(key, (start, side));
-                (start, side)
+                self.drawn.insert(key, start as u32);
+                start
             }
         };
         Sprite { size: side as i32, pixels: &self.pixels[start..start + side * side] }
+    }
+}
+
+impl Icon {
+    fn number(self) -> u8 {
+        match self {
+            Self::Plan(kind) => kind as u8,
+            Self::Companion => 253,
+            Self::RestrictedView => 254,
+            Self::Hearing => 255,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod geometry;
 mod icons;
 mod json;
 mod keyboard;
+mod lean;
 mod looks;
 mod paint;
 mod picker;

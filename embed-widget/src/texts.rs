@@ -1,11 +1,12 @@
 //! Texts as coverage bitmaps. The browser draws them, because it knows fonts, scripts and directions; they are asked for
 //! when a frame first wants them and stand from the next frame on.
 
-use std::collections::HashMap;
-
 use eventflow_raster::Mask;
 
-use crate::json::Json;
+use crate::{
+    json::Json,
+    lean::{Index, hash},
+};
 
 /// Font sizes in device pixels. Texts are drawn at the largest that fits, so a zoom does not want a new bitmap at every
 /// step.
@@ -42,8 +43,8 @@ struct Entry {
 
 #[derive(Debug, Default)]
 pub struct Texts {
-    /// By hash of the text and its looks: 64 bits do not meet by chance.
-    ids: HashMap<u64, u32>,
+    /// By text and looks.
+    ids: Index,
     entries: Vec<Entry>,
     coverage: Vec<u8>,
     wanted: Vec<Wish>,
@@ -67,8 +68,10 @@ impl Texts {
 
     /// The bitmap, or `None` and it is asked for.
     pub fn get(&mut self, text: &str, size: u16, bold: bool, rotation: u16) -> Option<Drawn<'_>> {
-        let key = hash(text, size, bold, rotation);
-        let Some(&id) = self.ids.get(&key) else {
+        let [a, b] = size.to_le_bytes();
+        let [c, d] = rotation.to_le_bytes();
+        let key = hash(text.bytes().chain([a, b, c, d, bold.into()]));
+        let Some(id) = self.ids.get(key) else {
             if self.entries.len() >= TEXTS_MAX {
                 self.reset();
             }
@@ -145,14 +148,6 @@ impl Texts {
         self.coverage.clear();
         self.wanted.clear();
     }
-}
-
-/// FNV-1a.
-fn hash(text: &str, size: u16, bold: bool, rotation: u16) -> u64 {
-    let [a, b] = size.to_le_bytes();
-    let [c, d] = rotation.to_le_bytes();
-    let bytes = text.bytes().chain([a, b, c, d, bold.into()]);
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

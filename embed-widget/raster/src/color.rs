@@ -14,6 +14,7 @@ impl Color {
 
     /// At `alpha` 0 to 256 of what it was.
     #[must_use]
+    #[inline]
     pub const fn faded(self, alpha: u32) -> Self {
         let rb = ((self.0 & 0x00ff_00ff) * alpha >> 8) & 0x00ff_00ff;
         let ag = ((self.0 >> 8) & 0x00ff_00ff) * alpha & 0xff00_ff00;
@@ -22,6 +23,7 @@ impl Color {
 
     /// At coverage 0 to 255.
     #[must_use]
+    #[inline]
     pub const fn covering(self, coverage: u8) -> Self {
         self.faded(coverage as u32 + (coverage as u32 >> 7))
     }
@@ -32,6 +34,7 @@ impl Color {
 
     /// This colour over that one.
     #[must_use]
+    #[inline]
     pub const fn over(self, under: Self) -> Self {
         let alpha = self.0 >> 24;
         let rest = 256 - alpha - (alpha >> 7);

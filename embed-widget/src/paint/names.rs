@@ -3,11 +3,18 @@
 use eventflow_core::seat_map::IconKind;
 
 use super::{Painter, Stock, Style};
-use crate::{icons::Icon, texts::Texts};
-use eventflow_raster::{Surface, contrast, mix};
+use crate::{
+    geometry::{Box2, Spot, bounded},
+    icons::Icon,
+    scene::{Area, Block},
+    texts::Texts,
+};
+use eventflow_raster::{Color, Surface, contrast, mix};
 
 /// The radius from which rows have labels, in CSS pixels.
 const ROWS_RADIUS: f64 = 4.5;
+/// How far a label of a row may reach from its middle, in CSS pixels.
+const ROWS_REACH: f64 = 60.0;
 /// Names of sections, in CSS pixels.
 const NAME_LEAST: f64 = 9.0;
 const NAME_MOST: f64 = 19.0;
@@ -23,8 +30,15 @@ impl Painter<'_> {
             if let Some(facts) = self.layout.ga_areas().get(usize::from(area.area))
                 && self.sees(surface.clip(), area.bounds, 80)
             {
-                let left = self.sale.area_left(area.area.into());
-                self.name(surface, &mut stock.texts, area.bounds, area.middle, (&facts.name, left), false);
+                let Area { bounds, middle, side, .. } = *area;
+                let named = Named {
+                    name: &facts.name,
+                    left: self.sale.area_left(area.area.into()),
+                    bounds,
+                    middle,
+                    side,
+                };
+                self.name(surface, &mut stock.texts, named, false);
             }
         }
         if !self.is_near() {
@@ -32,15 +46,10 @@ impl Painter<'_> {
                 if let Some(section) = self.layout.sections().get(usize::from(block.section))
                     && self.sees(surface.clip(), block.bounds, 80)
                 {
-                    let free = self.sale.section_free(block.section.into());
-                    self.name(
-                        surface,
-                        &mut stock.texts,
-                        block.bounds,
-                        block.middle,
-                        (&section.name, free),
-                        true,
-                    );
+                    let Block { bounds, middle, side, .. } = *block;
+                    let left = self.sale.section_free(block.section.into());
+                    let named = Named { name: &section.name, left, bounds, middle, side };
+                    self.name(surface, &mut stock.texts, named, true);
                 }
             }
         }
@@ -50,18 +59,18 @@ impl Painter<'_> {
         if self.css_radius() < ROWS_RADIUS {
             return;
         }
-        let part = self.projection.part(surface.clip().grown((24.0 * self.dpr) as i32));
-        let size = (self.radius * 1.1).min(14.0 * self.dpr);
+        let part = self.projection.part(surface.clip().grown((ROWS_REACH * self.dpr) as i32));
+        let size = (self.radius * 1.1).max(NAME_LEAST * self.dpr).min(14.0 * self.dpr);
         let Some(size) = Texts::fitting_size(size) else { return };
         for label in self.floor.row_labels.iter().filter(|label| part.contains(label.at)) {
-            let style = Style::plain(size, self.theme.muted);
-            self.text(
-                surface,
-                texts,
-                self.projection.pixel(label.at),
-                style,
-                self.layout.shown_row(label.row),
-            );
+            let Some(drawn) = texts.get(self.layout.shown_row(label.row), size, false, 0) else { continue };
+            let (x, y) = self.projection.pixel(label.at);
+            // Long labels go on outwards.
+            let room = (self.radius * 1.2) as i32;
+            let out = |length: i32, away: i8| (length - room).max(0) / 2 * i32::from(away) / 100;
+            let x = x + drawn.left + out(drawn.mask.width, label.away.0);
+            let y = y + drawn.top + out(drawn.mask.height, label.away.1);
+            surface.mask(x, y, drawn.mask, Color::rgb(self.theme.muted));
         }
     }
 
@@ -113,38 +122,51 @@ impl Painter<'_> {
     }
 
     /// A name and below it how many places are left, as large as there is room.
-    fn name(
-        &self,
-        surface: &mut impl Surface,
-        texts: &mut Texts,
-        bounds: crate::geometry::Box2,
-        middle: crate::geometry::Spot,
-        (name, left): (&str, u32),
-        over_seats: bool,
-    ) {
+    fn name(&self, surface: &mut impl Surface, texts: &mut Texts, place: Named, over_seats: bool) {
         let pixels = |hundredths: i32| self.projection.length(f64::from(hundredths)) / 256.0;
-        let (width, height) = (pixels(bounds.width()), pixels(bounds.height()));
-        let characters = name.chars().count().max(2) as f64;
+        let height = pixels(place.bounds.height());
+        let width = pixels(place.bounds.width()).min(pixels(place.side) * 1.4);
         let (least, most) = (NAME_LEAST * self.dpr, NAME_MOST * self.dpr);
-        let fitting = (width * 0.92 / (characters * CHARACTER)).min(height * 0.42);
-        if fitting < least && (width < least * 1.4 || height < least * 1.2 || characters > 9.0) {
-            return;
-        }
-        let Some(size) = Texts::fitting_size(crate::geometry::bounded(fitting, least, most)) else { return };
-        let ink = if left > 0 { self.theme.text } else { self.theme.muted };
+        let fitting = |name: &str| {
+            let characters = name.chars().count().max(2) as f64;
+            (width * 0.94 / (characters * CHARACTER)).min(height * 0.42)
+        };
+        let names = [Some(place.name), short(place.name)].into_iter().flatten();
+        let name = names.map(|name| (name, fitting(name))).find(|&(_, fitting)| fitting >= least * 0.85);
+        let size = Texts::fitting_size(name.map_or(least, |(_, fitting)| bounded(fitting, least, most)));
+        let Some(size) = size.filter(|_| height > least * 1.2) else { return };
+        let ink = if place.left > 0 { self.theme.text } else { self.theme.muted };
         let plate = over_seats.then_some(self.theme.section).filter(|_| self.radius >= super::SEATS_LEAST);
         let style = Style { bold: true, plate, ..Style::plain(size, ink) };
         let line = f64::from(size) * 1.35;
-        let two = height > line * 2.4;
-        let (x, y) = self.projection.pixel(middle);
-        let upper = if two { (line * 0.46) as i32 } else { 0 };
-        self.text(surface, texts, (x, y - upper), style, name);
-        if two && let Some(size) = Texts::fitting_size(f64::from(size) * 0.82) {
-            let style = Style { bold: false, ..style };
-            let style = Style { size, ink: self.theme.muted, ..style };
-            let mut digits = crate::json::Json::default();
-            digits.number(left.into());
-            self.text(surface, texts, (x, y + (line * 0.54) as i32), style, &digits.text());
+        let mut left = crate::json::Json::default();
+        left.number(place.left.into());
+        let left = left.text();
+        let counted = height > line * 2.4 && fitting(&left) >= least * 0.85 || name.is_none() && !over_seats;
+        let (x, y) = self.projection.pixel(place.middle);
+        let (upper, lower) =
+            if counted && name.is_some() { ((line * 0.46) as i32, (line * 0.54) as i32) } else { (0, 0) };
+        if let Some((name, _)) = name {
+            self.text(surface, texts, (x, y - upper), style, name);
+        }
+        if counted && let Some(size) = Texts::fitting_size((f64::from(size) * 0.84).max(8.0 * self.dpr)) {
+            let style = Style { bold: false, size, ink: self.theme.muted, ..style };
+            self.text(surface, texts, (x, y + lower), style, &left);
         }
     }
+}
+
+/// A section or an area that is to be named.
+struct Named<'a> {
+    name: &'a str,
+    left: u32,
+    bounds: Box2,
+    middle: Spot,
+    side: i32,
+}
+
+/// The number at the end of a name: "301" of "Block 301".
+fn short(name: &str) -> Option<&str> {
+    let (_, last) = name.rsplit_once(' ')?;
+    last.bytes().any(|byte| byte.is_ascii_digit()).then_some(last)
 }

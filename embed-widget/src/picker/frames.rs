@@ -350,6 +350,10 @@ impl Picker {
         }
     }
 
+    pub fn repaint(&mut self) {
+        self.frame.repaint();
+    }
+
     /// RGBA pixels, as the canvas of the page takes them.
     pub fn frame(&self) -> &[u32] {
         if self.has_images() { &self.frame.straight } else { self.frame.canvas.pixels() }

@@ -153,14 +153,13 @@ impl Picker {
         let part = Box2::of(corners.map(whole));
         let floor = &self.scene.floors[usize::from(self.floor)];
         let inside = floor.grid.within(part).flatten().filter(|place| part.contains((place.x, place.y)));
-        let mut seats: Vec<u32> = inside.map(|place| place.seat).collect();
+        let mut seats: Vec<u64> = inside.map(|place| place.seat.into()).collect();
         let booths = floor.solids.iter().filter(|solid| solid.booth && part.contains(solid.middle));
-        seats.extend(booths.map(|solid| solid.seat));
-        seats.sort_unstable();
-        if add {
-            seats.splice(0..0, self.selected());
-        }
-        self.select(&seats)
+        seats.extend(booths.map(|solid| u64::from(solid.seat)));
+        crate::lean::sort(&mut seats);
+        let mut all = if add { self.selected() } else { Vec::new() };
+        all.extend(seats.into_iter().map(|seat| seat as u32));
+        self.select(&all)
     }
 
     pub fn select(&mut self, seats: &[u32]) -> String {

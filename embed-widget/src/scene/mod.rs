@@ -10,7 +10,7 @@ use eventflow_core::seat_map::{Layout, LayoutRow, RowKind, Seat, SeatIndex};
 pub use drawings::{Drawing, Solid};
 pub use grid::{Grid, Place};
 
-use crate::geometry::{Box2, Spot, centroid, inside};
+use crate::geometry::{Box2, Spot, centroid, doubled_area, inside};
 
 /// The share of the distance between two seats that the radius of a seat is.
 const RADIUS_SHARE: f64 = 0.42;
@@ -53,6 +53,8 @@ pub struct Block {
     pub bounds: Box2,
     /// A point inside, for its name.
     pub middle: Spot,
+    /// The side of a square as large, which is about how wide its name may be.
+    pub side: i32,
     pub seats: u32,
     /// The category of most of its seats.
     pub category: Option<u16>,
@@ -64,12 +66,16 @@ pub struct Area {
     pub outline: Vec<Spot>,
     pub bounds: Box2,
     pub middle: Spot,
+    /// As [`Block::side`].
+    pub side: i32,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct RowLabel {
     pub row: u32,
     pub at: Spot,
+    /// Away from the row, in hundredths.
+    pub away: (i8, i8),
 }
 
 impl Scene {
@@ -136,6 +142,7 @@ impl Scene {
                 area: area.index,
                 bounds: Box2::of(area.outline.iter().copied()),
                 middle: middle(&area.outline, None),
+                side: side(&area.outline),
                 outline: area.outline.clone(),
             })
             .collect();
@@ -181,7 +188,6 @@ fn block(
         let of_section = |solid: &&Solid| rows.iter().any(|row| row.seats.contains(&solid.seat));
         let corners = solids.iter().filter(of_section).flat_map(|solid| solid.corners.iter().copied());
         lines = vec![lines.into_iter().flatten().chain(corners).collect()];
-        lines = vec![crate::geometry::convex_hull(lines.concat())];
     }
     let outline = if drawn.len() >= 3 { drawn.to_vec() } else { outlines::around(&lines, margin) };
     if outline.len() < 3 {
@@ -201,10 +207,15 @@ fn block(
         section,
         bounds: Box2::of(outline.iter().copied()),
         middle: middle(&outline, inner),
+        side: side(&outline),
         outline,
         seats: seats.count() as u32,
         category,
     })
+}
+
+fn side(outline: &[Spot]) -> i32 {
+    ((doubled_area(outline).unsigned_abs() / 2) as f64).sqrt() as i32
 }
 
 /// The middle of a polygon where it lies inside, else a point that is known to.
@@ -217,9 +228,9 @@ fn middle(outline: &[Spot], inner: Option<Spot>) -> Spot {
     }
 }
 
-/// Beyond both ends of each row, where no other seat is.
+/// Beyond both ends of each row, where no seat and no other label is.
 fn row_labels(layout: &Layout, grid: &Grid, on_floor: impl Fn(u16) -> bool, pitch: f64) -> Vec<RowLabel> {
-    let mut labels = Vec::new();
+    let mut labels: Vec<RowLabel> = Vec::new();
     for (row, number) in layout.rows().iter().zip(0..) {
         if row.kind != RowKind::Row || !on_floor(row.section) {
             continue;
@@ -230,15 +241,28 @@ fn row_labels(layout: &Layout, grid: &Grid, on_floor: impl Fn(u16) -> bool, pitc
             let Some(end) = end else { continue };
             let (dx, dy) =
                 next.map_or((-1.0, 0.0), |next| (f64::from(end.x - next.x), f64::from(end.y - next.y)));
-            let step = pitch * 0.95 / (dx * dx + dy * dy).sqrt().max(1.0);
-            let (x, y) = (f64::from(end.x) + dx * step, f64::from(end.y) + dy * step);
+            let length = (dx * dx + dy * dy).sqrt().max(1.0);
+            let (dx, dy) = (dx / length, dy / length);
+            let (x, y) = (f64::from(end.x) + dx * pitch * 0.95, f64::from(end.y) + dy * pitch * 0.95);
             if grid.nearest(x, y, pitch * 0.8, |_| true).is_none() {
-                labels.push(RowLabel { row: number, at: (x.round() as i32, y.round() as i32) });
+                let at = (x.round() as i32, y.round() as i32);
+                labels.push(RowLabel { row: number, at, away: ((dx * 100.0) as i8, (dy * 100.0) as i8) });
             }
             if next.is_none() {
                 break;
             }
         }
     }
-    labels
+    let places: Vec<Place> = (0..)
+        .zip(&labels)
+        .map(|(seat, label)| Place { x: label.at.0, y: label.at.1, seat, look: 0 })
+        .collect();
+    let others = Grid::new(&places);
+    let mut kept = vec![true; labels.len()];
+    for (at, label) in labels.iter().enumerate() {
+        let (x, y) = (f64::from(label.at.0), f64::from(label.at.1));
+        let before = |place: &Place| (place.seat as usize) < at && kept[place.seat as usize];
+        kept[at] = others.nearest(x, y, pitch * 0.85, before).is_none();
+    }
+    labels.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(label, _)| label).collect()
 }

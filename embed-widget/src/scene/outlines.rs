@@ -5,7 +5,7 @@ use crate::geometry::{Box2, Spot, convex_hull, doubled_area, inside};
 
 /// The outline around rows of seats, `margin` away from their middles. Rows are in document order.
 pub fn around(rows: &[Vec<Spot>], margin: f64) -> Vec<Spot> {
-    let hull = || convex_hull(rows.iter().flatten().copied().collect());
+    let hull = || convex_hull(rows.iter().flatten().copied());
     let along = along_rows(rows, margin * 0.3).filter(|outline| outline.len() >= 3);
     if let Some(grown) = along.map(|outline| grown(&outline, margin))
         && holds(&grown, rows)

@@ -15,19 +15,18 @@ pub(super) fn of_sections(layout: &Layout, scene: &Scene, pitch: f64) -> Vec<u16
         let seats: Vec<_> = rows.iter().flat_map(|row| seats_of(layout, row)).collect();
         let floor = &scene.floors[usize::from(scene.floor_of(section as u16))];
         let step = (seats.len() / SAMPLE).max(1);
-        // Whole hundredths: there is one sort of numbers in the whole engine.
-        let mut nearest: Vec<u32> = seats
+        let mut nearest: Vec<u64> = seats
             .iter()
             .step_by(step)
             .filter_map(|seat| {
                 let (x, y) = (f64::from(seat.x), f64::from(seat.y));
                 let other = floor.grid.nearest(x, y, pitch * 2.0, |place| place.seat != seat.index.0)?;
                 let (dx, dy) = (f64::from(other.x) - x, f64::from(other.y) - y);
-                Some((dx * dx + dy * dy).sqrt() as u32)
+                Some((dx * dx + dy * dy).sqrt() as u64)
             })
             .collect();
-        nearest.sort_unstable();
-        nearest.get(nearest.len() / 4).map_or(USUAL_SIZE, |&distance| class(f64::from(distance) / pitch))
+        crate::lean::sort(&mut nearest);
+        nearest.get(nearest.len() / 4).map_or(USUAL_SIZE, |&distance| class(distance as f64 / pitch))
     };
     (0..layout.sections().len()).map(size).collect()
 }
