@@ -12,6 +12,7 @@ pub mod exchange;
 mod layout;
 mod plan;
 mod rules;
+mod schema;
 mod stadium;
 mod status;
 mod validate;
@@ -26,6 +27,7 @@ pub use layout::{
 };
 pub use plan::PlanError;
 pub use rules::{Orphans, Picked, Rule, Rules, Violation, check, leaves_orphan};
+pub use schema::schema;
 pub use stadium::{stadium, stadium_on_one_floor};
 pub use status::{DiffMismatch, SeatStatus, Snapshot, StatusError, Statuses};
 pub use validate::{Finding, FindingCode, Severity, examine, is_publishable, validate};

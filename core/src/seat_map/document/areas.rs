@@ -34,7 +34,7 @@ pub struct GaArea {
 
 /// In what amounts an area is sold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case", from = "Strict")]
 pub enum Occupancy {
     /// Place by place, until the capacity is reached.
     #[default]
@@ -43,6 +43,25 @@ pub enum Occupancy {
     Whole,
     /// To one party at a time, of `min` to `max` people.
     Group { min: u32, max: u32 },
+}
+
+/// How [`Occupancy`] is read: serde lets variants without members have unknown ones, but not variants with an empty list.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum Strict {
+    Places {},
+    Whole {},
+    Group { min: u32, max: u32 },
+}
+
+impl From<Strict> for Occupancy {
+    fn from(strict: Strict) -> Self {
+        match strict {
+            Strict::Places {} => Self::Places,
+            Strict::Whole {} => Self::Whole,
+            Strict::Group { min, max } => Self::Group { min, max },
+        }
+    }
 }
 
 impl Occupancy {

@@ -56,6 +56,103 @@ fn places_of_straight_curved_and_single_rows() {
 }
 
 #[test]
+fn letters_count_without_a_zero_and_without_what_is_left_out() {
+    let text = |number: u32, skip: &str| {
+        let numbering =
+            Numbering { letters: true, start: Some(number), skip: skip.into(), ..Numbering::default() };
+        numbering.text(0, 1)
+    };
+    assert_eq!(
+        [1, 2, 26, 27, 52, 53, 702, 703].map(|n| text(n, "")),
+        ["A", "B", "Z", "AA", "AZ", "BA", "ZZ", "AAA"]
+    );
+    assert_eq!([8, 9, 14, 24, 25].map(|n| text(n, "IO")), ["H", "J", "P", "Z", "AA"]);
+    assert_eq!([1, 2, 3, 5].map(|n| text(n, "CDEFGHIJKLMNOPQRSTUVWXYZ")), ["A", "B", "AA", "BA"]);
+    // What no flawless document has does not hang either.
+    assert_eq!((text(0, ""), text(7, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")), (String::new(), String::new()));
+    assert_eq!(text(u32::MAX, "BCDEFGHIJKLMNOPQRSTUVWXYZ"), "A");
+    let odd = Numbering { scheme: Scheme::Odd, letters: true, ..Numbering::default() };
+    assert_eq!([0, 1, 2].map(|nth| odd.text(nth, 3)), ["A", "C", "E"]);
+}
+
+#[test]
+fn rows_without_a_label_take_the_next_of_the_rule() {
+    let labels = |rule: RowLabels, own: &[&str]| -> Vec<String> {
+        let rows = own.iter().map(|&label| Row { label: label.into(), ..Row::default() }).collect();
+        let section = Section { row_labels: Some(rule), rows, ..Section::default() };
+        section.row_labels().map(Into::into).collect()
+    };
+    assert_eq!(labels(RowLabels::default(), &["", "", ""]), ["1", "2", "3"]);
+    assert_eq!(labels(RowLabels::default(), &["", "VIP", ""]), ["1", "VIP", "2"]);
+    let falling = RowLabels { start: 11, step: 2, descending: true, ..RowLabels::default() };
+    assert_eq!(labels(falling, &["", "", ""]), ["15", "13", "11"]);
+    let letters =
+        RowLabels { style: LabelStyle::Letters, start: 8, skip: "IO".into(), ..RowLabels::default() };
+    assert_eq!(labels(letters, &["", "", ""]), ["H", "J", "K"]);
+    let unnamed = Section { rows: vec![Row::default()], ..Section::default() };
+    assert_eq!(unnamed.row_labels().collect::<Vec<_>>(), [""]);
+}
+
+#[test]
+fn rows_at_a_pitch_lie_in_the_middle_of_their_line() {
+    let spaced =
+        |count, spacing| Row { spacing: Some(spacing), ..row(Point { x: 100.0, y: 0.0 }, 0.0, count) };
+    assert!(near(spaced(3, 20.0).place(0), (30.0, 0.0)) && near(spaced(3, 20.0).place(2), (70.0, 0.0)));
+    assert!(near(spaced(1, 20.0).place(0), (50.0, 0.0)));
+    assert!(near(spaced(2, 200.0).place(0), (-50.0, 0.0)));
+    // Half a circle of radius 50 is 157 long: a quarter of it to each side of the top.
+    let arc =
+        Row { spacing: Some(50.0 * std::f64::consts::FRAC_PI_4), ..row(Point { x: 100.0, y: 0.0 }, 50.0, 3) };
+    let half = 50.0 * std::f64::consts::FRAC_1_SQRT_2;
+    assert!(near(arc.place(1), (50.0, -50.0)) && near(arc.place(0), (50.0 - half, -half)));
+    let nowhere = Row { spacing: Some(20.0), ..row(Point { x: 0.0, y: 0.0 }, 0.0, 2) };
+    assert!(near(nowhere.place(1), (0.0, 0.0)));
+}
+
+#[test]
+fn chairs_are_counted_clockwise_from_the_top() {
+    let table =
+        |shape, rotation| Table { centre: Point { x: 10.0, y: 20.0 }, shape, rotation, ..Table::default() };
+    let round = table(TableShape::Round { radius: 5.0, chairs: 4 }, 0.0);
+    assert_eq!(round.count(), 4);
+    let expected = [(10.0, 15.0), (15.0, 20.0), (10.0, 25.0), (5.0, 20.0)];
+    assert!((0..4).zip(expected).all(|(chair, place)| near(round.place(chair), place)));
+    let turned = table(TableShape::Round { radius: 5.0, chairs: 4 }, 90.0);
+    assert!(near(turned.place(0), (15.0, 20.0)));
+
+    let shape = TableShape::Rectangle { width: 8.0, height: 4.0, sides: [2, 1, 2, 0] };
+    let long = table(shape, 0.0);
+    assert_eq!(long.count(), 5);
+    let expected = [(8.0, 18.0), (12.0, 18.0), (14.0, 20.0), (12.0, 22.0), (8.0, 22.0)];
+    assert!((0..5).zip(expected).all(|(chair, place)| near(long.place(chair), place)));
+    assert_eq!(
+        (0..5).map(|chair| shape.starts_side(chair)).collect::<Vec<_>>(),
+        [true, false, true, true, false]
+    );
+    assert!(near(table(shape, 180.0).place(2), (6.0, 20.0)));
+}
+
+#[test]
+fn unknown_members_of_choices_are_refused() {
+    let sold = |text: &str| serde_json::from_str::<Occupancy>(text);
+    assert_eq!(sold(r#"{"kind":"whole"}"#).unwrap(), Occupancy::Whole);
+    assert_eq!(sold(r#"{"kind":"group","min":2,"max":4}"#).unwrap(), Occupancy::Group { min: 2, max: 4 });
+    for wrong in [
+        r#"{"kind":"group","min":2}"#,
+        r#"{"kind":"group","min":2,"max":4,"of":1}"#,
+        r#"{"kind":"half"}"#,
+        r#"{"kind":"whole","of":1}"#,
+        "{}",
+    ] {
+        assert!(sold(wrong).is_err(), "{wrong}");
+    }
+    assert!(
+        serde_json::from_str::<TableShape>(r#"{"kind":"round","radius":1,"chairs":2,"sides":[1,1,1,1]}"#)
+            .is_err()
+    );
+}
+
+#[test]
 fn unknown_fields_formats_and_traits_are_refused() {
     let text = r#"{"format":"eventflow.seat-map/1","name":"n","categories":[]}"#;
     assert!(SeatMap::from_json(text).is_ok());
@@ -119,5 +216,59 @@ proptest! {
         let text = map.to_json();
         let again = SeatMap::from_json(&text).unwrap();
         prop_assert_eq!(again.to_json(), text);
+    }
+
+    #[test]
+    fn texts_of_documents_with_everything_are_stable(map in samples::documents()) {
+        let text = map.to_json();
+        let again = SeatMap::from_json(&text).unwrap();
+        prop_assert_eq!(again.to_json(), text);
+    }
+
+    #[test]
+    fn letters_are_distinct(skip in prop::sample::subsequence(('A'..='Z').collect::<Vec<_>>(), 0..=24), many in 1..900_u32) {
+        let rule = RowLabels { style: LabelStyle::Letters, skip: skip.into_iter().collect(), ..RowLabels::default() };
+        let mut labels: Vec<String> = (0..many).map(|nth| rule.label(nth, many)).collect();
+        prop_assert!(labels.is_sorted_by_key(|label| (label.len(), label.clone())));
+        prop_assert!(labels.iter().all(|label| !label.is_empty() && !label.contains(|c| rule.skip.contains(c))));
+        labels.dedup();
+        prop_assert_eq!(labels.len(), many as usize);
+    }
+
+    #[test]
+    fn neighbours_at_a_pitch_are_that_far_apart(
+        x in -500.0..500.0_f64, y in 50.0..500.0_f64, bend in -0.5..0.5_f64, count in 2..40_u32, share in 0.05..1.0_f64,
+    ) {
+        let chord = x.hypot(y);
+        let spacing = share * chord / f64::from(count - 1);
+        let row = Row { spacing: Some(spacing), ..row(Point { x, y }, bend * chord, count) };
+        let apart = |a: Point, b: Point| (a.x - b.x).hypot(a.y - b.y);
+        for nth in 0..count - 1 {
+            // The chord of a short arc is a little shorter than the arc.
+            let step = apart(row.place(nth), row.place(nth + 1));
+            prop_assert!(step <= spacing + 1e-6 && step >= spacing * 0.63, "{} {}", step, spacing);
+        }
+        let (first, last) = (row.place(0), row.place(count - 1));
+        prop_assert!((apart(first, row.start) - apart(last, row.end)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn chairs_are_on_the_line_of_their_table(
+        radius in 1.0..500.0_f64, chairs in 1..40_u32, rotation in -360.0..360.0_f64, sides: [u8; 4],
+    ) {
+        let centre = Point { x: 7.0, y: -3.0 };
+        let round = Table { centre, shape: TableShape::Round { radius, chairs }, rotation, ..Table::default() };
+        for chair in 0..chairs {
+            let place = round.place(chair);
+            prop_assert!(((place.x - 7.0).hypot(place.y + 3.0) - radius).abs() < 1e-6);
+        }
+        let sides = sides.map(|chairs| u32::from(chairs % 9));
+        let shape = TableShape::Rectangle { width: 2.0 * radius, height: radius, sides };
+        let table = Table { centre, shape, ..Table::default() };
+        for chair in 0..table.count() {
+            let (x, y) = (table.place(chair).x - 7.0, table.place(chair).y + 3.0);
+            let at_edge = (x.abs() - radius).abs() < 1e-6 || (y.abs() - radius / 2.0).abs() < 1e-6;
+            prop_assert!(at_edge && x.abs() <= radius + 1e-6 && y.abs() <= radius / 2.0 + 1e-6);
+        }
     }
 }

@@ -1,7 +1,5 @@
 //! From the document to the layout.
 
-use std::fmt::Write;
-
 use super::{
     LabelSpan, Layout, LayoutArea, LayoutCategory, LayoutFloor, LayoutIcon, LayoutImage, LayoutRow,
     LayoutSection, LayoutShape, LayoutTable, LayoutText, LayoutZone, Rgb, RowKind, Seat, SeatIndex, dense,
@@ -144,8 +142,10 @@ impl Layout {
                     self.labels.push_str(number_prefix);
                     self.labels.push_str(&group.numbering.text(nth, taking_part));
                 }
-                None => write!(self.labels, "{number_prefix}{}", group.numbering.number(nth, taking_part))
-                    .expect("writing to a string cannot fail"),
+                None => {
+                    self.labels.push_str(number_prefix);
+                    push_number(&mut self.labels, group.numbering.number(nth, taking_part));
+                }
             }
             self.spans.push(LabelSpan { number, end: dense(self.labels.len()) });
             let index = SeatIndex(self.seat_count());
@@ -318,6 +318,14 @@ fn kind_of(table: &Table) -> RowKind {
     };
     let (centre, rotation) = (hundredths(table.centre), angle(table.rotation));
     RowKind::Table { shape, centre, rotation, whole: table.sold == TableSale::Whole }
+}
+
+/// The number in digits; the formatting machinery of the standard library takes a good part of the time of a layout.
+fn push_number(text: &mut String, number: u64) {
+    if number > 9 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + (number % 10) as u8));
 }
 
 fn outline(points: &[Point]) -> Vec<(i32, i32)> {

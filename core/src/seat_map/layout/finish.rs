@@ -6,16 +6,41 @@ use std::{
 };
 
 use super::{Bounds, Layout, RowKind, Seat, SeatIndex, wide};
+use crate::seat_map::document::SEATS_MAX;
 
-/// Hash of the label and seat, sorted: 12 bytes a seat and no second copy of the labels. Made when it is first asked for,
+/// Hash of the label and seat, sorted: 8 bytes a seat and no second copy of the labels. Made when it is first asked for,
 /// since browsers seldom ask.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LabelIndex(OnceLock<Vec<(u64, SeatIndex)>>);
+pub(super) struct LabelIndex(OnceLock<Vec<LabelKey>>);
 
 /// It follows from the labels, which are compared themselves.
 impl PartialEq for LabelIndex {
     fn eq(&self, _: &Self) -> bool {
         true
+    }
+}
+
+/// 46 bits of a label's hash over the 18 bits of its seat: sorting them sorts by hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LabelKey(u64);
+
+/// Bits of an index below [`SEATS_MAX`].
+const SEAT_BITS: u32 = 18;
+const _: () = assert!(SEATS_MAX < 1 << SEAT_BITS);
+
+impl LabelKey {
+    pub(super) fn new(label: &str, seat: SeatIndex) -> Self {
+        let mut hasher = DefaultHasher::new();
+        label.hash(&mut hasher);
+        Self(hasher.finish() >> SEAT_BITS << SEAT_BITS | u64::from(seat.0))
+    }
+
+    pub(super) const fn hash(self) -> u64 {
+        self.0 >> SEAT_BITS
+    }
+
+    pub(super) const fn seat(self) -> SeatIndex {
+        SeatIndex((self.0 & ((1 << SEAT_BITS) - 1)) as u32)
     }
 }
 
@@ -28,10 +53,10 @@ impl Layout {
         self
     }
 
-    pub(super) fn by_label(&self) -> &[(u64, SeatIndex)] {
+    pub(super) fn by_label(&self) -> &[LabelKey] {
         self.by_label.0.get_or_init(|| {
             let seats = self.seats.iter().map(|seat| seat.index);
-            let mut index: Vec<_> = seats.map(|seat| (label_hash(self.label(seat)), seat)).collect();
+            let mut index: Vec<_> = seats.map(|seat| LabelKey::new(self.label(seat), seat)).collect();
             index.sort_unstable();
             index
         })
@@ -117,10 +142,4 @@ fn sized((left, top): (i32, i32), width: u32, height: u32, rotation: u32) -> Bou
     let (right, bottom) = (left.saturating_add_unsigned(width), top.saturating_add_unsigned(height));
     let bounds = Bounds { left, top, right, bottom };
     if rotation == 0 { bounds } else { bounds.turned() }
-}
-
-pub(in crate::seat_map) fn label_hash(label: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    label.hash(&mut hasher);
-    hasher.finish()
 }

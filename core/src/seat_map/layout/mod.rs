@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{Occupancy, Traits};
 pub(super) use compile::clipped;
 pub use drawing::{Bounds, LayoutIcon, LayoutImage, LayoutShape, LayoutText, Rgb};
-pub(super) use finish::label_hash;
+use finish::LabelKey;
 
 /// The number of a seat within one published version of a map: 0, 1, 2 … in document order. Stable, because published
 /// versions never change.
@@ -291,11 +291,10 @@ impl Layout {
 
     /// The seat with this technical label.
     pub fn find(&self, label: &str) -> Option<SeatIndex> {
-        let hash = label_hash(label);
-        let index = self.by_label();
-        let from = index.partition_point(|&(h, _)| h < hash);
-        let same = index[from..].iter().take_while(|&&(h, _)| h == hash);
-        same.map(|&(_, seat)| seat).find(|&seat| self.label(seat) == label)
+        let (index, wanted) = (self.by_label(), LabelKey::new(label, SeatIndex(0)));
+        let from = index.partition_point(|&key| key < wanted);
+        let same = index[from..].iter().take_while(|key| key.hash() == wanted.hash());
+        same.map(|key| key.seat()).find(|&seat| self.label(seat) == label)
     }
 
     pub fn category_index(&self, key: &str) -> Option<u16> {
@@ -340,11 +339,10 @@ impl Layout {
 
     /// The first seat whose label another seat has as well, for each such label.
     pub(super) fn duplicate_labels(&self) -> Vec<(SeatIndex, SeatIndex)> {
-        let pairs = self
-            .by_label()
-            .windows(2)
-            .filter(|pair| pair[0].0 == pair[1].0 && self.label(pair[0].1) == self.label(pair[1].1));
-        pairs.map(|pair| (pair[0].1, pair[1].1)).collect()
+        let same = |pair: &&[LabelKey]| {
+            pair[0].hash() == pair[1].hash() && self.label(pair[0].seat()) == self.label(pair[1].seat())
+        };
+        self.by_label().windows(2).filter(same).map(|pair| (pair[0].seat(), pair[1].seat())).collect()
     }
 
     fn span(&self, index: SeatIndex) -> Option<(usize, LabelSpan)> {
