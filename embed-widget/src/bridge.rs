@@ -42,7 +42,7 @@ impl SeatPicker {
     }
 
     /// ```json
-    /// {"name":"…","seats":0,"has_focal":true,
+    /// {"name":"…","seats":0,"has_focal":true,"traits":0,   // traits that any seat has
     ///  "floors":[{"key":"…","name":"…"}],             // bottom to top; empty = one unnamed floor
     ///  "zones":[{"key":"…","name":"…"}],
     ///  "categories":[{"key":"…","name":"…","color":"#rrggbb","seats":0}],

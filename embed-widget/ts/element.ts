@@ -35,6 +35,7 @@ class Widget implements Mounted {
   readonly #store = new Store();
   readonly #closers: (() => void)[] = [];
   readonly #ready: Promise<void>;
+  readonly #theme: ReturnType<typeof watchTheme>;
   #texts: Texts;
   #shell: Shell | undefined;
   #methods: Methods | undefined;
@@ -54,7 +55,8 @@ class Widget implements Mounted {
     }
     adopt(root);
     root.replaceChildren(this.#root, this.#polite, this.#urgent);
-    this.#closers.push(watchTheme(this.#root, () => this.#shell?.restyle()));
+    this.#theme = watchTheme(this.#root, () => this.#shell?.restyle());
+    this.#closers.push(this.#theme.close);
     this.#root.lang = this.#texts.locale;
     this.#root.dir = this.#texts.direction;
     this.#skeleton();
@@ -89,6 +91,7 @@ class Widget implements Mounted {
     else if (name === "party") store.do({ do: "show", patch: { party: settings.party } });
     else if (name === "view") store.do({ do: "show", patch: { view: settings.view } });
     else if (name === "floor") void this.call("showFloor", [this.options.host.getAttribute("floor") ?? ""]).catch(() => undefined);
+    else if (name === "theme") this.#theme.look();
     if (!app) return;
     Object.assign(app.settings, settings.settings);
     if (name === "max") app.purchase.offerChanged();
@@ -171,7 +174,9 @@ class Widget implements Mounted {
     };
     const purchase = new Purchase(ctx);
     const ordering = new Ordering(ctx, purchase);
-    this.#store.do({ do: "show", patch: { party: settings.party, view: settings.view } });
+    // A house without anything to draw is a list.
+    const drawn = engine.meta.seats > 0 || engine.meta.areas.some((area) => area.shown);
+    this.#store.do({ do: "show", patch: { party: settings.party, view: drawn ? settings.view : "list" } });
     this.#store.do({ do: "loaded", event: info, tiers, now: Date.now() });
     this.#root.replaceChildren();
     render(this.#root);

@@ -28,6 +28,8 @@ export interface Area {
   sold: "place" | "whole" | "group";
   min: number;
   max: number;
+  /** Whether the map draws it: an area may have no outline. */
+  shown: boolean;
 }
 
 export interface Meta {
@@ -40,7 +42,7 @@ export interface Meta {
   sections: Section[];
   areas: Area[];
   /** Bits of the traits that seats of the plan have. */
-  traits?: number;
+  traits: number;
 }
 
 export interface Row {

@@ -74,7 +74,8 @@ export class Methods {
     if (!answer) throw new Problem("conflict", 0, "nothing can be selected now");
     const selected = new Set(this.app.engine.selected());
     if (answer.refused || !seats.some((seat) => selected.has(seat))) {
-      throw new Problem("seats_taken", 0, answer.refused?.code ?? "taken");
+      const reason = answer.refused?.code ?? "taken";
+      throw new Problem(reason === "max" ? "hold_limit" : "seats_taken", 0, reason);
     }
     return this.#selection();
   }

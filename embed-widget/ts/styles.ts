@@ -12,14 +12,33 @@ export function adopt(root: ShadowRoot): void {
   root.adoptedStyleSheets = [sheet];
 }
 
+/** How long a change of colours that nothing announces may go unseen. */
+const LOOK_MS = 1_000;
+/** What the map is drawn with; every other colour comes along with these. */
+const WATCHED = ["--map-background", "--map-section", "--map-text", "--map-selection"];
+
 /**
- * Calls `changed` whenever the colours of the widget change, for whatever reason: the system, the page's style sheets, an
- * attribute. The style sheet gives the root a transition of one moment on its colours; its end is the sign.
+ * Calls `changed` when the colours of the widget have changed, for whatever reason: the system, the theme, a style sheet of
+ * the page. Only some of that is announced, so we also look now and then. Answers what looks at once, and what ends it.
  */
-export function watchTheme(root: HTMLElement, changed: () => void): () => void {
-  const end = (event: TransitionEvent): void => {
-    if (event.target === root) changed();
+export function watchTheme(root: HTMLElement, changed: () => void): { look: () => void; close: () => void } {
+  const colors = (): string => {
+    const style = getComputedStyle(root);
+    return [style.colorScheme, style.color, style.backgroundColor, ...WATCHED.map((name) => style.getPropertyValue(name))].join();
   };
-  root.addEventListener("transitionend", end);
-  return () => root.removeEventListener("transitionend", end);
+  let before = colors();
+  const look = (): void => {
+    const now = colors();
+    if (now === before) return;
+    before = now;
+    changed();
+  };
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const timer = setInterval(look, LOOK_MS);
+  dark.addEventListener("change", look);
+  const close = (): void => {
+    clearInterval(timer);
+    dark.removeEventListener("change", look);
+  };
+  return { look, close };
 }

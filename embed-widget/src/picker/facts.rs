@@ -9,7 +9,9 @@ impl Picker {
     pub fn meta(&self) -> String {
         let layout = &self.layout;
         let mut category_seats = vec![0_u32; layout.categories().len()];
+        let mut traits = 0;
         for seat in layout.seats() {
+            traits |= seat.traits.bits();
             if let Some(count) = seat.category.and_then(|at| category_seats.get_mut(usize::from(at))) {
                 *count += 1;
             }
@@ -18,6 +20,7 @@ impl Picker {
             json.key("name").string(layout.name());
             json.key("seats").number(layout.seat_count().into());
             json.key("has_focal").flag(layout.focal_point().is_some());
+            json.key("traits").number(traits.into());
             json.key("floors").brackets(|json| {
                 // The one floor of a plan without floors has no key.
                 for floor in layout.floors().iter().filter(|floor| !floor.key.is_empty()) {

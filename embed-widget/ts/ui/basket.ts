@@ -90,12 +90,15 @@ export function areaSteppers(app: App, state: State, key: string): Child {
 }
 
 export function areas(app: App, state: State): Child {
-  const sold = app.engine.meta.areas.filter((area) => tiersOfArea(state, area.key).length > 0);
+  const { meta } = app.engine;
+  const only = app.settings.categories;
+  const offered = (category: number): boolean => only.length === 0 || only.includes(meta.categories[category]?.key ?? "");
+  const sold = meta.areas.filter((area) => offered(area.category) && tiersOfArea(state, area.key).length > 0);
   if (!sold.length) return null;
   return h(
     "section",
     { class: "areas", "aria-label": app.texts.t("area.title") },
-    app.engine.meta.seats > 0 && h("strong", null, app.texts.t("area.title")),
+    meta.seats > 0 && h("strong", null, app.texts.t("area.title")),
     sold.map((area) => areaSteppers(app, state, area.key)),
   );
 }

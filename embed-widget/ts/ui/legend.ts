@@ -82,7 +82,7 @@ const bound = (app: App): { t: App["texts"]["t"] } => ({ t: app.texts.t.bind(app
 function filterMenu(app: App, state: State): Child {
   const { t } = bound(app);
   const prices = [...new Set(offered(app).flatMap((category) => tiersOfCategory(app, category).map(gross)))].sort((a, b) => a - b);
-  const bits = app.engine.meta.traits ?? 0b111;
+  const bits = app.engine.meta.traits;
   const has = (name: string): number => bits & (1 << TRAITS.indexOf(name as (typeof TRAITS)[number]));
   const { filters } = state;
   const box = (label: string, bit: number, on: boolean, side: "required" | "excluded"): Child =>
