@@ -6,7 +6,8 @@ import type { Ctx } from "./ctx.js";
 import { h, render } from "./dom.js";
 import { Engine } from "./engine.js";
 import { Texts } from "./i18n/texts.js";
-import { Methods } from "./methods.js";
+import type { Messages } from "./i18n/en.js";
+import type * as Later from "./later/later.js";
 import { Money } from "./money.js";
 import type { Mount, Mounted, MountOptions } from "./mount.js";
 import { Names } from "./names.js";
@@ -38,12 +39,16 @@ class Widget implements Mounted {
   readonly #theme: ReturnType<typeof watchTheme>;
   #texts: Texts;
   #shell: Shell | undefined;
-  #methods: Methods | undefined;
+  #methods: Later.Methods | undefined;
+  #later: Promise<typeof Later> | undefined;
+  /** The texts are on their way. */
+  #saying: Promise<void> | undefined;
   #closed = false;
 
   constructor(private readonly options: MountOptions) {
     const { root } = options;
-    this.#texts = new Texts(this.#locale());
+    // Until they are there, what has to be said is not.
+    this.#texts = new Texts(options.locale(), {});
     this.#root.className = "ef";
     this.#root.setAttribute("part", "root");
     for (const [element, live] of [
@@ -57,11 +62,9 @@ class Widget implements Mounted {
     root.replaceChildren(this.#root, this.#polite, this.#urgent);
     this.#theme = watchTheme(this.#root, () => this.#shell?.restyle());
     this.#closers.push(this.#theme.close);
-    this.#root.lang = this.#texts.locale;
-    this.#root.dir = this.#texts.direction;
     this.#skeleton();
     this.#ready = this.#open(options);
-    this.#ready.catch((error: unknown) => this.#fail(error));
+    this.#ready.catch((error: unknown) => void this.#fail(error));
     // In a form: the hold is what is sent.
     this.#store.subscribe((state, before) => {
       if (state.hold?.token !== before.hold?.token) options.internals.setFormValue(this.value || null);
@@ -80,7 +83,10 @@ class Widget implements Mounted {
 
   async call(name: string, args: unknown[]): Promise<unknown> {
     await this.#ready;
-    return await this.#methods?.call(name, args);
+    const app = this.#shell?.app;
+    if (!app || name === "ready") return undefined;
+    this.#methods ??= new (await app.later()).Methods(app);
+    return await this.#methods.call(name, args);
   }
 
   attribute(name: string): void {
@@ -90,19 +96,13 @@ class Widget implements Mounted {
     if (name === "locale" || name === "lang" || name === "messages-url") void this.#loadTexts();
     else if (name === "party") store.do({ do: "show", patch: { party: settings.party } });
     else if (name === "view") store.do({ do: "show", patch: { view: settings.view } });
-    else if (name === "floor") void this.call("showFloor", [this.options.host.getAttribute("floor") ?? ""]).catch(() => undefined);
+    else if (name === "floor") this.#showFloor();
     else if (name === "theme") this.#theme.look();
     if (!app) return;
     Object.assign(app.settings, settings.settings);
     if (name === "max") app.purchase.offerChanged();
     // The filters are applied anew: other categories are offered.
     if (name === "categories") store.do({ do: "show", patch: { filters: { ...store.state.filters } } });
-  }
-
-  #locale(): string {
-    const { host } = this.options;
-    const around = host.closest<HTMLElement>("[lang]")?.lang || document.documentElement.lang;
-    return host.getAttribute("locale") || around || navigator.language || "en";
   }
 
   async #loadTexts(): Promise<void> {
@@ -116,8 +116,30 @@ class Widget implements Mounted {
         console.error("EventFlow: messages-url could not be read", error);
       }
     }
-    this.#texts = new Texts(this.#locale(), overrides);
+    const { locale, texts } = this.options;
+    const tag = locale();
+    const messages = (await texts(tag)) as Messages;
+    // Meanwhile another language may have been asked for.
+    if (tag !== locale()) return;
+    this.#texts = new Texts(tag, messages, overrides);
     this.#retext();
+  }
+
+  #fetchLater(): Promise<typeof Later> {
+    const { load, root } = this.options;
+    this.#later ??= load("later.js").then((module) => {
+      const later = module as typeof Later;
+      adopt(root, later.css);
+      return later;
+    });
+    this.#later.catch(() => (this.#later = undefined));
+    return this.#later;
+  }
+
+  #showFloor(): void {
+    const key = this.options.host.getAttribute("floor");
+    const floor = this.#shell?.app.engine.meta.floors.findIndex((one) => one.key === key) ?? -1;
+    if (floor >= 0) this.#store.do({ do: "show", patch: { floor } });
   }
 
   /** Everything that depends on the language or the prices. */
@@ -135,7 +157,7 @@ class Widget implements Mounted {
   #skeleton(): void {
     render(
       this.#root,
-      h("div", { class: "loading", role: "status", part: "loading" }, h("span", { class: "hidden" }, this.#texts.t("loading")), h("div", { class: "skeleton" }), h("div", { class: "skeleton" })),
+      h("div", { class: "loading", part: "loading", "aria-busy": "true" }, h("div", { class: "skeleton" }), h("div", { class: "skeleton" })),
     );
   }
 
@@ -143,7 +165,7 @@ class Widget implements Mounted {
     const api = new Api(base, event, key, (problem) => {
       if (problem.code === "rebuilding") this.#store.do({ do: "show", patch: { rebuilding: true } });
     });
-    const texts = host.hasAttribute("messages-url") ? this.#loadTexts() : undefined;
+    const texts = (this.#saying = this.#loadTexts());
     const [memory, plan, info, tiers, session] = await Promise.all([
       openEngine(wasm),
       api.plan(early.plan),
@@ -180,15 +202,14 @@ class Widget implements Mounted {
     this.#store.do({ do: "loaded", event: info, tiers, now: Date.now() });
     this.#root.replaceChildren();
     render(this.#root);
-    const shell = (this.#shell = new Shell(Object.assign(ctx, { purchase, ordering }), this.#root));
-    this.#methods = new Methods(shell.app);
+    const later = (): Promise<typeof Later> => this.#fetchLater();
+    const shell = (this.#shell = new Shell(Object.assign(ctx, { purchase, ordering, later }), this.#root));
     this.#retext();
     shell.restyle();
     engine.picker.reduce_motion(matchMedia("(prefers-reduced-motion: reduce)").matches);
     purchase.applyRules();
     const live = this.#live(ctx, purchase, early.stream);
-    const floor = host.getAttribute("floor");
-    if (floor) void this.#methods.call("showFloor", [floor]).catch(() => undefined);
+    this.#showFloor();
     this.#closers.push(() => live.close(), () => session.close(), () => purchase.close(), () => ordering.close());
     this.#watchPage(purchase, ordering);
     await this.#resume(ctx, purchase, ordering);
@@ -281,7 +302,8 @@ class Widget implements Mounted {
     region.textContent = region.textContent === text ? `${text}\u00a0` : text;
   }
 
-  #fail(error: unknown): void {
+  async #fail(error: unknown): Promise<void> {
+    await this.#saying?.catch(() => undefined);
     if (this.#closed) return;
     const problem = error instanceof Problem ? error : new Problem("internal", 0, String(error));
     if (problem.code === "internal") console.error(error);

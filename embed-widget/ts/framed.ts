@@ -26,7 +26,7 @@ const GREETING_MS = 15_000;
 /** The frame is at most so tall; what it shows scrolls inside. */
 const HEIGHT_MAX = 20_000;
 
-type Framed = Omit<MountOptions, "wasm" | "early" | "restart">;
+type Framed = Pick<MountOptions, "host" | "root" | "internals" | "api" | "event" | "key">;
 
 /** The page itself, marked: the frame's own address is of no use to a buyer who comes back. */
 function comeBack(mark: string): string {

@@ -34,6 +34,11 @@ const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.cre
   createScriptURL: (url) => (url.startsWith(part("")) ? url : ""),
 });
 
+const texts = async (locale: string): Promise<unknown> => {
+  const name = `${locale.split("-")[0]?.toLowerCase()}.js`;
+  return ((await pinned(name in __EF_INTEGRITY__ ? name : "en.js")) as { messages: unknown }).messages;
+};
+
 let mount: Promise<Mount> | undefined;
 
 /**
@@ -58,6 +63,8 @@ function pinned(name: string): Promise<unknown> {
 }
 
 const loadMount = (): Promise<Mount> => {
+  // What several parts share is imported by them: it is checked here, before they ask for it.
+  for (const name of Object.keys(__EF_INTEGRITY__)) if (name.startsWith("chunk-")) void pinned(name).catch(() => undefined);
   mount ??= pinned(ELEMENT).then((module) => (module as { mount: Mount }).mount);
   // A failed download is tried again by the next element or attribute.
   mount.catch(() => (mount = undefined));
@@ -119,6 +126,11 @@ class EventflowSeats extends HTMLElement {
     return this.getAttribute("key") ?? this.getAttribute("publishable-key") ?? "";
   }
 
+  #locale(): string {
+    const around = this.closest<HTMLElement>("[lang]")?.lang;
+    return this.getAttribute("locale") || around || navigator.language || "en";
+  }
+
   #stop(): void {
     this.#turn++;
     this.#running?.close();
@@ -172,7 +184,12 @@ class EventflowSeats extends HTMLElement {
       this.#stop();
       this.#start();
     };
-    return (await loadMount())({ ...options, wasm, early, restart });
+    const parts = { wasm, early, restart, load: pinned, texts, locale: () => this.#locale() };
+    // Begun here, so that it is there when the widget asks for it.
+    const language = texts(this.#locale());
+    const open = await loadMount();
+    await language;
+    return open({ ...options, ...parts });
   }
 
   /** The rest could not be had: the hosted page is a way to buy all the same. */
@@ -181,7 +198,7 @@ class EventflowSeats extends HTMLElement {
     const link = document.createElement("a");
     const event = this.getAttribute("event") ?? "";
     link.href = `${new URL(here).origin}/e/${encodeURIComponent(event)}?key=${encodeURIComponent(this.#key())}`;
-    link.textContent = /^de\b/.test((this.getAttribute("locale") ?? this.lang) || navigator.language) ? "Zum Ticketshop" : "Open the ticket shop";
+    link.textContent = /^de\b/.test(this.#locale()) ? "Zum Ticketshop" : "Open the ticket shop";
     this.#root.replaceChildren(link);
     const detail = { code: "network", message: String(error) };
     this.dispatchEvent(new CustomEvent("eventflow-error", { detail, bubbles: true, composed: true }));

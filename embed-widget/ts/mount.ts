@@ -19,6 +19,12 @@ export interface MountOptions {
   /** The module, checked against its hash. */
   wasm: Promise<Response>;
   early: Early;
+  /** The language that is asked for, as a BCP 47 tag. */
+  locale: () => string;
+  /** The texts of the nearest language that there is. */
+  texts: (locale: string) => Promise<unknown>;
+  /** Fetches another part of the widget, checked against its hash. */
+  load: (name: string) => Promise<unknown>;
   /** Opens everything anew: the way out of a failure. */
   restart: () => void;
 }

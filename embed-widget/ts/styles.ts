@@ -2,14 +2,17 @@
 
 import css from "./styles.css";
 
-let sheet: CSSStyleSheet | undefined;
+/** One sheet for all elements of a page, by its text. */
+const sheets = new Map<string, CSSStyleSheet>();
 
-export function adopt(root: ShadowRoot): void {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(css);
-  }
-  root.adoptedStyleSheets = [sheet];
+/** Makes the sheets of these texts, beside our own, those of the root. */
+export function adopt(root: ShadowRoot, ...texts: string[]): void {
+  root.adoptedStyleSheets = [css, ...texts].map((text) => {
+    const known = sheets.get(text) ?? new CSSStyleSheet();
+    if (!sheets.has(text)) known.replaceSync(text);
+    sheets.set(text, known);
+    return known;
+  });
 }
 
 /** How long a change of colours that nothing announces may go unseen. */

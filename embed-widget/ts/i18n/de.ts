@@ -1,7 +1,7 @@
 import type { Messages } from "./en.js";
 
 /** Deutsche Texte. */
-export const de: Messages = {
+export const messages: Messages = {
   "map.name": "Saalplan: {event}",
   "map.help": "Pfeiltasten gehen von Platz zu Platz, Enter wählt aus. Pos1 und Ende: Enden der Reihe. Bild auf und ab: andere Bereiche. Plus und Minus vergrößern.",
   "map.zoom_in": "Vergrößern",
@@ -189,7 +189,6 @@ export const de: Messages = {
   "error.link": "Zum Ticketshop",
   "close": "Schließen",
   "remove": "Entfernen",
-  "loading": "Der Saalplan wird geladen …",
   "list.sections": "Bereiche",
   "list.back": "Zurück",
   "list.free.one": "{n} frei",

@@ -1,5 +1,5 @@
 /** English texts. Every other language has the same keys; `.one` and `.other` are plural forms chosen by `n`. */
-export const en = {
+export const messages = {
   "map.name": "Seat map: {event}",
   "map.help": "Arrow keys move from seat to seat, Enter selects. Home and End: ends of the row. Page up and down: other sections. Plus and minus zoom.",
   "map.zoom_in": "Zoom in",
@@ -187,7 +187,6 @@ export const en = {
   "error.link": "Open the ticket shop",
   "close": "Close",
   "remove": "Remove",
-  "loading": "Loading the seat map …",
   "list.sections": "Sections",
   "list.back": "Back",
   "list.free.one": "{n} free",
@@ -204,5 +203,5 @@ export const en = {
   "view_from": "View from {seat}",
 };
 
-export type Key = keyof typeof en;
+export type Key = keyof typeof messages;
 export type Messages = Record<Key, string>;

@@ -1,11 +1,9 @@
 /** Texts in the language of the buyer: ours, with those of `messages-url` over them. */
 
-import { de } from "./de.js";
-import { en, type Key, type Messages } from "./en.js";
+import type { Key, Messages } from "./en.js";
 
 export type { Key } from "./en.js";
 
-const LANGUAGES: Record<string, Messages> = { en, de };
 /** Scripts that run from right to left, by language. */
 const RIGHT_TO_LEFT = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
@@ -21,11 +19,12 @@ export class Texts {
   readonly #plural: Intl.PluralRules;
   readonly #number: Intl.NumberFormat;
 
-  constructor(locale: string, overrides: Record<string, string> = {}) {
+  /** Texts of the nearest language that there is, and of the page; formats of the locale itself. */
+  constructor(locale: string, messages: Partial<Messages>, overrides: Record<string, string> = {}) {
     this.locale = supported(locale);
     const language = this.locale.split("-")[0] ?? "en";
     this.direction = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
-    this.#messages = { ...(LANGUAGES[language] ?? en), ...overrides };
+    this.#messages = { ...messages, ...overrides };
     this.#plural = new Intl.PluralRules(this.locale);
     this.#number = new Intl.NumberFormat(this.locale);
   }

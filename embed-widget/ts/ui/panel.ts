@@ -1,20 +1,26 @@
 /** Beside the map (under it on a phone): what the event is, what is chosen, and the steps to the tickets. */
 
 import { h, type Child } from "../dom.js";
+import type * as Later from "../later/later.js";
 import { problemText } from "../purchase.js";
 import type { Notice, State } from "../store.js";
 import { areas, countOf, feesOf, lines, reserveButton, sums, violations } from "./basket.js";
 import { best, type BestForm } from "./best.js";
-import { held, type BuyerForm } from "./checkout.js";
 import { isFiltered, resetFilters } from "./legend.js";
-import { ordered, type Codes } from "./tickets.js";
 import { glyph, iconButton, type App } from "./view.js";
 
 /** What the forms of the panel hold beside the state. */
 export interface PanelForms {
   best: BestForm;
-  buyer: BuyerForm;
-  codes: Codes;
+  /** Nothing until it has been fetched. */
+  later: LaterForms | null;
+}
+
+export interface LaterForms {
+  parts: typeof Later;
+  buyer: Later.BuyerForm;
+  codes: Later.Codes;
+  list: Later.ListPlace;
 }
 
 function header(app: App, state: State): Child {
@@ -105,12 +111,14 @@ export function panel(app: App, state: State, forms: PanelForms, changed: () => 
   const t = app.texts.t.bind(app.texts);
   const notice = state.notice && noticeBox(app, state, state.notice);
   const filtered = isFiltered(state.filters) && app.engine.categoryAvailability().length > 0 && nothingOn(app);
+  const { later } = forms;
+  const coming = h("div", { class: "skeleton coming" });
   switch (state.phase) {
     case "held":
     case "ordering":
-      return h("div", { class: "panel-body", key: "held" }, notice, held(app, state, forms.buyer, changed));
+      return h("div", { class: "panel-body", key: "held" }, notice, later ? later.parts.held(app, state, later.buyer, changed) : coming);
     case "ordered":
-      return h("div", { class: "panel-body", key: "ordered" }, notice, ordered(app, state, forms.codes));
+      return h("div", { class: "panel-body", key: "ordered" }, notice, later ? later.parts.ordered(app, state, later.codes) : coming);
     default:
       return [
         h(

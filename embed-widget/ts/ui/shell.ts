@@ -6,13 +6,10 @@ import { Images } from "../images.js";
 import { MapView } from "../map.js";
 import type { State } from "../store.js";
 import { emptyBest } from "./best.js";
-import { emptyBuyer } from "./checkout.js";
 import { Grid } from "./grid.js";
 import { bar, enabled } from "./legend.js";
-import { list, listStart } from "./list.js";
 import { overlay } from "./overlay.js";
 import { panel, type PanelForms } from "./panel.js";
-import { Codes } from "./tickets.js";
 import { Tooltip } from "./tooltip.js";
 import type { App } from "./view.js";
 
@@ -20,6 +17,10 @@ import type { App } from "./view.js";
 const NARROW = 720;
 /** Views are drawn within this time even where there are no frames, as in hidden tabs. */
 const LATEST_MS = 250;
+
+/** Whether the parts for the steps after choosing are needed, or will be soon. */
+const isLater = (state: State): boolean =>
+  state.picks.length > 0 || state.areas.length > 0 || state.view === "list" || state.phase !== "picking";
 
 const box = (name: string, tag = "div"): HTMLElement => {
   const element = document.createElement(tag);
@@ -43,11 +44,11 @@ export class Shell {
   readonly #tip: Tooltip;
   readonly #images: Images;
   readonly #forms: PanelForms;
-  readonly #listPlace = listStart();
   readonly #local = { marquee: false, full: false };
   readonly #closers: (() => void)[] = [];
   #scheduled = false;
   #drawn: State | null = null;
+  #fetching = false;
 
   constructor(
     base: Base,
@@ -58,7 +59,7 @@ export class Shell {
     this.#map = new MapView(base, this.#mapBox, events, this.#images);
     const shell = { map: this.#map, locate: (seats: readonly number[]) => this.#locate(seats), openSection: (at: number) => this.#openSection(at) };
     this.app = Object.assign(base, shell);
-    this.#forms = { best: emptyBest(), buyer: emptyBuyer(), codes: new Codes(() => this.draw()) };
+    this.#forms = { best: emptyBest(), later: null };
     this.#grid = new Grid(this.app, (seat) => {
       this.#tip.close();
       this.#tip.hover(seat >= 0 ? { seat } : null);
@@ -129,6 +130,20 @@ export class Shell {
     this.#closers.push(() => size.disconnect(), () => clearInterval(second), () => document.removeEventListener("fullscreenchange", full));
   }
 
+  /** Fetches the parts for the steps after choosing. What could not be had is tried again with the next drawing. */
+  #fetch(): void {
+    if (this.#fetching) return;
+    this.#fetching = true;
+    this.app.later().then(
+      (parts) => {
+        const codes = new parts.Codes(() => this.draw());
+        this.#forms.later = { parts, buyer: parts.emptyBuyer(), codes, list: parts.listStart() };
+        this.draw();
+      },
+      () => (this.#fetching = false),
+    );
+  }
+
   #fitWidth(width: number): void {
     this.root.toggleAttribute("data-narrow", width < NARROW);
   }
@@ -158,8 +173,10 @@ export class Shell {
     render(this.#panel, panel(app, state, this.#forms, () => this.draw()));
     this.#panel.setAttribute("aria-label", app.texts.t("basket.title"));
     render(this.#overlay, overlay(app, state, this.#local, { marquee: this.#toggleMarquee, full: this.#toggleFull, fit: this.#fit }));
-    if (state.view === "list") render(this.#list, list(app, state, this.#listPlace, () => this.draw()));
-    else this.#grid.refresh();
+    const { later } = this.#forms;
+    if (!later && isLater(state)) this.#fetch();
+    if (state.view === "map") this.#grid.refresh();
+    else if (later) render(this.#list, later.parts.list(app, state, later.list, () => this.draw()));
     this.#tip.refresh();
     if (this.#drawn?.view !== state.view || this.#drawn?.floor !== state.floor) this.#images.showFloor(state.floor);
     this.#drawn = state;
@@ -243,7 +260,7 @@ export class Shell {
 
   #openSection(section: number): void {
     if (this.app.store.state.view === "list") {
-      Object.assign(this.#listPlace, { section, row: -1, top: 0, at: 0 });
+      Object.assign(this.#forms.later?.list ?? {}, { section, row: -1, top: 0, at: 0 });
       this.draw();
     } else {
       this.app.engine.picker.zoom_to_section(section);

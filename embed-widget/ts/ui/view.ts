@@ -2,6 +2,7 @@
 
 import type { Ctx } from "../ctx.js";
 import { h, icon, type Child, type VNode } from "../dom.js";
+import type * as Later from "../later/later.js";
 import type { MapView } from "../map.js";
 import type { Ordering } from "../ordering.js";
 import type { Purchase } from "../purchase.js";
@@ -14,6 +15,8 @@ export interface App extends Ctx {
   readonly map: MapView;
   /** Brings a seat to the middle of the map, with the focus ring on it. */
   locate(seats: readonly number[]): void;
+  /** Fetches what is needed once places are chosen. */
+  later(): Promise<typeof Later>;
   /** Zooms to a section, in the map or in the list. */
   openSection(section: number): void;
 }

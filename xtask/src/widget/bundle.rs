@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::folder;
 use crate::{process, repository};
 
-/// Modules that are loaded by URL. What they import on demand becomes chunks of their own.
-const ENTRIES: [&str; 3] = ["element", "frame", "hosted"];
+/// Modules that are loaded by URL, each under its own name; what several import becomes a chunk.
+const ENTRIES: [&str; 6] = ["element", "later/later", "i18n/en", "i18n/de", "frame", "hosted"];
 /// Syntax of 2022: private fields, top-level await. Browsers with WebAssembly's vector instructions have it.
 const SYNTAX: &str = "--target=es2022";
 

@@ -114,35 +114,25 @@ fn manifest(dist: &Path, directory: &str, first_visit: &BTreeSet<String>) -> Res
     }))
 }
 
-/// The loader, the engine, and the element with everything it imports: at once, or on demand when it is the engine
-/// or a language. Only chunks of other entries (frame, hosted page) and those named `later` stay out.
+/// The loader, the engine, and the element and one language with everything that they import. The parts of other
+/// entries (frame, hosted page), the other languages, and what comes after choosing (`later.js`) stay out.
 fn first_visit(account: &Value, directory: &str) -> BTreeSet<String> {
     let outputs = account["outputs"].as_object().cloned().unwrap_or_default();
     let file_name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     let mut found =
         BTreeSet::from([format!("{EVERGREEN}/{LOADER}"), format!("{directory}/{}", engine::WASM)]);
-    let mut open: Vec<String> =
-        outputs.keys().filter(|path| path.ends_with("/element.js")).cloned().collect();
+    let is_first = |path: &&String| path.ends_with("/element.js") || path.ends_with("/en.js");
+    let mut open: Vec<String> = outputs.keys().filter(is_first).cloned().collect();
     while let Some(path) = open.pop() {
         let fresh = found.insert(format!("{directory}/{}", file_name(&path)));
         if !fresh {
             continue;
         }
-        for import in outputs.get(&path).and_then(|output| output["imports"].as_array()).into_iter().flatten()
-        {
-            let later = import["kind"] == "dynamic-import"
-                && import["path"].as_str().and_then(|path| outputs.get(path)).is_some_and(comes_later);
-            if let (Some(path), false) = (import["path"].as_str(), later) {
-                open.push(path.to_owned());
-            }
-        }
+        let imports = outputs.get(&path).and_then(|output| output["imports"].as_array());
+        let imports = imports.into_iter().flatten().filter_map(|import| import["path"].as_str());
+        open.extend(imports.map(str::to_owned));
     }
     found
-}
-
-/// What a visitor needs only after the seats are chosen lies in `ts/later/`.
-fn comes_later(output: &Value) -> bool {
-    output["entryPoint"].as_str().is_some_and(|path| path.starts_with("ts/later/"))
 }
 
 fn contents_hash(folder: &Path) -> Result<String> {
@@ -182,17 +172,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_first_visit_loads_what_is_imported_and_not_what_comes_later() {
+    fn a_first_visit_loads_what_is_imported_and_one_language() {
         let account = json!({ "outputs": {
             "d/element.js": { "imports": [
                 { "path": "d/chunk-A.js", "kind": "import-statement" },
-                { "path": "d/chunk-DE.js", "kind": "dynamic-import" },
-                { "path": "d/chunk-L.js", "kind": "dynamic-import" },
             ] },
             "d/chunk-A.js": { "imports": [{ "path": "d/chunk-B.js", "kind": "import-statement" }] },
             "d/chunk-B.js": { "imports": [{ "path": "d/chunk-A.js", "kind": "import-statement" }] },
-            "d/chunk-DE.js": { "imports": [], "entryPoint": "ts/i18n/de.ts" },
-            "d/chunk-L.js": { "imports": [], "entryPoint": "ts/later/tickets.ts" },
+            "d/en.js": { "imports": [] },
+            "d/de.js": { "imports": [] },
+            "d/later.js": { "imports": [{ "path": "d/chunk-A.js", "kind": "import-statement" }] },
             "d/frame.js": { "imports": [] },
         } });
         let found: Vec<String> = first_visit(&account, "vX").into_iter().collect();
@@ -200,8 +189,8 @@ mod tests {
             "v1/eventflow.js",
             "vX/chunk-A.js",
             "vX/chunk-B.js",
-            "vX/chunk-DE.js",
             "vX/element.js",
+            "vX/en.js",
             "vX/engine_bg.wasm",
         ];
         assert_eq!(found, expected);

@@ -4,9 +4,9 @@ import { h, type Child, type VNode } from "../dom.js";
 import { CLOSED } from "../ordering.js";
 import type { State } from "../store.js";
 import type { Order, Ticket } from "../wire.js";
-import { sums } from "./basket.js";
+import { sums } from "../ui/basket.js";
 import { items } from "./checkout.js";
-import { glyph, type App } from "./view.js";
+import { glyph, type App } from "../ui/view.js";
 
 /** A code as what the API answers: the shape of its dark modules, and the field around them. */
 interface Code {

@@ -1,10 +1,10 @@
 /** The methods of the element. */
 
-import { Problem } from "./api.js";
-import type { BestAvailable, EventflowMethods, EventflowPlace, SeatChoice } from "./eventflow-seats.js";
-import { places, publicHold, publicOrder } from "./places.js";
-import { tiersOfArea } from "./purchase.js";
-import type { App } from "./ui/view.js";
+import { Problem } from "../api.js";
+import type { BestAvailable, EventflowMethods, EventflowPlace, SeatChoice } from "../eventflow-seats.js";
+import { places, publicHold, publicOrder } from "../places.js";
+import { tiersOfArea } from "../purchase.js";
+import type { App } from "../ui/view.js";
 
 type Table = { [M in keyof EventflowMethods]: (...args: Parameters<EventflowMethods[M]>) => ReturnType<EventflowMethods[M]> };
 

@@ -4,9 +4,9 @@ import { h, type Child } from "../dom.js";
 import { FREE, type Row } from "../engine.js";
 import { gross } from "../money.js";
 import type { State } from "../store.js";
-import { areas } from "./basket.js";
-import { tiersOfCategory } from "./legend.js";
-import { glyph, iconButton, swatch, type App } from "./view.js";
+import { areas } from "../ui/basket.js";
+import { tiersOfCategory } from "../ui/legend.js";
+import { glyph, iconButton, swatch, type App } from "../ui/view.js";
 
 /** The height of an item in CSS pixels, as the style sheet says. */
 const ITEM = 60;

@@ -3,8 +3,8 @@
 import { h, type Child } from "../dom.js";
 import { extendable, remainingMs, type State } from "../store.js";
 import type { HoldItem } from "../wire.js";
-import { sums } from "./basket.js";
-import { glyph, swatch, type App } from "./view.js";
+import { sums } from "../ui/basket.js";
+import { glyph, swatch, type App } from "../ui/view.js";
 
 /** What the buyer has typed. It is never stored. */
 export interface BuyerForm {
