@@ -155,6 +155,11 @@ export class LiveStream {
         alarm = setTimeout(() => connection.abort(), SILENCE_MS);
         const { done, value } = await reader.read();
         if (done || connection.signal.aborted) break;
+        // Nothing but a greeting: what we have is still true.
+        if (this.#lastId && !useful) {
+          useful = true;
+          this.#alive();
+        }
         for (const event of parser.push(value)) {
           if (!this.#take(event)) {
             // A diff that does not follow: the next connection begins with a snapshot.
@@ -186,9 +191,13 @@ export class LiveStream {
     if (applied !== "ok" && event.type === "snapshot") throw new Problem("internal", 0, "a snapshot of another plan");
     if (applied !== "ok") return false;
     this.#lastId = event.id;
+    this.#alive();
+    return true;
+  }
+
+  #alive(): void {
     this.#failures = 0;
     this.listener.state("live");
-    return true;
   }
 
   /** Snapshots at intervals, for as long as the stream does not get through. */
