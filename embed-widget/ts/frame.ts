@@ -27,9 +27,24 @@ class Frame {
   };
 
   #hear(said: ToFrame): void {
-    if ("attributes" in said) this.#open(said.attributes, said.height);
+    if ("attributes" in said) {
+      this.#keepOutside(said.saved);
+      this.#open(said.attributes, said.height);
+    }
     else if ("attribute" in said) this.#set(said.attribute, said.value);
     else void this.#call(said.call, said.name, said.args);
+  }
+
+  /** What the element keeps for its tab is kept by the page around us: browsers refuse storage to frames of others. */
+  #keepOutside(saved: string | null): void {
+    const storage = {
+      getItem: () => saved,
+      setItem: (_name: string, text: string) => {
+        saved = text;
+        this.#send({ save: text });
+      },
+    };
+    Object.defineProperty(globalThis, "sessionStorage", { value: storage, configurable: true });
   }
 
   /** The attributes come before the element is defined: it then begins with all of them. */
@@ -38,7 +53,15 @@ class Frame {
     for (const [name, value] of Object.entries(attributes)) this.#set(name, value);
     // Heights of the view are those of the frame here, which follows its contents.
     this.element.style.setProperty("--ef-height", `${Math.round(Math.min(820, Math.max(480, height * 0.85)))}px`);
-    new ResizeObserver(() => this.#send({ height: document.documentElement.offsetHeight })).observe(document.body);
+    // And the page is as tall as what it shows, instead of as the frame: the frame is made to fit.
+    const { body, documentElement: page } = document;
+    for (const one of [page, body, this.element.parentElement]) {
+      one?.style.setProperty("height", "auto");
+      one?.style.setProperty("min-height", "0");
+    }
+    this.element.style.height = "auto";
+    this.element.style.flex = "none";
+    new ResizeObserver(() => this.#send({ height: page.offsetHeight })).observe(body);
     // The loader beside this file, which is another entry.
     void import(new URL("./eventflow.js", import.meta.url).href);
   }

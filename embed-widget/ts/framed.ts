@@ -7,7 +7,7 @@ import { EVENTS, LIVE_ATTRIBUTES, type Mounted, type MountOptions } from "./moun
 
 /** What the page says to the frame. */
 export type ToFrame =
-  | { attributes: Record<string, string | null>; height: number }
+  | { attributes: Record<string, string | null>; height: number; saved: string | null }
   | { attribute: string; value: string | null }
   | { call: number; name: string; args: unknown[] };
 
@@ -15,6 +15,7 @@ export type ToFrame =
 export type FromFrame =
   | { ready: true }
   | { height: number }
+  | { save: string }
   | { value: string }
   | { event: string; detail: unknown }
   | { result: number; value?: unknown; problem?: unknown };
@@ -53,6 +54,12 @@ export async function framed({ host, root, internals, api, event, key }: Framed)
   frame.title = "EventFlow";
   frame.allow = "fullscreen";
   frame.src = `${api}/embed/v1/frame?${query}`;
+  // The mark of a buyer who has come back has done its work.
+  const here = new URL(location.href);
+  if (here.searchParams.has("eventflow")) {
+    here.searchParams.delete("eventflow");
+    history.replaceState(history.state, "", here);
+  }
   const port = await greet(frame, root, origin);
   const calls = new Map<number, { resolve: (value: unknown) => void; reject: (problem: unknown) => void }>();
   let next = 0;
@@ -60,7 +67,8 @@ export async function framed({ host, root, internals, api, event, key }: Framed)
   const send = (message: ToFrame): void => port.postMessage(message);
   port.onmessage = (message: MessageEvent<FromFrame>) => {
     const said = message.data;
-    if ("height" in said) frame.style.height = `${Math.min(HEIGHT_MAX, Math.max(0, Number(said.height)))}px`;
+    if ("save" in said) keep(event, String(said.save));
+    else if ("height" in said) frame.style.height = `${Math.min(HEIGHT_MAX, Math.max(0, Number(said.height)))}px`;
     else if ("value" in said && !("result" in said)) {
       value = String(said.value);
       internals.setFormValue(value || null);
@@ -72,7 +80,7 @@ export async function framed({ host, root, internals, api, event, key }: Framed)
       else call?.reject(said.problem);
     }
   };
-  send({ attributes: attributesOf(host), height: innerHeight });
+  send({ attributes: attributesOf(host), height: innerHeight, saved: kept(event) });
   return {
     get value() {
       return value;
@@ -88,6 +96,22 @@ export async function framed({ host, root, internals, api, event, key }: Framed)
       frame.remove();
     },
   };
+}
+
+/** Browsers keep nothing for frames of others: the page around them keeps the basket, under the name that it has there. */
+function kept(event: string): string | null {
+  try {
+    return sessionStorage.getItem(`eventflow:${event}`);
+  } catch {
+    return null;
+  }
+}
+function keep(event: string, text: string): void {
+  try {
+    sessionStorage.setItem(`eventflow:${event}`, text);
+  } catch {
+    // Refused or full: the basket then lives as long as the page.
+  }
 }
 
 /** Waits for the greeting of the frame, from its origin and its window, and hands it one end of the channel. */
