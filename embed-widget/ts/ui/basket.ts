@@ -1,6 +1,7 @@
 /** What has been chosen: places with their ticket types, standing areas, sums, and what speaks against reserving them. */
 
 import { h, type Child } from "../dom.js";
+import type { TextKey } from "../i18n/texts.js";
 import { gross, grossFee } from "../money.js";
 import { tiersOfArea } from "../purchase.js";
 import type { Pick, State, Violation } from "../store.js";
@@ -103,13 +104,17 @@ export function areas(app: App, state: State): Child {
   );
 }
 
+const seatsOf = (app: App, one: Violation): string => app.texts.list(one.seats.map((seat) => shortName(app, seat)));
+
+function violationText(app: App, one: Violation): string {
+  const values = { n: one.n ?? one.seats.length, seats: seatsOf(app, one), tier: one.tier ?? "", area: one.area ?? "" };
+  return app.texts.t(`rule.${one.rule}` as TextKey, values);
+}
+
 /** A violation where it happens, with a way out of it. */
 function violation(app: App, one: Violation): Child {
   const t = app.texts.t.bind(app.texts);
-  const key = `rule.${one.rule}`;
-  const seats = app.texts.list(one.seats.map((seat) => shortName(app, seat)));
-  const values = { n: one.n ?? one.seats.length, seats, tier: one.tier ?? "", area: one.area ?? "" };
-  const text = t(key as Parameters<typeof t>[0], values);
+  const seats = seatsOf(app, one);
   const fix =
     one.rule === "orphan" || one.rule === "whole_table"
       ? { label: t("rule.orphan_fix", { n: one.seats.length }), act: () => void app.purchase.add([...one.seats]) }
@@ -120,7 +125,7 @@ function violation(app: App, one: Violation): Child {
     "li",
     { key: one.rule + one.seats.join() },
     glyph("warn"),
-    h("span", null, text),
+    h("span", null, violationText(app, one)),
     one.seats.length > 0 && iconButton("pin", t("basket.locate", { seat: seats }), () => app.locate(one.seats)),
     fix && h("button", { type: "button", class: "link", onclick: fix.act }, fix.label),
   );
@@ -169,7 +174,10 @@ export function reserveButton(app: App, state: State): Child {
   const busy = state.phase === "reserving";
   const ready = state.phase === "picking" && state.waiting === null && countOf(state) > 0 && !state.violations.length;
   const press = (): void => {
+    const [first] = state.violations;
     if (ready) void app.purchase.hold().catch(() => undefined);
+    // Why nothing happens, for those who do not see it.
+    else if (first) app.say(violationText(app, first), true);
   };
   return h(
     "button",
