@@ -6,9 +6,11 @@ mod calls;
 mod floor;
 mod hall;
 mod load;
+mod lookers;
 mod process;
 mod raw;
 mod report;
+mod stream;
 mod wire;
 
 use std::{
@@ -56,6 +58,8 @@ enum Topic {
     Hold,
     /// GET /v1/events/{id}/availability, as JSON, binary and not modified
     Availability,
+    /// GET /v1/events/{id}/availability/stream: 1,000 who look on while one buyer, then eight, hold seats
+    Stream,
     /// POST /v1/orders with two seats, paid by hand, tickets in the answer; and with two standing places
     Order,
     /// POST /v1/orders/{id}/pay of pending orders
@@ -84,7 +88,10 @@ struct Arguments {
     /// Connections
     #[arg(long, value_delimiter = ',', default_value = "1,8,50", value_parser = clap::value_parser!(u16).range(1..=1000))]
     connections: Vec<u16>,
-    /// Where the JSON file goes
+    /// Streams that are open at one time
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=8000))]
+    streams: u16,
+    /// Where the JSON file goes; what concerns streams also goes to `stream.json` beside it
     #[arg(long, value_name = "FILE", default_value = "target/bench/api.json")]
     out: PathBuf,
     /// The server's program; default: `eventflow` beside this program
@@ -229,6 +236,7 @@ impl<'a> Bench<'a> {
                 Topic::Postgres => self.postgres().await?,
                 Topic::Hold => self.holds().await?,
                 Topic::Availability => self.availability().await?,
+                Topic::Stream => self.streams().await?,
                 Topic::Order => self.orders().await?,
                 Topic::Settle => self.settle().await?,
                 Topic::Scan => self.scans().await?,

@@ -152,6 +152,19 @@ fn signal(id: u32, number: i32) {
     }
 }
 
+/// Each stream is an open file: raises our limit as far as it may. The server does the same for itself.
+pub fn allow_open_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    #[expect(unsafe_code, reason = "the standard library knows no limits of processes")]
+    // SAFETY: both calls get a pointer to a structure of ours, of their type, that lives through them.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
 fn die_with_us(command: &mut Command) {
     #[expect(unsafe_code, reason = "one async-signal-safe system call between fork and exec")]
     // SAFETY: prctl allocates nothing and touches no memory of ours.

@@ -203,6 +203,14 @@ impl Report {
         }
     }
 
+    /// Writes the values whose names begin with one of these.
+    pub fn write_some(&self, path: &Path, names: &[&str]) -> Result<()> {
+        let wanted = |name: &String| names.iter().any(|begin| name.starts_with(begin));
+        let some = self.values.iter().filter(|(name, _)| wanted(name));
+        let values = some.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { values, ..Self::default() }.write(path)
+    }
+
     pub fn write(&self, path: &Path) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -215,6 +223,7 @@ impl Report {
 /// Bars whose figure is no ratio of one run.
 const OF_THE_MACHINE: &[&str] = &[
     "hold_p95_ms",
+    "latency_p95_ms",
     "order_to_pretix_ratio",
     "order_p50_to_pretix_ratio",
     "order_cpu_us",
@@ -232,6 +241,7 @@ const BARS: &[(&str, Bar, &str)] = &[
     ("availability_to_floor_ratio", Bar::AtLeast(0.5), "availability, JSON, to the HTTP floor"),
     ("availability_bin_to_floor_ratio", Bar::AtLeast(0.5), "availability, 2 bits a seat, to the HTTP floor"),
     ("availability_304_to_floor_ratio", Bar::AtLeast(0.5), "availability, not modified, to the HTTP floor"),
+    ("latency_p95_ms", Bar::AtMost(250.0), "a change to everybody who looks on, p95, ms"),
     ("order_to_pretix_ratio", Bar::AtLeast(100.0), "whole orders to pretix (stretch 150)"),
     ("order_p50_to_pretix_ratio", Bar::AtMost(0.02), "p50 of an order at 8 connections to pretix"),
     ("order_cpu_us", Bar::AtMost(1000.0), "CPU of an order over all processes, us"),
