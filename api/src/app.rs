@@ -20,7 +20,10 @@ use eventflow_store::{
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use crate::{auth::CredentialCache, config::Config, hosting::Widget, signing::TicketSigner, tokens::Tokens};
+use crate::{
+    config::Config, credentials::CredentialCache, hosting::Widget, signing::TicketSigner, streams::Streams,
+    tokens::Tokens,
+};
 
 pub struct App {
     pub config: Config,
@@ -28,6 +31,8 @@ pub struct App {
     pub gate: Gate,
     pub limiter: Limiter,
     pub holds: Arc<Holds>,
+    /// Who looks on.
+    pub streams: Arc<Streams>,
     /// Rings when the outbox has something for Redis.
     pub mirror_bell: tokio::sync::Notify,
     /// Rings when a job is due now.

@@ -9,14 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dashmap::DashMap;
 use eventflow_core::{
     ErrorCode, Id, Refusal,
     access::{DEVICE, PUBLISHABLE, Permission},
     id,
 };
 use eventflow_store::{
-    Scope, Tx, api_keys, devices,
+    Scope, Tx, api_keys,
     gate::rate_limit::{Limit, Verdict},
     idempotency,
 };
@@ -27,18 +26,15 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
+    credentials::{self, Stored},
     openapi,
     operations::{Credential, Operation, RateClass},
     problem::{Failure, request_id},
     tokens::{BuyerToken, Subject},
 };
 
-/// How long a credential found in the database is believed; other servers see a revocation after this time.
-const CREDENTIAL_TTL: Duration = Duration::from_secs(5);
 /// How long unknown credentials of an address are refused unseen, after too many of them.
 const GUESSER_PAUSE_SECS: u32 = 5;
-/// Credentials kept at most; beyond it the cache starts anew.
-const CREDENTIALS_MAX: usize = 50_000;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -274,7 +270,7 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
         token
             if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") =>
         {
-            stored_credential(app, token).await?
+            credentials::stored(app, token).await?
         }
         token if token.contains('.') => app.tokens.verify(token).map(|token| Stored {
             principal: Principal::Buyer(token),
@@ -303,7 +299,7 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
 /// A credential that is known works for everybody behind a guesser's address, and so does a buyer's token, which proves
 /// itself; a guess is not even looked up.
 fn refuse_guesser(app: &App, ip: IpAddr, token: &str) -> Result<(), Refusal> {
-    let is_guess = !token.contains('.') && !app.credentials.known.contains_key(&api_keys::hash(token));
+    let is_guess = !token.contains('.') && !app.credentials.knows(&api_keys::hash(token));
     if is_guess && let Some(until) = app.credentials.guessers.get(&ip).map(|entry| *entry) {
         if until > Instant::now() {
             return Err(Refusal::new(
@@ -336,7 +332,7 @@ pub async fn page_key(app: &Arc<App>, ip: IpAddr, token: &str) -> Result<Option<
         return Ok(None);
     }
     refuse_guesser(app, ip, token)?;
-    match stored_credential(app, token).await? {
+    match credentials::stored(app, token).await? {
         Some(Stored { principal: Principal::Publishable { .. }, tenant, origins, .. }) => {
             Ok(Some(PageKey { tenant, origins }))
         }
@@ -381,69 +377,6 @@ fn check_origin(app: &App, request: &Request, found: &Stored, facts: &RequestFac
     Ok(())
 }
 
-#[derive(Clone)]
-struct Stored {
-    principal: Principal,
-    tenant: Id<id::Tenant>,
-    livemode: bool,
-    origins: Arc<[String]>,
-}
-
-/// Credentials found in the database, by the SHA-256 of their text.
-#[derive(Default)]
-pub struct CredentialCache {
-    known: DashMap<[u8; 32], (Stored, Instant)>,
-    /// Addresses that guessed too often: what they send is not looked up for a while.
-    guessers: DashMap<IpAddr, Instant>,
-}
-
-impl CredentialCache {
-    /// Forgets everything: a key or device was changed here.
-    pub fn clear(&self) {
-        self.known.clear();
-    }
-}
-
-async fn stored_credential(app: &App, token: &str) -> Result<Option<Stored>, Refusal> {
-    let hash = api_keys::hash(token);
-    if let Some(entry) = app.credentials.known.get(&hash)
-        && entry.1.elapsed() < CREDENTIAL_TTL
-    {
-        return Ok(Some(entry.0.clone()));
-    }
-    let found = if token.starts_with("ef_dev_") {
-        devices::authenticate(&app.db, &hash).await.map_err(crate::problem::refusal)?.map(|device| Stored {
-            principal: Principal::Device {
-                device: device.id.into(),
-                list: device.check_in_list_id.into(),
-                gate: device.gate.into(),
-            },
-            tenant: device.tenant_id.into(),
-            livemode: false,
-            origins: [].into(),
-        })
-    } else {
-        api_keys::authenticate(&app.db, &hash).await.map_err(crate::problem::refusal)?.map(|key| Stored {
-            principal: if key.kind == api_keys::Kind::Secret.as_str() {
-                let scopes = key.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
-                Principal::Secret { key: key.id.into(), scopes }
-            } else {
-                Principal::Publishable { key: key.id.into() }
-            },
-            tenant: key.tenant_id.into(),
-            livemode: key.livemode,
-            origins: key.origins.into(),
-        })
-    };
-    if let Some(found) = &found {
-        if app.credentials.known.len() >= CREDENTIALS_MAX {
-            app.credentials.clear();
-        }
-        app.credentials.known.insert(hash, (found.clone(), Instant::now()));
-    }
-    Ok(found)
-}
-
 const fn limit(per_sec: u32, burst: u32) -> Limit {
     let (Some(per_sec), Some(burst)) = (NonZeroU32::new(per_sec), NonZeroU32::new(burst)) else {
         panic!("limits are not zero")
@@ -470,7 +403,8 @@ async fn limit_rate(call: &Call, facts: &RequestFacts) -> Result<(), Refusal> {
     let (key, limit) = match &call.principal {
         Principal::Secret { key, .. } => (format!("{key}:{class:?}"), SECRET_LIMIT),
         Principal::Publishable { key } => {
-            let limit = if class == RateClass::Read { VISITOR_READ_LIMIT } else { VISITOR_SALE_LIMIT };
+            let reads = matches!(class, RateClass::Read | RateClass::Live);
+            let limit = if reads { VISITOR_READ_LIMIT } else { VISITOR_SALE_LIMIT };
             (format!("{key}:{}:{class:?}", call.network()), limit)
         }
         Principal::Buyer(_) => (format!("{}:{class:?}", call.scope.actor), VISITOR_SALE_LIMIT),
@@ -479,7 +413,12 @@ async fn limit_rate(call: &Call, facts: &RequestFacts) -> Result<(), Refusal> {
         Principal::Anybody => (format!("public:{}:{class:?}", facts.ip), PUBLIC_LIMIT),
     };
     let Some(limit) = scaled(&call.app, limit) else { return Ok(()) };
-    let verdict = call.app.limiter.check(&key, limit).await;
+    let limiter = &call.app.limiter;
+    let verdict = if class == RateClass::Live {
+        limiter.check_here(&key, limit)
+    } else {
+        limiter.check(&key, limit).await
+    };
     let _ = facts.rate.set((limit, verdict));
     if verdict.allowed { Ok(()) } else { Err(too_many(verdict)) }
 }
@@ -490,11 +429,8 @@ async fn failed_attempt(app: &App, ip: IpAddr) -> Result<(), Refusal> {
     if verdict.allowed {
         return Ok(());
     }
-    if app.credentials.guessers.len() >= CREDENTIALS_MAX {
-        app.credentials.guessers.clear();
-    }
     let pause = Duration::from_secs(GUESSER_PAUSE_SECS.into());
-    app.credentials.guessers.insert(ip, Instant::now() + pause);
+    app.credentials.note_guesser(ip, Instant::now() + pause);
     Err(too_many(verdict))
 }
 

@@ -34,8 +34,8 @@ use tokio::{
 };
 
 use crate::{
-    app::App, auth::CredentialCache, config::Config, embedded::Embedded, hosting::Widget, server,
-    signing::TicketSigner, tokens::Tokens, worker,
+    app::App, config::Config, connections::Impatient, credentials::CredentialCache, embedded::Embedded,
+    hosting::Widget, server, signing::TicketSigner, streams::Streams, tokens::Tokens, worker,
 };
 
 /// Requests under way may take this long to end when the server is asked to stop.
@@ -237,6 +237,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         limiter: Limiter::new(gate.clone()),
         holds: Arc::new(Holds::new(db.clone(), gate.clone())),
         signer: TicketSigner::new(db.clone(), sealer.clone()),
+        streams: Streams::new(room_for_streams(config.streams_max)),
         mirror_bell: Notify::new(),
         job_bell: Notify::new(),
         credentials: CredentialCache::default(),
@@ -252,6 +253,30 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         sealer,
         tokens,
     }))
+}
+
+/// Every stream is an open file. Raises the limit of this process as far as it may, and leaves a reserve for everything else.
+fn room_for_streams(wanted: usize) -> usize {
+    const RESERVE: usize = 512;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    #[expect(unsafe_code, reason = "the standard library knows no limits of processes")]
+    // SAFETY: both calls get a pointer to a structure of ours, of their type, that lives through them.
+    let files = unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return wanted;
+        }
+        let soft = std::mem::replace(&mut limit.rlim_cur, limit.rlim_max);
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) == 0 { limit.rlim_max } else { soft }
+    };
+    let room = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(RESERVE).max(1);
+    if room < wanted {
+        tracing::warn!(
+            open_files = files,
+            streams = room,
+            "the limit of open files leaves room for fewer streams"
+        );
+    }
+    wanted.min(room)
 }
 
 /// Row-level security is a wall only for a role that cannot walk around it.
@@ -292,9 +317,13 @@ pub async fn listen(app: Arc<App>, with_worker: bool) -> Result<Running> {
         .find_map(|address| address.as_socket_addr().copied())
         .context("the listener has no address")?;
     let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.subscribe())));
+    let streams = app.streams.clone();
     let signal = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
+        // They have no end of their own to wait for.
+        streams.close();
     };
+    let acceptor = Impatient::new(acceptor, Duration::from_secs(app.config.patience_secs));
     let http =
         tokio::spawn(Server::new_with_acceptor(acceptor).idle_timeout(IDLE).run_with_graceful_shutdown(
             server::endpoint(app),

@@ -93,6 +93,15 @@ pub struct Config {
     #[arg(long, env = "EVENTFLOW_RATE_LIMIT_SCALE", default_value_t = 1, value_name = "N")]
     pub rate_limit_scale: u32,
 
+    /// Streams of availability that may be open at this server at one time.
+    #[arg(long, env = "EVENTFLOW_STREAMS_MAX", default_value_t = 10_000, value_name = "N")]
+    pub streams_max: usize,
+
+    /// Seconds after which a client that does not read its answer is cut.
+    #[arg(long, env = "EVENTFLOW_PATIENCE_SECS", default_value_t = 20, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub patience_secs: u64,
+
     /// Log format.
     #[arg(long, env = "EVENTFLOW_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     pub log_format: LogFormat,

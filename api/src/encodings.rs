@@ -1,10 +1,16 @@
-//! Bytes that are served many times: compressed once, and chosen by what the client accepts.
+//! Bytes that are served many times: compressed once, and chosen by what the client accepts. What never changes is compressed
+//! here, when it is made; what changes with every sale, when somebody asks (`store/src/prepared.rs`).
 
 use std::io::Write;
 
 use bytes::Bytes;
+use eventflow_store::prepared::Coding;
 use flate2::{Compression, write::GzEncoder};
-use poem::http::{HeaderMap, header};
+use poem::{
+    FromRequest, Request, RequestBody,
+    http::{HeaderMap, header},
+};
+use poem_openapi::payload::Response;
 
 /// Below this the headers weigh more than what is saved.
 const WORTHWHILE: usize = 512;
@@ -83,15 +89,53 @@ impl Encoded {
     /// True when the client has these bytes already, in whichever encoding.
     pub fn is_known(&self, headers: &HeaderMap) -> bool {
         let lines = headers.get_all(header::IF_NONE_MATCH);
-        lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).any(|one| {
-            let one = one.trim();
-            let tag = one.strip_prefix("W/").unwrap_or(one).trim_matches('"');
-            one == "*" || ["", "-br", "-gz"].iter().any(|end| tag.strip_suffix(end) == Some(&*self.tag))
-        })
+        lines.iter().any(|line| current_etag(line.to_str().ok(), &self.tag).is_some())
     }
 
     pub fn plain(&self) -> &Bytes {
         &self.plain
+    }
+}
+
+/// The smallest coding that the client takes. No parameter of the contract: HTTP itself has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted(pub Coding);
+
+impl<'a> FromRequest<'a> for Accepted {
+    async fn from_request(request: &'a Request, _: &mut RequestBody) -> poem::Result<Self> {
+        let headers = request.headers();
+        Ok(Self(match () {
+            () if accepts(headers, "br") => Coding::Brotli,
+            () if accepts(headers, "gzip") => Coding::Gzip,
+            () => Coding::Identity,
+        }))
+    }
+}
+
+/// The `ETag` of what `tag` names, in a coding.
+pub fn etag(tag: &str, coding: Coding) -> String {
+    match coding {
+        Coding::Identity => format!("\"{tag}\""),
+        Coding::Gzip => format!("\"{tag}-gz\""),
+        Coding::Brotli => format!("\"{tag}-br\""),
+    }
+}
+
+/// The `ETag` of what `tag` names, in whichever coding `If-None-Match` has it.
+pub fn current_etag(given: Option<&str>, tag: &str) -> Option<String> {
+    let codings = [Coding::Identity, Coding::Gzip, Coding::Brotli];
+    given?.split(',').map(str::trim).find_map(|one| {
+        let bare = one.strip_prefix("W/").unwrap_or(one);
+        codings.iter().map(|coding| etag(tag, *coding)).find(|etag| one == "*" || etag == bare)
+    })
+}
+
+/// Says in which coding the body is.
+pub fn coded<T>(response: Response<T>, coding: Coding) -> Response<T> {
+    match coding {
+        Coding::Identity => response,
+        Coding::Gzip => response.header(header::CONTENT_ENCODING, "gzip"),
+        Coding::Brotli => response.header(header::CONTENT_ENCODING, "br"),
     }
 }
 

@@ -53,6 +53,8 @@ impl Credential {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateClass {
     Read,
+    /// Reads of what is in the memory of the server: each server counts them for itself and asks nobody.
+    Live,
     Write,
     /// Holds and orders.
     Sale,
@@ -89,7 +91,7 @@ const fn op(
     Operation { id, permission: Some(permission), credentials, class }
 }
 
-use RateClass::{Door, Read, Sale, Write};
+use RateClass::{Door, Live, Read, Sale, Write};
 
 /// Every operation of the contract. Authentication refuses what is not listed.
 pub const OPERATIONS: &[Operation] = &[
@@ -132,8 +134,9 @@ pub const OPERATIONS: &[Operation] = &[
     op("price_tiers.delete", EventsWrite, SECRET, Write),
     op("seats.update", EventsWrite, SECRET, Write),
     op("seats.list", EventsRead, SALES, Read),
-    op("availability.get", EventsRead, SALES, Read),
-    op("availability.snapshot", EventsRead, SALES, Read),
+    op("availability.get", EventsRead, SALES, Live),
+    op("availability.snapshot", EventsRead, SALES, Live),
+    op("availability.stream", EventsRead, SALES, Live),
     op("holds.create", HoldsWrite, SALES, Sale),
     op("holds.get", HoldsWrite, OWNER, Read),
     op("holds.extend", HoldsWrite, OWNER, Sale),

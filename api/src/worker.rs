@@ -1,5 +1,5 @@
-//! The worker: everything that happens without a request. It mirrors the outbox into Redis, sweeps expired holds, runs
-//! due jobs (webhooks, lapses, polls, refunds), fills the gaps that lost webhooks leave, and forgets old keys.
+//! The worker: everything that happens without a request. It mirrors the outbox into Redis, runs due jobs
+//! (webhooks, lapses, polls, refunds), fills the gaps that lost webhooks leave, and forgets old keys.
 //! Any number of workers may run; each loop tolerates the others and survives the loss of every dependency.
 
 use std::{sync::Arc, time::Duration};
@@ -19,7 +19,6 @@ use crate::{app::App, checkout};
 
 /// The mirror looks at the outbox at least this often; a bell wakes it sooner.
 const MIRROR_PERIOD: Duration = Duration::from_millis(200);
-const SWEEP_PERIOD: Duration = Duration::from_secs(1);
 const JOBS_PERIOD: Duration = Duration::from_secs(1);
 /// While so many jobs run, no more are leased.
 const JOBS_MAX: usize = 24;
@@ -48,9 +47,6 @@ const EVENT_KINDS: [&str; 12] = [
 pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     let mut loops = JoinSet::new();
     loops.spawn(mirror(app.clone(), stop.clone()));
-    loops.spawn(periodically(app.clone(), stop.clone(), "sweep", SWEEP_PERIOD, async |app| {
-        app.holds.sweep().await.map(|_| ())
-    }));
     loops.spawn(run_jobs(app.clone(), stop.clone()));
     loops.spawn(periodically(app.clone(), stop.clone(), "gaps", GAP_PERIOD, fill_gaps));
     loops.spawn(periodically(app, stop, "janitor", JANITOR_PERIOD, async |app| {

@@ -36,6 +36,7 @@ error_codes! {
     PayloadTooLarge = "payload_too_large", 413, "The request body is too large";
     UnsupportedMediaType = "unsupported_media_type", 415, "The content type is not supported";
     RateLimited = "rate_limited", 429, "Too many requests";
+    StreamLimit = "stream_limit", 429, "Too many open streams";
     Internal = "internal", 500, "Something went wrong on our side";
     Unavailable = "unavailable", 503, "A part of the platform is not reachable at the moment";
     // Idempotency

@@ -19,6 +19,7 @@ pub mod members;
 pub mod offers;
 pub mod orders;
 pub mod platform_keys;
+pub mod prepared;
 pub mod price_tiers;
 pub mod provider_events;
 pub mod refunds;

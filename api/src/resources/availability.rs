@@ -4,7 +4,10 @@ use std::{marker::PhantomData, sync::Arc};
 
 use bytes::Bytes;
 use eventflow_core::id;
-use eventflow_store::holds::Availability as Live;
+use eventflow_store::{
+    holds::{AreaLeft, Availability as Live, Live as Followed},
+    prepared::Prepared,
+};
 use poem::{Body, IntoResponse};
 use poem_openapi::{
     ApiResponse, Object, OpenApi,
@@ -15,7 +18,12 @@ use poem_openapi::{
 };
 
 use super::Tag;
-use crate::{auth::Call, problem::Failure, wire::Ref};
+use crate::{
+    auth::Call,
+    encodings::{Accepted, coded, current_etag, etag},
+    problem::Failure,
+    wire::Ref,
+};
 
 /// Places left in a general admission area.
 #[derive(Debug, Object)]
@@ -86,55 +94,54 @@ impl<T> IntoResponse for Written<T> {
     }
 }
 
-/// Bytes of an availability that are sent without a copy.
-struct Part(Arc<Live>, fn(&Live) -> &[u8]);
-
-impl AsRef<[u8]> for Part {
-    fn as_ref(&self) -> &[u8] {
-        (self.1)(&self.0)
-    }
-}
-
-fn part(live: Arc<Live>, bytes: fn(&Live) -> &[u8]) -> Bytes {
-    Bytes::from_owner(Part(live, bytes))
-}
-
 fn shape(event: eventflow_core::Id<id::Event>, live: &Live) -> Availability {
+    let mut by_status = [const { Vec::new() }; 4];
+    for (index, status) in (0_u32..).zip(live.statuses.iter()) {
+        by_status[status as usize].push(index);
+    }
+    let [free, held_seats, sold_seats, blocked_seats] = by_status;
+    let count = |seats: &Vec<u32>| u32::try_from(seats.len()).unwrap_or(u32::MAX);
+    let area = |area: &AreaLeft| AreaAvailability {
+        ga_area: area.key.clone(),
+        capacity: area.capacity,
+        left: area.left,
+    };
     Availability {
         event_id: Ref(event),
         revision: live.revision,
-        free: live.free,
-        held: live.held,
-        sold: live.sold,
-        blocked: live.blocked,
-        held_seats: live.held_seats.clone(),
-        sold_seats: live.sold_seats.clone(),
-        blocked_seats: live.blocked_seats.clone(),
-        ga_areas: live
-            .areas
-            .iter()
-            .map(|area| AreaAvailability {
-                ga_area: area.key.clone(),
-                capacity: area.capacity,
-                left: area.left,
-            })
-            .collect(),
+        free: count(&free),
+        held: count(&held_seats),
+        sold: count(&sold_seats),
+        blocked: count(&blocked_seats),
+        held_seats,
+        sold_seats,
+        blocked_seats,
+        ga_areas: live.areas.iter().map(area).collect(),
     }
 }
 
-fn etag(live: &Live) -> String {
-    format!("\"{:x}\"", live.revision)
-}
-
-fn matches(given: Option<&str>, etag: &str) -> bool {
-    given.is_some_and(|given| {
-        given.split(',').any(|one| one.trim().trim_start_matches("W/") == etag || one.trim() == "*")
-    })
-}
-
-async fn live(call: &Call, event: eventflow_core::Id<id::Event>) -> Result<Arc<Live>, Failure> {
+/// The live state of an event of the caller. Once it is followed, only memory is read.
+pub(super) async fn live(
+    call: &Call,
+    event: eventflow_core::Id<id::Event>,
+) -> Result<Arc<Followed>, Failure> {
+    if let Some(live) = call.app.holds.followed(call.tenant(), event) {
+        return Ok(live);
+    }
     let offer = call.app.holds.offer(&call.scope, event).await?;
-    Ok(call.app.holds.live(&call.scope, &offer).await?.availability())
+    Ok(call.app.holds.live(&call.scope, &offer).await?)
+}
+
+/// The JSON text of a moment, written once and off the threads that serve requests.
+async fn json(event: eventflow_core::Id<id::Event>, live: &Arc<Live>) -> Result<&Prepared, Failure> {
+    let write = || async {
+        let live = live.clone();
+        tokio::task::spawn_blocking(move || Prepared::new(shape(event, &live).to_json_string())).await
+    };
+    live.json
+        .get_or_try_init(write)
+        .await
+        .map_err(|error| Failure::from(eventflow_store::Error::Corrupt(error.to_string())))
 }
 
 pub struct Availabilities;
@@ -150,16 +157,16 @@ impl Availabilities {
         /// The `ETag` that you have: if it still holds, the answer is 304 without a body.
         #[oai(name = "If-None-Match", validator(max_length = 1000))]
         if_none_match: Header<Option<String>>,
+        accepted: Accepted,
     ) -> Result<Response<Answer>, Failure> {
-        let live = live(&call, event_id.0.0).await?;
-        let etag = etag(&live);
-        if matches(if_none_match.0.as_deref(), &etag) {
-            return Ok(revalidate(Response::new(Answer::NotModified(etag))));
+        let live = live(&call, event_id.0.0).await?.availability();
+        let tag = format!("{:x}", live.revision);
+        if let Some(etag) = current_etag(if_none_match.0.as_deref(), &tag) {
+            return Ok(caching(Response::new(Answer::NotModified(etag))));
         }
-        // One JSON text serves everybody until the next change.
-        let _ = live.json.get_or_init(|| shape(event_id.0.0, &live).to_json_string().into_bytes());
-        let text = part(live, |live| live.json.get().map_or(&[], Vec::as_slice));
-        Ok(revalidate(Response::new(Answer::Json(Written(text, PhantomData), etag))))
+        let (text, coding) = json(event_id.0.0, &live).await?.coded(accepted.0).await;
+        let answer = Answer::Json(Written(text, PhantomData), etag(&tag, coding));
+        Ok(coded(caching(Response::new(answer)), coding))
     }
 
     /// Get what is free, in 2 bits a seat.
@@ -175,19 +182,20 @@ impl Availabilities {
         /// The `ETag` that you have: if it still holds, the answer is 304 without a body.
         #[oai(name = "If-None-Match", validator(max_length = 1000))]
         if_none_match: Header<Option<String>>,
+        accepted: Accepted,
     ) -> Result<Response<Snapshot>, Failure> {
-        let live = live(&call, event_id.0.0).await?;
-        let etag = etag(&live);
-        let answer = if matches(if_none_match.0.as_deref(), &etag) {
-            Snapshot::NotModified(etag)
-        } else {
-            Snapshot::Bytes(Binary(Body::from_bytes(part(live, |live| &live.compact))), etag)
-        };
-        Ok(revalidate(Response::new(answer)))
+        let live = live(&call, event_id.0.0).await?.availability();
+        let tag = format!("{:x}", live.revision);
+        if let Some(etag) = current_etag(if_none_match.0.as_deref(), &tag) {
+            return Ok(caching(Response::new(Snapshot::NotModified(etag))));
+        }
+        let (bytes, coding) = live.compact.coded(accepted.0).await;
+        let answer = Snapshot::Bytes(Binary(Body::from_bytes(bytes)), etag(&tag, coding));
+        Ok(coded(caching(Response::new(answer)), coding))
     }
 }
 
 /// Caches may keep it, and must ask each time whether it still holds.
-fn revalidate<T>(response: Response<T>) -> Response<T> {
-    response.header("Cache-Control", "no-cache")
+fn caching<T>(response: Response<T>) -> Response<T> {
+    response.header("Cache-Control", "no-cache").header("Vary", "Accept-Encoding")
 }

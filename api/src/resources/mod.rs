@@ -9,6 +9,7 @@ use crate::auth::{Call, Principal};
 mod api_keys;
 mod audit_log;
 mod availability;
+mod availability_stream;
 mod check_in_lists;
 mod check_ins;
 mod devices;
@@ -63,6 +64,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     let doors = (tickets::Tickets, check_in_lists::CheckInLists, devices::Devices, check_ins::CheckIns);
     let sales = (
         availability::Availabilities,
+        availability_stream::AvailabilityStreams,
         holds::Holds,
         orders::Orders,
         refunds::Refunds,

@@ -3,12 +3,20 @@
 
 use std::{
     num::NonZeroU32,
-    sync::LazyLock,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use dashmap::DashMap;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{
+    Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+    state::keyed::DefaultKeyedStateStore,
+};
 
 use super::Gate;
 
@@ -34,6 +42,8 @@ const LEASE_TIME: Duration = Duration::from_secs(1);
 const LEASE_DIVISOR: u32 = 20;
 /// Above this many keys the leases are swept.
 const LEASES_MAX: usize = 50_000;
+/// Buckets of this process are tidied up at every so-manieth check at most.
+const TIDY_EVERY: u32 = 4_096;
 
 static GCRA: LazyLock<redis::Script> = LazyLock::new(|| redis::Script::new(include_str!("gcra.lua")));
 
@@ -43,15 +53,19 @@ struct Lease {
     until: Instant,
 }
 
+/// Buckets of this process alone.
+type Buckets = RateLimiter<String, DefaultKeyedStateStore<String>, DefaultClock, StateInformationMiddleware>;
+
 pub struct Limiter {
     gate: Gate,
     leases: DashMap<String, Lease>,
-    fallback: DashMap<Limit, DefaultKeyedRateLimiter<String>>,
+    here: DashMap<Limit, Arc<Buckets>>,
+    checks_here: AtomicU32,
 }
 
 impl Limiter {
     pub fn new(gate: Gate) -> Self {
-        Self { gate, leases: DashMap::new(), fallback: DashMap::new() }
+        Self { gate, leases: DashMap::new(), here: DashMap::new(), checks_here: AtomicU32::new(0) }
     }
 
     /// Counts one request of `key`.
@@ -81,14 +95,35 @@ impl Limiter {
                 self.leases.insert(key.to_owned(), lease);
                 Verdict { allowed: true, remaining: remaining + granted - 1, retry_after_secs: 0 }
             }
-            Err(_) => self.check_locally(key, limit),
+            Err(_) => self.check_here(key, limit),
         }
     }
 
-    fn check_locally(&self, key: &str, limit: Limit) -> Verdict {
+    /// Counts one request of `key` at this server alone, without asking Redis.
+    pub fn check_here(&self, key: &str, limit: Limit) -> Verdict {
+        let buckets = self.buckets(limit);
+        let count = self.checks_here.fetch_add(1, Ordering::Relaxed);
+        if count.is_multiple_of(TIDY_EVERY) && buckets.len() > LEASES_MAX {
+            buckets.retain_recent();
+        }
+        match buckets.check_key(&key.to_owned()) {
+            Ok(state) => {
+                Verdict { allowed: true, remaining: state.remaining_burst_capacity(), retry_after_secs: 0 }
+            }
+            Err(refused) => {
+                let wait = refused.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+                let retry_after_secs = u32::try_from(wait).unwrap_or(u32::MAX);
+                Verdict { allowed: false, remaining: 0, retry_after_secs }
+            }
+        }
+    }
+
+    fn buckets(&self, limit: Limit) -> Arc<Buckets> {
+        if let Some(buckets) = self.here.get(&limit) {
+            return buckets.clone();
+        }
         let quota = Quota::per_second(limit.per_sec).allow_burst(limit.burst);
-        let limiter = self.fallback.entry(limit).or_insert_with(|| RateLimiter::keyed(quota));
-        let allowed = limiter.check_key(&key.to_owned()).is_ok();
-        Verdict { allowed, remaining: 0, retry_after_secs: u32::from(!allowed) }
+        let fresh = || Arc::new(RateLimiter::keyed(quota).with_middleware());
+        self.here.entry(limit).or_insert_with(fresh).clone()
     }
 }

@@ -11,37 +11,30 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use eventflow_core::{
     Id, id,
-    seat_map::{SeatIndex, SeatStatus, Statuses},
+    seat_map::{Diff, SeatIndex, SeatStatus, Statuses},
 };
-use redis::{
-    AsyncCommands,
-    streams::{StreamReadOptions, StreamReadReply},
-};
-use serde::Serialize;
+use tokio::sync::{Notify, OnceCell, watch};
 
 use super::{
-    Holds,
-    scripts::{self, Answer, on, tag},
+    Holds, follow,
+    frames::{Frame, Pending, Ring},
+    scripts::{self, Answer, on},
 };
-use crate::{
-    db::Scope,
-    error::{Error, Result},
-    offers::Offer,
-};
+use crate::{db::Scope, error::Result, offers::Offer, prepared::Prepared};
 
-/// Entries read from the stream at once.
-const READ_COUNT: usize = 500;
-/// How long one read of the stream waits for news.
-const READ_WAIT_MS: usize = 5_000;
 /// An event that nobody asked about for this long is no longer followed.
 const IDLE: Duration = Duration::from_secs(15 * 60);
-/// After an error the follower takes a breath.
-const BREATH: Duration = Duration::from_millis(200);
+/// Frames are made for so long after the last stream ended: its client may come back.
+const RESUME: Duration = Duration::from_secs(60);
+
+/// A diff of so many bytes is not large, however few seats there are.
+const SMALL: usize = 1_024;
 
 /// Places left in an area.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct AreaLeft {
     pub key: String,
     pub capacity: u32,
@@ -53,40 +46,60 @@ pub struct AreaLeft {
 pub struct Availability {
     /// Grows with every change; made from the stream's id.
     pub revision: u64,
-    pub free: u32,
-    pub held: u32,
-    pub sold: u32,
-    pub blocked: u32,
-    /// What is not free, by status, as dense indexes.
-    pub held_seats: Vec<u32>,
-    pub sold_seats: Vec<u32>,
-    pub blocked_seats: Vec<u32>,
+    pub statuses: Statuses,
     pub areas: Vec<AreaLeft>,
     /// The compact form: 2 bits a seat.
-    pub compact: Vec<u8>,
-    /// The JSON answer, built by the resource when it is first asked for.
-    pub json: std::sync::OnceLock<Vec<u8>>,
+    pub compact: Prepared,
+    /// The JSON answer, written by the resource when it is first asked for.
+    pub json: OnceCell<Prepared>,
+    /// The compact form as an event of a stream, likewise.
+    pub event: std::sync::OnceLock<Bytes>,
 }
 
 /// One followed event.
 pub struct Live {
-    state: Mutex<State>,
+    pub(super) tenant: Id<id::Tenant>,
+    pub(super) state: Mutex<State>,
     /// Whose turn it is to rank.
     pub(super) ranking: Mutex<()>,
     current: ArcSwap<Availability>,
     dirty: AtomicBool,
     last_read: Mutex<Instant>,
     area_keys: Vec<(String, u32)>,
+    /// Rings when there is something for the next frame.
+    pub(super) news: Notify,
+    /// Rings when what Redis says does not go on from what is known.
+    pub(super) lost: Notify,
+    /// Wakes the streams.
+    pub(super) signal: watch::Sender<Signal>,
+}
+
+/// What streams wait for: a frame, a break, an end; or a sign of life when there was nothing for a while.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Signal {
+    pub(super) beats: u64,
 }
 
 pub(super) struct State {
+    /// What pickers believe: the stream's word, and what this process knows before the stream says so.
     pub(super) statuses: Statuses,
+    /// What the stream says, up to `last_id`: the same at every server.
+    told: Statuses,
     areas_left: Vec<u32>,
     /// Seats that pickers of this process are trying to take at this moment: others look elsewhere.
     pub(super) trying: HashSet<u32>,
     /// Pickers at work, for their spread.
     pub(super) pickers: u32,
-    last_id: (u64, u64),
+    pub(super) last_id: (u64, u64),
+    /// Redis's memory of the event; another one is another stream.
+    pub(super) boot: String,
+    pending: Pending,
+    pub(super) ring: Ring,
+    pub(super) streams: u32,
+    /// When the last stream ended.
+    pub(super) last_stream: Option<Instant>,
+    /// No longer followed.
+    pub(super) ended: bool,
 }
 
 impl Live {
@@ -99,62 +112,111 @@ impl Live {
         if let Ok(mut last) = self.last_read.try_lock() {
             *last = Instant::now();
         }
-        if self.dirty.swap(false, Ordering::AcqRel) {
-            let built = self.lock().build(&self.area_keys);
-            self.current.store(Arc::new(built));
+        if self.dirty.load(Ordering::Acquire) {
+            return self.refreshed(&self.lock());
         }
         self.current.load_full()
     }
 
-    fn is_idle(&self) -> bool {
-        self.last_read.lock().map_or(true, |last| last.elapsed() > IDLE)
+    /// Availability of exactly this state; it is built once.
+    pub(super) fn refreshed(&self, state: &State) -> Arc<Availability> {
+        if self.dirty.swap(false, Ordering::AcqRel) {
+            self.current.store(Arc::new(state.build(&self.area_keys)));
+        }
+        self.current.load_full()
     }
 
-    /// Applies what is known to be true before the stream says so.
+    /// True from then on, when nobody has looked for long: who comes now begins anew.
+    pub(super) fn end_if_idle(&self) -> bool {
+        let idle = self.last_read.lock().map_or(true, |last| last.elapsed() > IDLE);
+        let mut state = self.lock();
+        state.ended |= idle && state.streams == 0;
+        state.ended
+    }
+
+    /// Tells pickers what is known to be true before the stream says so.
     pub(super) fn mark(&self, seats: &[u32], status: SeatStatus) {
         let mut state = self.lock();
         for &seat in seats {
             state.statuses.set(SeatIndex(seat), status);
         }
-        drop(state);
-        self.dirty.store(true, Ordering::Release);
     }
 
-    fn replace(&self, fresh: State) {
+    /// Takes over a state that does not go on from the one before.
+    pub(super) fn replace(&self, fresh: State) {
         let mut state = self.lock();
         state.statuses = fresh.statuses;
+        state.told = fresh.told;
         state.areas_left = fresh.areas_left;
         state.last_id = fresh.last_id;
-        drop(state);
+        state.boot = fresh.boot;
+        state.pending = Pending::default();
+        let revision = state.revision();
+        state.ring.break_off(revision);
         self.dirty.store(true, Ordering::Release);
+        drop(state);
+        self.signal.send_modify(|_| {});
+    }
+
+    /// Takes over one entry of the stream.
+    pub(super) fn apply(&self, id: (u64, u64), changes: &str, areas: &str, offer: bool) {
+        let mut state = self.lock();
+        state.apply(changes, areas);
+        state.pending.offer |= offer;
+        state.last_id = id;
+        self.dirty.store(true, Ordering::Release);
+        drop(state);
+        self.news.notify_one();
+    }
+
+    /// Makes a frame of what has changed since the last one.
+    pub(super) fn publish(&self) {
+        let mut state = self.lock();
+        let pending = std::mem::take(&mut state.pending);
+        let (base, revision) = (state.ring.revision, state.revision());
+        let watched = state.streams > 0 || state.last_stream.is_some_and(|last| last.elapsed() < RESUME);
+        if revision == base || !watched {
+            if revision != base {
+                state.ring.break_off(revision);
+            }
+            return;
+        }
+        let frame = Frame::new(&Diff::new(base, revision, pending.seats, pending.areas), pending.offer);
+        let seats = usize::try_from(state.told.len()).unwrap_or(usize::MAX);
+        let whole = seats / 4 + 4 * state.areas_left.len();
+        if frame.len() > whole.max(SMALL) {
+            // A snapshot says the same in fewer bytes.
+            state.ring.break_off(revision);
+        } else {
+            state.ring.push(frame);
+        }
+        drop(state);
+        self.signal.send_modify(|_| {});
+    }
+
+    /// Ends the streams: the event is no longer followed.
+    pub(super) fn end(&self) {
+        self.lock().ended = true;
+        self.signal.send_modify(|_| {});
     }
 }
 
 impl State {
+    pub(super) fn revision(&self) -> u64 {
+        revision(self.last_id)
+    }
+
     fn build(&self, areas: &[(String, u32)]) -> Availability {
-        let mut by_status = [const { Vec::new() }; 4];
-        for (index, status) in (0_u32..).zip(self.statuses.iter()) {
-            by_status[status as usize].push(index);
-        }
-        let [free, held_seats, sold_seats, blocked_seats] = by_status;
-        let count = |seats: &Vec<u32>| u32::try_from(seats.len()).unwrap_or(u32::MAX);
-        let revision = revision(self.last_id);
+        let areas = areas.iter().zip(&self.areas_left);
         Availability {
-            revision,
-            free: count(&free),
-            held: count(&held_seats),
-            sold: count(&sold_seats),
-            blocked: count(&blocked_seats),
-            held_seats,
-            sold_seats,
-            blocked_seats,
+            revision: self.revision(),
+            statuses: self.told.clone(),
             areas: areas
-                .iter()
-                .zip(&self.areas_left)
                 .map(|((key, capacity), &left)| AreaLeft { key: key.clone(), capacity: *capacity, left })
                 .collect(),
-            compact: self.statuses.encode(revision, &self.areas_left),
-            json: std::sync::OnceLock::new(),
+            compact: Prepared::new(self.told.encode(self.revision(), &self.areas_left)),
+            json: OnceCell::new(),
+            event: std::sync::OnceLock::new(),
         }
     }
 
@@ -167,14 +229,18 @@ impl State {
                 "2" => SeatStatus::Sold,
                 _ => SeatStatus::Blocked,
             };
-            for seat in scripts::list(seats) {
-                self.statuses.set(SeatIndex(seat), status);
+            for seat in scripts::list(seats).into_iter().map(SeatIndex) {
+                self.statuses.set(seat, status);
+                if self.told.set(seat, status).is_some() {
+                    self.pending.seats.push((seat, status));
+                }
             }
         }
         for (area, left) in areas.split(';').filter_map(|part| part.split_once(':')) {
-            let slot = area.parse::<usize>().ok().and_then(|area| self.areas_left.get_mut(area));
-            if let (Some(slot), Ok(left)) = (slot, left.parse()) {
+            let (Ok(area), Ok(left)) = (area.parse::<u16>(), left.parse()) else { continue };
+            if let Some(slot) = self.areas_left.get_mut(usize::from(area)) {
                 *slot = left;
+                self.pending.areas.push((area, left));
             }
         }
     }
@@ -185,38 +251,42 @@ fn revision((millis, sequence): (u64, u64)) -> u64 {
     millis * 4096 + sequence.min(4095)
 }
 
-fn parse_id(text: &str) -> (u64, u64) {
+pub(super) fn parse_id(text: &str) -> (u64, u64) {
     text.split_once('-').map_or((0, 0), |(ms, seq)| (ms.parse().unwrap_or(0), seq.parse().unwrap_or(0)))
 }
 
 impl Holds {
+    /// The live state of an event that this process follows already. Asks nobody.
+    pub fn followed(&self, tenant: Id<id::Tenant>, event: Id<id::Event>) -> Option<Arc<Live>> {
+        self.live.get(&event.uuid()).filter(|live| live.tenant == tenant).map(|live| live.clone())
+    }
+
     /// The live state of an event; the first call reads it from Redis and begins to follow the stream.
     pub async fn live(self: &Arc<Self>, scope: &Scope, offer: &Arc<Offer>) -> Result<Arc<Live>> {
         if let Some(live) = self.live.get(&offer.event.id) {
             return Ok(live.clone());
         }
         let state = self.snapshot(offer).await?;
-        let area_keys: Vec<_> = offer
-            .layout
-            .ga_areas()
-            .iter()
-            .zip(&offer.area_capacity)
-            .map(|(a, &n)| (a.key.clone(), n))
-            .collect();
+        let areas = offer.layout.ga_areas().iter().zip(&offer.area_capacity);
+        let area_keys: Vec<_> = areas.map(|(area, &capacity)| (area.key.clone(), capacity)).collect();
         let live = Arc::new(Live {
+            tenant: offer.tenant,
             current: ArcSwap::from_pointee(state.build(&area_keys)),
             state: Mutex::new(state),
             ranking: Mutex::new(()),
             dirty: AtomicBool::new(false),
             last_read: Mutex::new(Instant::now()),
             area_keys,
+            news: Notify::new(),
+            lost: Notify::new(),
+            signal: watch::Sender::new(Signal::default()),
         });
         match self.live.entry(offer.event.id) {
             // Another request was faster: its follower serves both.
             dashmap::Entry::Occupied(entry) => Ok(entry.get().clone()),
             dashmap::Entry::Vacant(entry) => {
                 entry.insert(live.clone());
-                tokio::spawn(follow(self.clone(), scope.clone(), offer.event_id(), live.clone()));
+                tokio::spawn(follow::follow(self.clone(), scope.clone(), offer.event_id(), live.clone()));
                 Ok(live)
             }
         }
@@ -227,73 +297,6 @@ impl Holds {
         let answer = self.run(offer, &on(&scripts::SNAPSHOT, offer.event_id())).await?;
         state_of(offer, &answer)
     }
-}
-
-/// Follows the stream of an event until nobody asks about it any more.
-async fn follow(holds: Arc<Holds>, scope: Scope, event: Id<id::Event>, live: Arc<Live>) {
-    let mut connection = None;
-    while !live.is_idle() {
-        let result = match connection.take() {
-            Some(connection) => read_on(&holds, &scope, event, &live, connection).await,
-            // A new connection may have missed what happened: begin with the whole state.
-            None => begin_again(&holds, &scope, event, &live).await,
-        };
-        match result {
-            Ok(next) => connection = next,
-            Err(error) => {
-                tracing::warn!(error = %error, event.id = %event, "the stream of an event is interrupted");
-                tokio::time::sleep(BREATH).await;
-            }
-        }
-    }
-    holds.live.remove(&event.uuid());
-}
-
-type Connection = redis::aio::MultiplexedConnection;
-
-async fn begin_again(
-    holds: &Holds,
-    scope: &Scope,
-    event: Id<id::Event>,
-    live: &Live,
-) -> Result<Option<Connection>> {
-    let connection = holds.gate.dedicated().await?;
-    let offer = holds.offer(scope, event).await?;
-    live.replace(holds.snapshot(&offer).await?);
-    Ok(Some(connection))
-}
-
-/// Reads what is new. `None`: the state must be read as a whole again.
-async fn read_on(
-    holds: &Holds,
-    scope: &Scope,
-    event: Id<id::Event>,
-    live: &Live,
-    mut connection: Connection,
-) -> Result<Option<Connection>> {
-    let (millis, sequence) = live.lock().last_id;
-    let options = StreamReadOptions::default().block(READ_WAIT_MS).count(READ_COUNT);
-    let log = format!("{}:log", tag(event));
-    let reply: Option<StreamReadReply> = connection
-        .xread_options(&[&log], &[format!("{millis}-{sequence}")], &options)
-        .await
-        .map_err(Error::from)?;
-    let mut restart = false;
-    for entry in reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids) {
-        match entry.get::<String>("k").as_deref() {
-            Some("boot") => restart = true,
-            Some(_) => holds.offers.drop(scope.tenant, event),
-            None => {}
-        }
-        let changes: String = entry.get("c").unwrap_or_default();
-        let areas: String = entry.get("g").unwrap_or_default();
-        let mut state = live.lock();
-        state.apply(&changes, &areas);
-        state.last_id = parse_id(&entry.id);
-        drop(state);
-        live.dirty.store(true, Ordering::Release);
-    }
-    Ok((!restart).then_some(connection))
 }
 
 fn state_of(offer: &Offer, answer: &Answer) -> Result<State> {
@@ -322,11 +325,19 @@ fn state_of(offer: &Offer, answer: &Answer) -> Result<State> {
             _ => {}
         }
     }
+    let last_id = parse_id(&answer.text(2)?);
     Ok(State {
+        told: statuses.clone(),
         statuses,
         areas_left: areas.iter().map(|(cap, used)| u32::try_from(cap - used).unwrap_or(0)).collect(),
         trying: HashSet::new(),
         pickers: 0,
-        last_id: parse_id(&answer.text(2)?),
+        last_id,
+        boot: answer.text(1)?,
+        pending: Pending::default(),
+        ring: Ring::new(revision(last_id)),
+        streams: 0,
+        last_stream: None,
+        ended: false,
     })
 }

@@ -2,10 +2,13 @@
 //! to buyers, never the authority: that is the claim in Postgres.
 
 mod best;
+mod follow;
+mod frames;
 mod live;
 mod mirror;
 mod rebuild;
 mod scripts;
+mod streams;
 
 use std::{
     sync::Arc,
@@ -19,8 +22,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+pub use frames::Frame;
 pub use live::{AreaLeft, Availability, Live};
 pub use mirror::{Change, lead, record};
+pub use streams::{End, News, Stream};
 
 use crate::{
     db::{Db, Scope, new_uuid},
@@ -357,26 +362,6 @@ impl Holds {
         invocation.arg(id.uuid().simple().to_string()).arg(order.uuid().simple().to_string());
         let _: redis::Value = self.gate.run(&invocation).await?;
         Ok(())
-    }
-
-    /// Tidies expired holds of the events that this process follows; returns how many were dropped.
-    pub async fn sweep(&self) -> Result<u64> {
-        /// Holds dropped in one run of the script: it blocks Redis for well under a millisecond.
-        const BATCH: u64 = 100;
-        let events: Vec<Uuid> = self.live.iter().map(|entry| *entry.key()).collect();
-        let mut total = 0;
-        for event in events {
-            loop {
-                let mut invocation = on(&scripts::SWEEP, event.into());
-                invocation.arg(BATCH);
-                let dropped: u64 = self.gate.run(&invocation).await?;
-                total += dropped;
-                if dropped < BATCH {
-                    break;
-                }
-            }
-        }
-        Ok(total)
     }
 }
 

@@ -2,7 +2,6 @@
 //! goes away without tickets or a clear refusal.
 
 use std::{
-    process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +13,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     checker::Circumstances,
-    support::{Answer, Client, Event, Options, Platform, list, session_of, text},
+    support::{Answer, Client, Event, Options, OwnRedis, Platform, list, session_of, text},
 };
 
 /// How long one buyer tries.
@@ -25,50 +24,6 @@ const CONNECTIONS: usize = 64;
 const REFUSALS: [&str; 2] = ["sold_out", "seats_taken"];
 /// What makes a buyer begin again with another hold.
 const SETBACKS: [&str; 3] = ["seats_taken", "hold_expired", "not_found"];
-
-/// A Redis that may be flushed without harm to other tests.
-struct OwnRedis {
-    child: Child,
-    directory: std::path::PathBuf,
-    url: String,
-}
-
-impl OwnRedis {
-    async fn start() -> Self {
-        let directory = std::env::temp_dir().join(format!("ef-redis-{:016x}", rand::random::<u64>()));
-        std::fs::create_dir_all(&directory).unwrap();
-        let socket = directory.join("redis.sock");
-        let child = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
-            .arg(&socket)
-            .arg("--dir")
-            .arg(&directory)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let url = format!("redis+unix://{}", socket.display());
-        let redis = Self { child, directory, url };
-        crate::support::wait_until("Redis", async || redis.connection().await.is_ok()).await;
-        redis
-    }
-
-    async fn connection(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
-        redis::Client::open(self.url.as_str())?.get_multiplexed_async_connection().await
-    }
-
-    async fn forget_everything(&self) {
-        let mut connection = self.connection().await.unwrap();
-        let _: String = redis::cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
-    }
-}
-
-impl Drop for OwnRedis {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
 
 /// How a race ended for one buyer.
 #[derive(Debug)]

@@ -7,5 +7,7 @@ mod hosting;
 mod idempotency;
 mod limits;
 mod servers;
+mod streams;
+mod streams_end;
 mod tenants;
 mod tickets;

@@ -58,6 +58,16 @@ impl Client {
         self.send(Method::GET, path, None).await
     }
 
+    /// A GET as it travels, for who reads the answer from a socket.
+    pub fn request_text(&self, path: &str) -> String {
+        let mut text =
+            format!("GET {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n", self.token);
+        for (name, value) in &self.headers {
+            text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+        }
+        text + "\r\n"
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, Some(body)).await
     }
@@ -101,9 +111,14 @@ impl Client {
         if let Some((kind, body)) = body {
             request = request.header("content-type", kind).body(body);
         }
-        let response = request.send().await?;
+        let mut response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let bytes = response.bytes().await?.to_vec();
+        let bytes = if headers.get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+            // It has no end.
+            response.chunk().await?.unwrap_or_default().to_vec()
+        } else {
+            response.bytes().await?.to_vec()
+        };
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
         Ok(Answer { status, headers, body, bytes, asked })
     }

@@ -13,9 +13,11 @@
 pub mod client;
 pub mod engines;
 mod everything;
+pub mod own_redis;
 pub mod platform;
 pub mod sandbox;
 pub mod shop;
+pub mod watch;
 
 use std::time::{Duration, Instant};
 
@@ -25,9 +27,11 @@ pub use self::{
     client::{Answer, Client},
     engines::{Database, engines, execute},
     everything::{Everything, uuid_of},
+    own_redis::OwnRedis,
     platform::{Options, Platform, rows},
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
     shop::{AREA, Event, Tenant, buyer, items},
+    watch::Watch,
 };
 
 /// How long anything that happens in the background may take on a busy machine.

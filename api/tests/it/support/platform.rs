@@ -160,6 +160,11 @@ impl Platform {
         row.values().next().and_then(Value::as_i64).unwrap_or_else(|| panic!("{sql}: {row:?}"))
     }
 
+    /// Waits until Redis has heard of everything that was committed.
+    pub async fn mirrored(&self) {
+        super::wait_until("the mirror", async || self.number("SELECT count(*) FROM outbox").await == 0).await;
+    }
+
     /// Runs SQL past row-level security: moves a deadline, spoils a row.
     pub async fn sql(&self, sql: &str) {
         execute(&self.database.admin_url, sql).await.unwrap();

@@ -29,20 +29,21 @@ pub struct Event {
     pub page: Client,
 }
 
-/// A document with `seats` seats in two rows of the section `P` (the first row gets the odd one), categories `a` and `b`
+/// A document with `seats` seats in two rows of the section `P` (the first row gets the odd one; more rows from 4,000 seats
+/// on, which is what two can have), categories `a` and `b`
 /// of which `a` is used, and a standing area when `capacity` is not 0.
 pub fn seat_map(seats: u32, capacity: u32) -> Value {
-    let row = |label: &str, y: i32, count: u32| {
+    let row = |label: &str, y: u32, count: u32| {
         json!({
             "label": label, "category": "a", "count": count,
             "start": { "x": 0, "y": y }, "end": { "x": 60 * count.max(2), "y": y },
         })
     };
-    let (first, second) = (seats.div_ceil(2), seats / 2);
-    let rows: Vec<_> = [("1", 0, first), ("2", 90, second)]
-        .iter()
-        .filter(|row| row.2 > 0)
-        .map(|r| row(r.0, r.1, r.2))
+    let count = seats.div_ceil(2_000).max(2);
+    let rows: Vec<_> = (0..count)
+        .map(|at| (at, seats / count + u32::from(at < seats % count)))
+        .filter(|(_, seats)| *seats > 0)
+        .map(|(at, seats)| row(&(at + 1).to_string(), at * 90, seats))
         .collect();
     let mut document = json!({
         "format": "eventflow.seat-map/1", "name": "Chamber hall",

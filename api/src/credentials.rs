@@ -1,0 +1,137 @@
+//! Credentials that stand in the database, and what this server remembers of them, so that a request in the steady state asks
+//! nobody.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use dashmap::DashMap;
+use eventflow_core::{Id, Refusal, id};
+use eventflow_store::{api_keys, devices};
+
+use crate::{app::App, auth::Principal};
+
+/// How long a credential found in the database is believed; other servers see a revocation after this time.
+const CREDENTIAL_TTL: Duration = Duration::from_secs(5);
+/// A credential in use is looked up again in the background from this age on: no request waits for the database.
+const CREDENTIAL_RENEWAL: Duration = Duration::from_secs(3);
+/// Credentials kept at most; beyond it the cache starts anew.
+const CREDENTIALS_MAX: usize = 50_000;
+
+/// What a credential stands for.
+#[derive(Clone)]
+pub struct Stored {
+    pub principal: Principal,
+    pub tenant: Id<id::Tenant>,
+    pub livemode: bool,
+    pub origins: Arc<[String]>,
+}
+
+/// A credential as it was found.
+struct Known {
+    stored: Stored,
+    found_at: Instant,
+    /// Somebody looks it up again.
+    renewing: AtomicBool,
+}
+
+/// Credentials found in the database, by the SHA-256 of their text.
+#[derive(Default)]
+pub struct CredentialCache {
+    known: DashMap<[u8; 32], Known>,
+    /// Grows with every change: what was read before it is not remembered.
+    changes: AtomicU64,
+    /// Addresses that guessed too often: what they send is not looked up for a while.
+    pub(crate) guessers: DashMap<IpAddr, Instant>,
+}
+
+impl CredentialCache {
+    /// Whether somebody has shown the credential with this hash before.
+    pub fn knows(&self, hash: &[u8; 32]) -> bool {
+        self.known.contains_key(hash)
+    }
+
+    /// Remembers that an address guessed too often.
+    pub fn note_guesser(&self, address: IpAddr, until: Instant) {
+        if self.guessers.len() >= CREDENTIALS_MAX {
+            self.guessers.clear();
+        }
+        self.guessers.insert(address, until);
+    }
+
+    /// Forgets everything: a key or device was changed here.
+    pub fn clear(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.known.clear();
+    }
+}
+
+/// What a credential in the database stands for; `None` when there is no such credential.
+pub async fn stored(app: &Arc<App>, token: &str) -> Result<Option<Stored>, Refusal> {
+    let hash = api_keys::hash(token);
+    let device = token.starts_with("ef_dev_");
+    if let Some(entry) = app.credentials.known.get(&hash)
+        && entry.found_at.elapsed() < CREDENTIAL_TTL
+    {
+        if entry.found_at.elapsed() > CREDENTIAL_RENEWAL && !entry.renewing.swap(true, Ordering::AcqRel) {
+            let app = app.clone();
+            // When it fails, the next request asks and says so.
+            tokio::spawn(async move { look_up(&app, hash, device).await.is_ok() });
+        }
+        return Ok(Some(entry.stored.clone()));
+    }
+    look_up(app, hash, device).await
+}
+
+async fn look_up(app: &App, hash: [u8; 32], device: bool) -> Result<Option<Stored>, Refusal> {
+    let cache = &app.credentials;
+    let changes = cache.changes.load(Ordering::Acquire);
+    let found = find(app, &hash, device).await?;
+    match &found {
+        // A change in the meantime may have been the end of it.
+        Some(_) if cache.changes.load(Ordering::Acquire) != changes => {}
+        Some(found) => {
+            if cache.known.len() >= CREDENTIALS_MAX {
+                cache.known.clear();
+            }
+            let known =
+                Known { stored: found.clone(), found_at: Instant::now(), renewing: AtomicBool::new(false) };
+            cache.known.insert(hash, known);
+        }
+        None => drop(cache.known.remove(&hash)),
+    }
+    Ok(found)
+}
+
+async fn find(app: &App, hash: &[u8; 32], device: bool) -> Result<Option<Stored>, Refusal> {
+    if device {
+        let found = devices::authenticate(&app.db, hash).await.map_err(crate::problem::refusal)?;
+        return Ok(found.map(|device| Stored {
+            principal: Principal::Device {
+                device: device.id.into(),
+                list: device.check_in_list_id.into(),
+                gate: device.gate.into(),
+            },
+            tenant: device.tenant_id.into(),
+            livemode: false,
+            origins: [].into(),
+        }));
+    }
+    let found = api_keys::authenticate(&app.db, hash).await.map_err(crate::problem::refusal)?;
+    Ok(found.map(|key| Stored {
+        principal: if key.kind == api_keys::Kind::Secret.as_str() {
+            let scopes = key.scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+            Principal::Secret { key: key.id.into(), scopes }
+        } else {
+            Principal::Publishable { key: key.id.into() }
+        },
+        tenant: key.tenant_id.into(),
+        livemode: key.livemode,
+        origins: key.origins.into(),
+    }))
+}

@@ -1,0 +1,167 @@
+//! Open streams: how many there may be, of whom, and their end with the server's.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use eventflow_core::{ErrorCode, Refusal};
+use tokio::sync::watch;
+
+use crate::auth::{Call, Principal};
+
+/// Streams of all visitors of the pages of one publishable key, at one server.
+const PUBLISHABLE_MAX: u32 = 5_000;
+/// Streams of one network with one publishable key: an office or a school shares an address, a crowd does not.
+const NETWORK_MAX: u32 = 100;
+/// A tenant's own servers look once for all of their users.
+const SECRET_MAX: u32 = 100;
+/// When somebody who was turned away may come again.
+const RETRY_AFTER_SECS: u32 = 10;
+
+/// The open streams of this server.
+pub struct Streams {
+    most: usize,
+    open: Mutex<Open>,
+    closing: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct Open {
+    all: usize,
+    /// By key, and by key and network.
+    of: HashMap<String, u32>,
+}
+
+/// The place of one stream; it is free again when this is dropped.
+pub struct Place {
+    streams: Arc<Streams>,
+    names: Vec<String>,
+}
+
+impl Streams {
+    /// `most` streams at one time.
+    pub fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, open: Mutex::default(), closing: watch::Sender::new(false) })
+    }
+
+    /// Takes a place for the caller.
+    ///
+    /// # Errors
+    /// `stream_limit` when the caller has enough of them, `unavailable` when the server has.
+    pub fn admit(self: &Arc<Self>, call: &Call) -> Result<Place, Refusal> {
+        let scale = call.app.config.rate_limit_scale;
+        let mut limits = Vec::new();
+        if scale > 0 {
+            let actor = &call.scope.actor;
+            match call.principal {
+                Principal::Publishable { .. } => {
+                    limits.push((format!("{actor}@{}", call.network()), NETWORK_MAX.saturating_mul(scale)));
+                    limits.push((actor.to_string(), PUBLISHABLE_MAX.saturating_mul(scale)));
+                }
+                _ => limits.push((actor.to_string(), SECRET_MAX.saturating_mul(scale))),
+            }
+        }
+        self.take(limits)
+    }
+
+    fn take(self: &Arc<Self>, limits: Vec<(String, u32)>) -> Result<Place, Refusal> {
+        let mut open = self.lock();
+        if open.all >= self.most || *self.closing.borrow() {
+            let detail = "This server has as many streams as it can. Read the snapshot meanwhile.";
+            return Err(Refusal::new(ErrorCode::Unavailable, detail).retry_after(RETRY_AFTER_SECS));
+        }
+        for (name, most) in &limits {
+            if open.of.get(name).is_some_and(|count| count >= most) {
+                let whose = if name.contains('@') { "Your network with this key" } else { "This key" };
+                let detail = format!(
+                    "{whose} has {most} open streams at this server, which is the limit. Close one, or read the snapshot."
+                );
+                return Err(Refusal::new(ErrorCode::StreamLimit, detail).retry_after(RETRY_AFTER_SECS));
+            }
+        }
+        open.all += 1;
+        let names: Vec<String> = limits.into_iter().map(|(name, _)| name).collect();
+        for name in &names {
+            *open.of.entry(name.clone()).or_default() += 1;
+        }
+        Ok(Place { streams: self.clone(), names })
+    }
+
+    /// Streams that are open now.
+    pub fn count(&self) -> usize {
+        self.lock().all
+    }
+
+    /// True from the moment on in which all streams should end.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Ends all streams and takes no new ones.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.streams.lock();
+        open.all -= 1;
+        for name in &self.names {
+            if let Some(count) = open.of.get_mut(name) {
+                *count -= 1;
+                if *count == 0 {
+                    open.of.remove(name);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, most: u32) -> Vec<(String, u32)> {
+        vec![(name.to_owned(), most)]
+    }
+
+    #[test]
+    fn a_place_is_free_again_when_its_stream_ends() {
+        let streams = Streams::new(100);
+        let both = || vec![("key@::1".to_owned(), 2), ("key".to_owned(), 3)];
+        let first = streams.take(both()).ok().unwrap();
+        let _second = streams.take(both()).ok().unwrap();
+        let refusal = streams.take(both()).err().unwrap();
+        assert_eq!(
+            (refusal.code, refusal.retry_after_secs),
+            (ErrorCode::StreamLimit, Some(RETRY_AFTER_SECS))
+        );
+        assert!(refusal.detail.starts_with("Your network"), "{}", refusal.detail);
+        // Another network, until the key has its own limit.
+        let other = vec![("key@::2".to_owned(), 2), ("key".to_owned(), 3)];
+        let _third = streams.take(other.clone()).ok().unwrap();
+        assert!(streams.take(other).err().unwrap().detail.starts_with("This key"));
+        drop(first);
+        assert!(streams.take(both()).is_ok());
+        assert_eq!(streams.count(), 2);
+    }
+
+    #[test]
+    fn the_server_has_a_limit_and_an_end() {
+        let streams = Streams::new(2);
+        let places: Vec<_> = (0..2).map(|n| streams.take(of(&n.to_string(), 1)).ok().unwrap()).collect();
+        let refusal = streams.take(of("other", 1)).err().unwrap();
+        assert_eq!((refusal.code, refusal.code.status()), (ErrorCode::Unavailable, 503));
+        drop(places);
+        assert!(streams.lock().of.is_empty());
+        let closing = streams.closing();
+        streams.close();
+        assert!(*closing.borrow() && streams.take(vec![]).is_err());
+    }
+}
