@@ -52,3 +52,11 @@ pub(super) fn outlines(map: &SeatMap, notes: &mut Notes) {
         notes.add_if(!section.outline.is_empty(), NoteCode::Drawing, &format!("sections[{index}].outline"));
     }
 }
+
+/// Views of whole rows and sections.
+pub(super) fn views(map: &SeatMap, notes: &mut Notes) {
+    for (section, index) in map.sections.iter().zip(0_usize..) {
+        let some = section.view.is_some() || section.rows.iter().any(|row| row.view.is_some());
+        notes.add_if(some, NoteCode::Texts, &format!("sections[{index}]"));
+    }
+}

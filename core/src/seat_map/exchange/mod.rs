@@ -17,7 +17,7 @@ mod svg;
 
 use serde::Serialize;
 
-use super::SeatMap;
+use super::{Layout, SeatIndex, SeatMap};
 pub use notes::{Note, NoteCode};
 
 /// Bytes of an upload. A plan of 100,000 seats is 15 MB of pretix JSON, the most talkative of the formats.
@@ -158,6 +158,12 @@ pub fn export(format: Format, map: &SeatMap) -> Export {
         Format::Csv => csv::export(map),
         Format::Svg => svg::export(map),
     }
+}
+
+/// The view that a seat has for itself. Those of rows and sections are not repeated for each of their seats.
+fn own_view(layout: &Layout, seat: SeatIndex) -> Option<&str> {
+    let at = layout.views.binary_search_by_key(&seat, |&(seat, _)| seat).ok()?;
+    Some(&layout.views[at].1)
 }
 
 #[cfg(test)]

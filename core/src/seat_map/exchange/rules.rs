@@ -2,10 +2,13 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::notes::{NoteCode, Notes};
+use super::{
+    ImportError, ImportErrorCode, Result,
+    notes::{NoteCode, Notes},
+};
 use crate::seat_map::{
-    COORDINATE_MAX, NUMBER_START_MAX, Numbering, Point, ROW_PLACES_MAX, Row, Scheme, SeatRule, SeatTrait,
-    layout::wide,
+    COORDINATE_MAX, LABEL_CHARS_MAX, NAME_CHARS_MAX, NUMBER_START_MAX, Numbering, Point, ROW_PLACES_MAX,
+    ROWS_MAX, Row, Scheme, SeatRule, SeatTrait, layout::wide,
 };
 
 /// How far from its place by the rule a seat may be, in parts of the distance of neighbours: plans with whole pixels
@@ -59,16 +62,30 @@ pub(super) fn rows(
     names: &mut Names,
     notes: &mut Notes,
     object: &str,
-) -> Vec<Row> {
+) -> Result<Vec<Row>> {
     let (order, pieces) = best_order(seats);
+    if pieces.len() > ROWS_MAX {
+        let message = "The seats of one row lie so that they are more rows than a seat map may have.";
+        return Err(ImportError::new(ImportErrorCode::TooMany, object, message));
+    }
     notes.add_if(pieces.len() > 1, NoteCode::RowSplit, object);
+    // Each piece has them.
+    let long = label.len() > clipped(label, LABEL_CHARS_MAX).len();
+    let label = clipped(label, LABEL_CHARS_MAX);
+    let shown = shown.map(|shown| clipped(shown, NAME_CHARS_MAX));
+    notes.add_if(long, NoteCode::Renamed, object);
     let row = |(range, course): (Range<usize>, Course)| {
         let name = names.give(label);
         let piece_of = (name != label).then(|| label.to_owned());
         let seats: Vec<&Place> = order[range].iter().map(|&at| &seats[at]).collect();
         row(name, shown.map(str::to_owned).or(piece_of), &seats, course)
     };
-    pieces.into_iter().map(row).collect()
+    Ok(pieces.into_iter().map(row).collect())
+}
+
+/// The beginning of a text that may be repeated for many seats: what is longer than any document allows is not.
+pub(super) fn clipped(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(end, _)| &text[..end])
 }
 
 /// To a thousandth of a plan unit, as documents are written. What is far outside of every plan stays outside, but can be

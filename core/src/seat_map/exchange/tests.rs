@@ -101,8 +101,13 @@ fn a_stadium_comes_back_as_rows() {
 
 #[test]
 fn csv_and_svg_keep_areas_traits_names_and_the_focal_point() {
-    let map = everything();
     for format in [Format::Csv, Format::Svg] {
+        let mut map = everything();
+        if format == Format::Csv {
+            // Views of sections and rows are not told.
+            map.sections.iter_mut().for_each(|section| section.view = None);
+            map.sections.iter_mut().flat_map(|section| &mut section.rows).for_each(|row| row.view = None);
+        }
         let file = export(format, &map);
         let back = there_and_back(format, &map).map;
         assert_same_seats(&map, &back, 2);
@@ -392,6 +397,25 @@ fn hostile_geometry_costs_no_more_than_it_should() {
     let map = read(Format::Svg, &format!("<svg>{circles}</svg>")).unwrap().map;
     assert_eq!(map.sections[0].rows.len(), 5_000);
     assert_eq!(map.sections[0].rows[4_999].label, "1.5000");
+}
+
+#[test]
+fn long_texts_are_not_repeated_for_every_seat() {
+    let long = "x".repeat(1_000_000);
+    let mut map = samples::hall(20, 50);
+    map.sections[0].name = long.clone();
+    map.sections[0].view = Some(long.clone());
+    map.categories[0].key = long.clone();
+    map.sections[0].rows.iter_mut().for_each(|row| row.category = long.clone());
+    for format in Format::ALL {
+        let len = export(format, &map).text.len();
+        assert!(len < 10_000_000, "{} bytes of {}", len, format.as_str());
+    }
+    let seats: String = (0..1_000).map(|n| format!("1,{n},{},{},\n", n * n, n % 7 * 1_000)).collect();
+    let text = format!("row,seat,x,y,row_shown\n1,a,-9,-9,{long}\n{seats}");
+    assert!(read(Format::Csv, &text).unwrap().map.to_json().len() < 10_000_000);
+    let groups = format!("<g fill='{long}'>") + &"<g><circle r='1'/></g>".repeat(1_000) + "</g>";
+    assert!(read(Format::Svg, &format!("<svg>{groups}</svg>")).unwrap().map.to_json().len() < 10_000_000);
 }
 
 #[test]

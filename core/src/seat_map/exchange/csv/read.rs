@@ -353,7 +353,7 @@ impl Reader {
             let object = format!("line {}", row.line);
             let names = &mut labels[row.section];
             let rows =
-                rules::rows(&row.label, row.shown.as_deref(), &row.seats, names, &mut self.notes, &object);
+                rules::rows(&row.label, row.shown.as_deref(), &row.seats, names, &mut self.notes, &object)?;
             self.map.sections[row.section].rows.extend(rows);
         }
         Ok(Import { map: self.map, notes: self.notes.done() })

@@ -2,10 +2,12 @@
 
 use super::{Column, FORMULA};
 use crate::seat_map::{
-    Layout, LayoutCategory, Occupancy, SeatIndex, SeatMap,
+    Layout, LayoutCategory, NAME_CHARS_MAX, Occupancy, SeatIndex, SeatMap, URL_CHARS_MAX,
     exchange::{
         Export, losses,
         notes::{NoteCode, Notes},
+        own_view,
+        rules::clipped,
     },
 };
 
@@ -15,6 +17,7 @@ pub(in crate::seat_map::exchange) fn export(map: &SeatMap) -> Export {
     losses::tables(map, &mut notes);
     losses::drawing(map, &mut notes);
     losses::outlines(map, &mut notes);
+    losses::views(map, &mut notes);
     let keys_are_names = map.floors.iter().all(|floor| floor.key == floor.name)
         && map.zones.iter().all(|zone| zone.key == zone.name);
     notes.add_if(!keys_are_names, NoteCode::Texts, "floors");
@@ -63,6 +66,8 @@ impl Line {
     }
 
     fn text(&mut self, column: Column, text: &str) {
+        let long = if column == Column::View { URL_CHARS_MAX } else { NAME_CHARS_MAX };
+        let text = clipped(text, long);
         let marked = text.starts_with(FORMULA);
         self.set(column, if marked { format!("'{text}") } else { text.to_owned() });
     }
@@ -95,7 +100,7 @@ impl Table<'_> {
         line.set(Column::X, hundredths(seat.x));
         line.set(Column::Y, hundredths(seat.y));
         line.set(Column::Traits, seat.traits.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" "));
-        line.text(Column::View, layout.view(index).unwrap_or_default());
+        line.text(Column::View, own_view(layout, index).unwrap_or_default());
         self.write(line.0);
     }
 

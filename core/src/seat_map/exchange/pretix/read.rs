@@ -170,7 +170,7 @@ impl Reader<'_> {
         }
         let shown =
             row.row_label.as_deref().map(str::trim).filter(|shown| !shown.is_empty() && *shown != label);
-        section.rows.extend(rules::rows(label, shown, &seats, labels, &mut self.notes, object));
+        section.rows.extend(rules::rows(label, shown, &seats, labels, &mut self.notes, object)?);
         Ok(())
     }
 

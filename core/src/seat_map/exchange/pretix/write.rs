@@ -4,12 +4,12 @@ use super::schema::{
     Area, Category, Ellipse, Plan, Polygon, Position, Rectangle, Row, Seat, Size, Text, Zone,
 };
 use crate::seat_map::{
-    GaArea, Layout, LayoutRow, LayoutSection, Point, RowKind, SeatIndex, SeatMap, Shape, ShapeKind,
-    TextLabel,
+    GaArea, Layout, LayoutRow, LayoutSection, NAME_CHARS_MAX, Point, RowKind, SeatIndex, SeatMap, Shape,
+    ShapeKind, TextLabel,
     exchange::{
         Export, losses,
         notes::{NoteCode, Notes},
-        rules::rounded,
+        rules::{clipped, rounded},
     },
     layout::wide,
 };
@@ -75,11 +75,11 @@ fn write_row(layout: &Layout, row: &LayoutRow) -> Row {
             RowKind::Booth { .. } => format!("{}-{}", layout.label(seat.index), row.label),
             _ => layout.label(seat.index).to_owned(),
         },
-        seat_number: layout.shown_number(seat.index).to_owned(),
+        seat_number: clipped(layout.shown_number(seat.index), NAME_CHARS_MAX).to_owned(),
         position: hundredths((seat.x, seat.y)),
-        category: seat
-            .category
-            .map_or_else(String::new, |index| layout.categories()[usize::from(index)].key.clone()),
+        category: seat.category.map_or_else(String::new, |index| {
+            clipped(&layout.categories()[usize::from(index)].key, NAME_CHARS_MAX).to_owned()
+        }),
     });
     Row {
         row_number: row.label.clone(),

@@ -182,11 +182,12 @@ impl Builder {
             let own = own.map(|name| names::row(&name).to_owned());
             let label = self.groups[group].attributes.get("data-row").map(str::to_owned).or(own);
             let shown = self.groups[group].attributes.get("data-row-shown").map(str::to_owned);
-            return self.row(section, label, shown, marks);
+            let view = self.groups[group].attributes.get("data-row-view").map(str::to_owned);
+            return self.row(section, label, (shown, view), marks);
         }
         self.notes.add(NoteCode::Rows, || own.unwrap_or_else(|| "svg".into()));
         for row in at_one_height(marks) {
-            self.row(section, None, None, row)?;
+            self.row(section, None, (None, None), row)?;
         }
         Ok(())
     }
@@ -202,6 +203,7 @@ impl Builder {
             self.said(group, "data-section-name").map(str::to_owned).or(named).unwrap_or_else(|| key.clone());
         let some = |name: &str| self.said(group, name).map(str::to_owned);
         let (floor, zone, entrance) = (some("data-floor"), some("data-zone"), some("data-entrance"));
+        let view = some("data-section-view");
         self.floor_and_zone(floor.as_ref(), zone.as_ref());
         let index = self.map.sections.len();
         self.limit("sections", index + 1, SECTIONS_MAX)?;
@@ -211,6 +213,7 @@ impl Builder {
             floor,
             zone,
             entrance,
+            view,
             ..Section::default()
         });
         self.sections.insert(key, index);
@@ -231,7 +234,7 @@ impl Builder {
         &mut self,
         section: usize,
         label: Option<String>,
-        shown: Option<String>,
+        (shown, view): (Option<String>, Option<String>),
         marks: Vec<Mark>,
     ) -> Result<()> {
         self.rows += 1;
@@ -244,7 +247,8 @@ impl Builder {
         }
         number(&mut seats, &mut self.notes, &label);
         let labels = &mut self.labels[section];
-        let rows = rules::rows(&label, shown.as_deref(), &seats, labels, &mut self.notes, &label);
+        let mut rows = rules::rows(&label, shown.as_deref(), &seats, labels, &mut self.notes, &label)?;
+        rows.iter_mut().for_each(|row| row.view.clone_from(&view));
         self.map.sections[section].rows.extend(rows);
         Ok(())
     }

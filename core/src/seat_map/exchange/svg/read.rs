@@ -26,6 +26,10 @@ const ELEMENTS_MAX: u64 = 1_000_000;
 const DEPTH_MAX: usize = 64;
 /// Attributes of one element; drawing programs write some twenty.
 const ATTRIBUTES_MAX: usize = 100;
+/// Bytes of an attribute's value, but for points and paths: what a group says may be repeated for each of its seats.
+const VALUE_BYTES_MAX: usize = 8_000;
+/// Bytes of a property that things in a group have from it.
+const PROPERTY_BYTES_MAX: usize = 100;
 /// Height of a text that does not say it.
 const TEXT_SIZE: f64 = 16.0;
 /// Subtrees that draw nothing where they stand.
@@ -259,7 +263,11 @@ impl Parser<'_> {
         let own =
             attributes.get("transform").and_then(|text| Transform::from_str(text).ok()).unwrap_or_default();
         let property = |name: &str, outer: &Option<String>| {
-            attributes.property(name).map(str::to_owned).or_else(|| outer.clone())
+            attributes
+                .property(name)
+                .filter(|own| own.len() <= PROPERTY_BYTES_MAX)
+                .map(str::to_owned)
+                .or_else(|| outer.clone())
         };
         let frame = Frame {
             group: outer.group,
@@ -311,7 +319,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn attributes(&self, element: &BytesStart<'_>, at: u64) -> Result<Attributes> {
+    fn attributes(&mut self, element: &BytesStart<'_>, at: u64) -> Result<Attributes> {
         let mut attributes = Vec::new();
         // Looking for doubles would compare each with all others.
         for attribute in element.attributes().with_checks(false) {
@@ -325,6 +333,10 @@ impl Parser<'_> {
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| self.entity(at))?;
             let name = attribute.key.local_name();
             let name: &str = name.as_ref();
+            if value.len() > VALUE_BYTES_MAX && !matches!(name, "d" | "points") {
+                self.drawing.notes.add(NoteCode::Ignored, || name.chars().take(40).collect());
+                continue;
+            }
             attributes.push((name.to_owned(), value.into_owned()));
         }
         Ok(Attributes(attributes))

@@ -5,12 +5,13 @@ use std::fmt::Write;
 use quick_xml::escape::escape;
 
 use crate::seat_map::{
-    Bounds, Layout, LayoutSection, LayoutText, RowKind, SeatIndex, SeatMap, SeatTrait, Shape, ShapeKind,
-    Traits,
+    Bounds, LABEL_CHARS_MAX, Layout, LayoutSection, LayoutText, NAME_CHARS_MAX, RowKind, SeatIndex, SeatMap,
+    SeatTrait, Shape, ShapeKind, Traits,
     exchange::{
         Export, losses,
         notes::{NoteCode, Notes},
-        rules::rounded,
+        own_view,
+        rules::{clipped, rounded},
     },
     layout::wide,
 };
@@ -153,6 +154,9 @@ impl Svg<'_> {
         self.text.push_str("<g class=\"section\"");
         self.attribute("data-section", &section.key);
         self.attribute("data-section-name", &section.name);
+        if let Some(view) = &section.view {
+            self.attribute("data-section-view", view);
+        }
         self.floor_and_zone(section.floor, section.zone, section.entrance.as_deref());
         self.text.push_str(">\n");
         if !section.outline.is_empty() {
@@ -166,6 +170,9 @@ impl Svg<'_> {
             self.attribute("data-row", &row.label);
             if let Some(shown) = &row.shown {
                 self.attribute("data-row-shown", shown);
+            }
+            if let Some(view) = &row.view {
+                self.attribute("data-row-view", view);
             }
             self.text.push_str(">\n");
             let round = !matches!(row.kind, RowKind::Booth { .. });
@@ -204,11 +211,13 @@ impl Svg<'_> {
             let words: Vec<&str> = seat.traits.iter().map(SeatTrait::as_str).collect();
             self.attribute("data-traits", &words.join(" "));
         }
-        if let Some(view) = layout.view(index) {
+        if let Some(view) = own_view(layout, index) {
             self.attribute("data-view", view);
         }
         self.text.push('>');
-        self.element("title", &format!("{}, {}, {shown}", section.name, layout.shown_row(seat.row)));
+        let short = |text| clipped(text, NAME_CHARS_MAX);
+        let row = short(layout.shown_row(seat.row));
+        self.element("title", &format!("{}, {row}, {}", short(&section.name), short(shown)));
         self.text.push_str(if round { "</circle>\n" } else { "</rect>\n" });
     }
 
@@ -234,8 +243,8 @@ impl Svg<'_> {
         let Some(category) = index.and_then(|index| layout.categories().get(usize::from(index))) else {
             return;
         };
-        self.attribute("data-category", &category.key);
-        self.attribute("fill", &category.color);
+        self.attribute("data-category", clipped(&category.key, NAME_CHARS_MAX));
+        self.attribute("fill", clipped(&category.color, LABEL_CHARS_MAX));
     }
 
     fn floor_and_zone(&mut self, floor: Option<u16>, zone: Option<u16>, entrance: Option<&str>) {
