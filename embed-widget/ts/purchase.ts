@@ -265,9 +265,13 @@ export class Purchase {
     if (!lapsed || !this.choosing) return;
     this.#areas = lapsed.areas.map((area) => ({ ...area }));
     for (const pick of lapsed.picks) this.#tiers.set(pick.seat, pick.tier);
-    this.ctx.engine.select(lapsed.picks.map((pick) => pick.seat));
+    // The map may still show them as held, by the hold that has just ended: the server judges.
+    const seats = lapsed.picks.map((pick) => pick.seat);
+    this.ctx.engine.mine(seats);
+    this.ctx.engine.select(seats);
     this.#picked();
     if (this.#state.picks.length || this.#state.areas.length) await this.hold();
+    else this.ctx.engine.mine([]);
   }
 
   /** Looks whether the hold is still there: after sleep, after coming back to the page. */
