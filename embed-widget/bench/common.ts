@@ -12,7 +12,7 @@ export interface Seats {
   colour: Uint32Array;
 }
 
-/** One step of the camera, in CSS pixels: first the zoom around the middle of the view, then the shift. */
+/** One step of the camera, in CSS pixels: first the zoom around `ANCHOR`, then the shift. */
 export interface Step {
   zoom: number;
   dx: number;
@@ -40,6 +40,8 @@ export interface Data {
 }
 
 export const VIEW = { width: 1280, height: 800, margin: 24 };
+/** In the middle of a stand: where the zoom leads there are seats. */
+export const ANCHOR = { x: 640, y: 150 };
 export const BURST = 1000;
 const PHASES = ["overview", "zoom", "close"] as const;
 type Phase = (typeof PHASES)[number];
@@ -112,11 +114,10 @@ export function fit(seats: Seats): { scale: number; x: number; y: number } {
 
 /** A camera for those who have none: where the plan's origin is on the screen, and its scale. */
 export function moved(camera: { scale: number; x: number; y: number }, step: Step) {
-  const [cx, cy] = [VIEW.width / 2, VIEW.height / 2];
   return {
     scale: camera.scale * step.zoom,
-    x: cx + (camera.x - cx) * step.zoom + step.dx,
-    y: cy + (camera.y - cy) * step.zoom + step.dy,
+    x: ANCHOR.x + (camera.x - ANCHOR.x) * step.zoom + step.dx,
+    y: ANCHOR.y + (camera.y - ANCHOR.y) * step.zoom + step.dy,
   };
 }
 

@@ -1,7 +1,7 @@
 // Our engine, painted as ts/map.ts paints it.
 import init, { SeatPicker, type InitOutput } from "../pkg/engine.js";
 import { drawTexts } from "../ts/glyphs.ts";
-import { enter, VIEW } from "./common.ts";
+import { ANCHOR, enter, VIEW } from "./common.ts";
 
 const [PIXELS, TEXTS] = [1, 8];
 let picker: SeatPicker;
@@ -39,7 +39,7 @@ enter({
     draw();
   },
   step(step) {
-    if (step.zoom !== 1) picker.zoom_by(step.zoom, VIEW.width / 2, VIEW.height / 2, false);
+    if (step.zoom !== 1) picker.zoom_by(step.zoom, ANCHOR.x, ANCHOR.y, false);
     if (step.dx || step.dy) picker.pan_by(step.dx, step.dy);
     draw();
   },

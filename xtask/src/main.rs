@@ -40,6 +40,8 @@ enum Command {
     },
     /// Build the seat picker that partners embed, into embed-widget/dist
     Widget(widget::Options),
+    /// Take pictures of the seat picker, for people to look at
+    Screenshots,
     /// Build the release binaries and run the benchmarks; arguments go to `eventflow-bench`
     Bench {
         /// Measure the seat picker in a browser instead, beside pixi.js and konva
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Check(options) => steps::run(&options, steps::Set::Fast),
         Command::Openapi { check } => contract::build_and_update(check),
         Command::Widget(options) => widget::run(&options),
+        Command::Screenshots => widget::e2e::screenshots(),
         Command::Bench { widget: true, arguments } => widget::bench::run(&arguments),
         Command::Bench { widget: false, arguments } => bench::run(&arguments),
         Command::Install { check: true } => install::report(),

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install::{self, Need};
-use crate::{contract, demo, process, repository, stripe_sdks};
+use crate::{contract, demo, process, repository, stripe_sdks, widget};
 
 /// Crates that must not come into the tree: they bring a second cryptography, or a C library to install.
 const BANNED_CRATES: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "pq-sys", "libpq-sys"];
@@ -116,6 +116,20 @@ const STEPS: &[Step] = &[
         fast: false,
         needs: &[&[Need::Node, Need::Python]],
         run: stripe,
+    },
+    Step {
+        name: "widget",
+        about: "the seat picker builds, is small enough, and its TypeScript is right",
+        fast: false,
+        needs: &[widget::NEEDS],
+        run: widget_check,
+    },
+    Step {
+        name: "e2e",
+        about: "seats are bought in a browser: mouse, finger, keyboard, races, axe",
+        fast: false,
+        needs: &[install::SERVER, widget::NEEDS, &[Need::Chromium]],
+        run: e2e,
     },
     Step {
         name: "demo",
@@ -300,6 +314,17 @@ fn schemathesis() -> Result<Done> {
 
 fn stripe() -> Result<Done> {
     Ok(stripe_sdks::run()?.map_or(Done::Passed, Done::Skipped))
+}
+
+fn widget_check() -> Result<Done> {
+    widget::check()?;
+    Ok(Done::Passed)
+}
+
+fn e2e() -> Result<Done> {
+    widget::build()?;
+    widget::e2e::test()?;
+    Ok(Done::Passed)
 }
 
 fn demo_check() -> Result<Done> {

@@ -48,6 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
         return check(options);
     }
     install::install(widget::NEEDS)?;
+    widget::build()?;
     repository::build_binaries()?;
     serve(options)
 }

@@ -2,6 +2,7 @@
 //! `embed-widget/bench`; what it finds lies in `target/bench/widget.json`.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -37,17 +38,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
     packages::npm_install_beside("widget bench", &folder().join("bench"))?;
     engine::build()?;
     let output = repository::target().join("bench");
-    let data = output.join("widget-data");
-    let mut example =
-        repository::cargo(&["run", "-p", "eventflow-embed-widget", "--example", "bench_data", "--"]);
-    example.arg(&data).args(SIZES);
-    process::run("seats to draw", example)?;
+    write_data()?;
     let numbers = output.join("widget.json");
     fs::remove_file(&numbers).ok();
     let status = Command::new("node")
         .arg("run.mjs")
         .arg("--data")
-        .arg(&data)
+        .arg(data_folder())
         .arg("--pages")
         .arg(output.join("widget-pages"))
         .arg("--chromium")
@@ -64,6 +61,23 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let numbers: Value = serde_json::from_slice(&fs::read(&numbers)?)?;
     compare(&numbers);
     Ok(())
+}
+
+/// The plans, with states and changes, of every size.
+pub fn write_data() -> Result<()> {
+    let mut example =
+        repository::cargo(&["run", "-p", "eventflow-embed-widget", "--example", "bench_data", "--"]);
+    example.arg(data_folder()).args(SIZES);
+    process::run("seats to draw", example)
+}
+
+/// The document of the largest ground.
+pub fn stadium() -> PathBuf {
+    data_folder().join(format!("stadium-{}.json", SIZES[SIZES.len() - 1]))
+}
+
+fn data_folder() -> PathBuf {
+    repository::target().join("bench/widget-data")
 }
 
 /// Each bar with what was measured.

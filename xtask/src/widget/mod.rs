@@ -5,6 +5,7 @@
 pub mod bench;
 mod bundle;
 mod dist;
+pub mod e2e;
 mod engine;
 mod size;
 
@@ -20,7 +21,7 @@ use crate::{packages, process, repository};
 
 pub const NEEDS: &[Need] = &[Need::WasmTarget, Need::Node];
 /// Everything that can change a byte of the result.
-const INPUTS: [&str; 12] = [
+const INPUTS: [&str; 13] = [
     "Cargo.lock",
     "Cargo.toml",
     "rust-toolchain.toml",
@@ -29,6 +30,7 @@ const INPUTS: [&str; 12] = [
     "embed-widget/Cargo.toml",
     "embed-widget/package-lock.json",
     "embed-widget/tsconfig.json",
+    "embed-widget/raster",
     "embed-widget/src",
     "embed-widget/ts",
     "xtask/src/widget",

@@ -1,0 +1,97 @@
+// Two seats, from the map to the tickets: with a mouse, with a finger, with the keyboard, in a frame.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { clickSeats, tapSeats } from "./map.mjs";
+import { scenario } from "./scenario.mjs";
+import { DESKTOP, newEvent, PHONE, site } from "./world.mjs";
+
+scenario("buy two seats with a mouse, loading no more than a first visit may", DESKTOP, async (ada) => {
+  await ada.open(await newEvent());
+  const manifest = JSON.parse(readFileSync(new URL("../dist/manifest.json", import.meta.url), "utf8"));
+  for (const file of ada.loaded) assert.ok(manifest.first_visit.includes(file), `${file} belongs to no first visit`);
+  await clickSeats(ada, 2);
+  await ada.reserve();
+  await ada.checkOut();
+  await ada.pay();
+  assert.deepEqual([ada.holds, ada.orders], [[201], [201]]);
+});
+
+scenario("buy two seats with a finger on a phone", PHONE, async (ada) => {
+  await ada.open(await newEvent());
+  await tapSeats(ada, 2);
+  await ada.button("Reserve").tap();
+  await ada.heard("eventflow-hold");
+  await ada.page.getByLabel("Name").fill("Ada Lovelace");
+  await ada.page.getByLabel("E-mail").fill("ada@example.org");
+  await ada.$('[part="pay"]').tap();
+  await ada.page.waitForURL((url) => url.origin !== site);
+  await ada.pay();
+});
+
+scenario("buy two seats with the keyboard alone", DESKTOP, async (ada) => {
+  const { page } = ada;
+  const { keyboard } = page;
+  await ada.open(await newEvent());
+  const focused = () => page.evaluate(() => {
+    let element = document.activeElement;
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    const { role, name, type, part } = { role: element.getAttribute("role"), name: element.textContent, type: element.type, part: element.getAttribute("part") };
+    return { role, name: element.getAttribute("aria-label") ?? name, type, part };
+  });
+  const tabUntil = async (wanted) => {
+    for (let presses = 0; presses < 60; presses += 1) {
+      await keyboard.press("Tab");
+      const now = await focused();
+      if (wanted(now)) return now;
+    }
+    assert.fail("the tab key does not lead there");
+  };
+  await tabUntil(({ role }) => role === "grid" || role === "gridcell");
+  await keyboard.press("ArrowRight");
+  const first = (await focused()).name;
+  assert.match(first, /row .+, seat .+/);
+  assert.match(first, /€/, "a seat is read with its price");
+  await keyboard.press("Enter");
+  await ada.heard("eventflow-select");
+  await keyboard.press("ArrowRight");
+  assert.notEqual((await focused()).name, first);
+  await keyboard.press("Enter");
+  await ada.heard("eventflow-select", 2);
+  await tabUntil(({ part }) => part === "reserve");
+  await keyboard.press("Enter");
+  await ada.heard("eventflow-hold");
+  await tabUntil(({ type }) => type === "text");
+  await keyboard.type("Ada Lovelace");
+  await tabUntil(({ type }) => type === "email");
+  await keyboard.type("ada@example.org");
+  await keyboard.press("Enter");
+  await page.waitForURL((url) => url.origin !== site);
+  await tabUntil(({ type }) => type === "submit");
+  await keyboard.press("Enter");
+  await ada.ticketsShown();
+});
+
+scenario("buy standing places with the steppers", DESKTOP, async (ada) => {
+  await ada.open(await newEvent({}, "party"));
+  await ada.button("One more").first().click();
+  await ada.button("One more").first().click();
+  await ada.reserve();
+  await ada.checkOut();
+  await ada.pay();
+});
+
+scenario("buy two seats in a frame, where the page allows no WebAssembly", DESKTOP, async (ada) => {
+  const { page } = ada;
+  await page.goto(`${site}/frame.html?event=${await newEvent()}`);
+  await ada.heard("eventflow-ready");
+  await ada.call("bestAvailable", { quantity: 2 });
+  await ada.heard("eventflow-hold");
+  const frame = page.locator("eventflow-seats").frameLocator("iframe");
+  await frame.getByLabel("Name").fill("Ada Lovelace");
+  await frame.getByLabel("E-mail").fill("ada@example.org");
+  await frame.locator('[part="pay"]').click();
+  await page.waitForURL((url) => url.origin !== site);
+  await page.locator('form[action^="/pay/"] button[type=submit]').click();
+  await page.waitForURL((url) => url.origin === site);
+  await frame.locator('[part="ticket"] [part="code"]').nth(1).waitFor();
+});
