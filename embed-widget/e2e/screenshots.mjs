@@ -1,24 +1,8 @@
 // Pictures of the picker in its states, for people to look at. Called by `cargo xtask screenshots`.
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DESKTOP, launch, newEvent, organizer, PHONE, visitor, world } from "./world.mjs";
-
-/** A published event on a ground of 100,000 seats, a third of them sold. */
-async function stadium() {
-  const document = JSON.parse(readFileSync(world.stadium, "utf8"));
-  const { venue_id } = await organizer("GET", `/v1/events/${world.concert}`);
-  const map = await organizer("POST", `/v1/venues/${venue_id}/seat-maps`, { name: document.name, document });
-  await organizer("POST", `/v1/seat-maps/${map.id}/publish`, {});
-  const tiers = document.categories.map(({ key, name }, at) => ({
-    name,
-    category: key,
-    price_minor: 9000 - at * 1500,
-    fee_minor: 250,
-    tax_rate_bps: 1900,
-    tax_inclusive: true,
-  }));
-  return newEvent({ seat_map_id: map.id, name: "Pokalfinale (Cup final)", description: "" }, "concert", tiers);
-}
+import { stadiumEvent } from "./stadium.mjs";
+import { DESKTOP, launch, newEvent, PHONE, visitor, world } from "./world.mjs";
 
 const browser = await launch();
 mkdirSync(world.output, { recursive: true });
@@ -39,11 +23,12 @@ async function picture(name, device, run) {
 }
 
 const center = (one) => one.$('[part="map"]').evaluate((map) => map.scrollIntoView({ block: "center" }));
-const hall = await newEvent();
-const ground = await stadium();
+const ground = await stadiumEvent();
 const seats = [700, 701, 702];
 
 for (const colorScheme of ["light", "dark"]) {
+  // Of its own for each: the pictures reserve seats.
+  const hall = await newEvent();
   const desktop = { ...DESKTOP, colorScheme };
   const phone = { ...PHONE, colorScheme };
   await picture(`hall-desktop-${colorScheme}`, desktop, async (one, shoot) => {
@@ -95,8 +80,9 @@ await picture("order-desktop", DESKTOP, async (one, shoot) => {
   await shoot("reserved");
   await one.checkOut();
   await one.pay(3);
-  await center(one);
+  await one.page.locator("eventflow-seats").evaluate((element) => element.scrollIntoView());
 });
+const hall = await newEvent();
 await picture("frame-desktop", DESKTOP, async (one) => {
   await one.page.goto(`${world.site}/frame.html?event=${hall}`);
   await one.heard("eventflow-ready");

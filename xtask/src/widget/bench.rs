@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{engine, folder};
+use super::{e2e, folder};
 use crate::install::{self, Need};
 use crate::{packages, process, repository};
 
@@ -32,11 +32,12 @@ enum Bar {
 
 /// Arguments go to `run.mjs`: `--only`, `--sizes`, `--ratios`, `--rounds`.
 pub fn run(arguments: &[String]) -> Result<()> {
+    install::install(install::SERVER)?;
     install::install(super::NEEDS)?;
     install::install(&[Need::Chromium])?;
-    packages::npm_install_beside("widget", &folder())?;
     packages::npm_install_beside("widget bench", &folder().join("bench"))?;
-    engine::build()?;
+    super::build()?;
+    repository::build_binaries()?;
     let output = repository::target().join("bench");
     write_data()?;
     let numbers = output.join("widget.json");
@@ -58,8 +59,12 @@ pub fn run(arguments: &[String]) -> Result<()> {
     if !status.success() {
         bail!("the benchmark failed ({status})");
     }
-    let numbers: Value = serde_json::from_slice(&fs::read(&numbers)?)?;
-    compare(&numbers);
+    let mut measured: Map<String, Value> = serde_json::from_slice(&fs::read(&numbers)?)?;
+    measured.insert("gzip_bytes".to_owned(), super::size::first_visit_bytes()?.into());
+    measured.extend(e2e::interactive()?.as_object().cloned().unwrap_or_default());
+    let measured = Value::from(measured);
+    fs::write(&numbers, format!("{measured:#}\n"))?;
+    compare(&measured);
     Ok(())
 }
 

@@ -48,6 +48,18 @@ pub fn screenshots() -> Result<()> {
     Ok(())
 }
 
+/// Milliseconds to a picker that answers, with the largest ground. The server is the debug build.
+pub fn interactive() -> Result<serde_json::Value> {
+    let mut numbers = None;
+    with_world("interactive", |world| {
+        let mut node = Command::new("node");
+        node.arg("bench/interactive.mjs").current_dir(folder()).env("EVENTFLOW_E2E", world);
+        numbers = Some(serde_json::from_slice(&process::output(node)?)?);
+        Ok(())
+    })?;
+    numbers.context("no numbers")
+}
+
 /// Starts everything, and calls `run` with the file that says where it is.
 fn with_world(name: &str, run: impl FnOnce(&PathBuf) -> Result<()>) -> Result<()> {
     packages::npm_install_beside("widget", &folder())?;

@@ -32,6 +32,13 @@ pub fn gate() -> Result<()> {
     Ok(())
 }
 
+/// Gzipped bytes of a first visit.
+pub fn first_visit_bytes() -> Result<u64> {
+    let manifest = Manifest::read(&dist_folder())?;
+    let sizes = manifest.first_visit.iter().filter_map(|name| manifest.files.get(name));
+    Ok(sizes.map(|(_, gzip)| gzip).sum())
+}
+
 /// The table; returns the gzipped bytes of a first visit.
 pub fn print(manifest: &Manifest) -> u64 {
     println!("{:>10} {:>10}  file (* = a first visit loads it)", "bytes", "gzip");
