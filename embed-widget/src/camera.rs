@@ -3,6 +3,8 @@
 //! Plan coordinates are hundredths of a unit, screen coordinates device pixels. Only sums, products and square roots:
 //! the same numbers on every machine.
 
+use eventflow_raster::Projection;
+
 use crate::geometry::{Box2, bounded};
 
 /// How far out the map may be zoomed, relative to the zoom that fits it in.
@@ -29,6 +31,9 @@ pub struct View {
 }
 
 impl View {
+    pub fn projection(self) -> Projection {
+        Projection::new(self.scale, self.x, self.y)
+    }
     pub fn to_screen(self, x: i32, y: i32) -> (f64, f64) {
         (f64::from(x) * self.scale + self.x, f64::from(y) * self.scale + self.y)
     }

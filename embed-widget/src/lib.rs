@@ -16,7 +16,6 @@ mod lean;
 mod looks;
 mod paint;
 mod picker;
-mod projection;
 mod sale;
 mod scene;
 mod sprites;

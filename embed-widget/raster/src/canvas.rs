@@ -1,7 +1,7 @@
 //! The surface in memory.
 
 use crate::Rect;
-use crate::{Color, Filler, Fixed, Mask, Sprite, Surface, polygon::FULL};
+use crate::{Color, Filler, Fixed, Mask, Place, Projection, Sheet, Sprite, Surface, polygon::FULL};
 
 #[derive(Debug, Default)]
 pub struct Canvas {
@@ -139,6 +139,7 @@ impl Surface for Canvas {
         }
     }
 
+    #[inline]
     fn sprite(&mut self, x: i32, y: i32, sprite: Sprite) {
         let (size, clip) = (sprite.size, self.clip());
         let (left, top) = (x - size / 2, y - size / 2);
@@ -148,7 +149,6 @@ impl Surface for Canvas {
                 3 => return self.stamp::<3>(left, top, sprite.pixels),
                 5 => return self.stamp::<5>(left, top, sprite.pixels),
                 7 => return self.stamp::<7>(left, top, sprite.pixels),
-                9 => return self.stamp::<9>(left, top, sprite.pixels),
                 _ => {}
             }
         }
@@ -164,6 +164,15 @@ impl Surface for Canvas {
                 *pixel = Color(source).over(Color(*pixel)).0;
             }
         }
+    }
+
+    fn places(&mut self, places: &[Place], projection: Projection, sheet: &Sheet) -> Option<usize> {
+        for (at, place) in places.iter().enumerate() {
+            let point = projection.point((place.x, place.y));
+            let Some(sprite) = sheet.get(place.look, Sheet::phase(point)) else { return Some(at) };
+            self.sprite(point.0 >> 8, point.1 >> 8, sprite);
+        }
+        None
     }
 
     fn mask(&mut self, x: i32, y: i32, mask: Mask, color: Color) {

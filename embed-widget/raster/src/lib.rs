@@ -8,14 +8,20 @@
 
 mod canvas;
 mod color;
+mod plan;
 mod polygon;
+mod projection;
 mod rect;
+mod sheet;
 mod sprite;
 
 pub use canvas::Canvas;
 pub use color::{Color, contrast, luminance, mix, readable_on, straight};
+pub use plan::{Box2, Place, Spot};
 pub use polygon::Filler;
+pub use projection::Projection;
 pub use rect::Rect;
+pub use sheet::{PHASES, Sheet};
 pub use sprite::{Layer, Shape, Sprite, draw_layers};
 
 /// A point on the screen, 256 to a pixel.
@@ -40,6 +46,8 @@ pub trait Surface {
     fn line(&mut self, from: Fixed, to: Fixed, width: i32, color: Color);
     /// A ready picture with its middle pixel at (x, y).
     fn sprite(&mut self, x: i32, y: i32, sprite: Sprite);
+    /// The pictures of many places, until one has no picture yet: its position is answered.
+    fn places(&mut self, places: &[Place], projection: Projection, sheet: &Sheet) -> Option<usize>;
     /// A coverage bitmap with its top left at (x, y).
     fn mask(&mut self, x: i32, y: i32, mask: Mask, color: Color);
 

@@ -126,13 +126,16 @@ impl Painter<'_> {
             self.text(surface, texts, self.projection.pixel(solid.middle), Style::plain(size, ink), label);
         }
         if solid.booth && own {
-            self.check(surface, self.projection.point(solid.middle), room * 0.3);
+            let corner = (solid.bounds.x1, solid.bounds.y0);
+            self.check(surface, self.projection.point(corner), room * 0.3);
         }
     }
 
-    /// A check mark above the middle of something that has no seat's picture.
+    /// A check mark in the upper right corner of something that has no seat's picture.
     fn check(&self, surface: &mut impl Surface, (x, y): (i32, i32), size: f64) {
-        let at = |dx: f64, dy: f64| (x + (dx * size * 256.0) as i32, y + ((dy - 1.1) * size * 256.0) as i32);
+        let at = |dx: f64, dy: f64| {
+            (x + ((dx - 0.8) * size * 256.0) as i32, y + ((dy + 0.7) * size * 256.0) as i32)
+        };
         let width = self.line_width(2.0);
         let color = Color::rgb(self.theme.mark);
         surface.line(at(-0.42, 0.04), at(-0.12, 0.34), width, color);

@@ -12,14 +12,13 @@ pub use overlays::{Mark, Overlays};
 use crate::{
     geometry::{Box2, Spot},
     icons::Icons,
-    projection::Projection,
     sale::Sale,
     scene::Floor,
     sprites::Sprites,
     texts::Texts,
     theme::Theme,
 };
-use eventflow_raster::{Color, Rect, Surface};
+use eventflow_raster::{Color, Projection, Rect, Surface};
 
 /// From this radius on, in CSS pixels, seats are meant one by one; below it sections have names and counts over them.
 pub const NEAR_RADIUS: f64 = 4.5;

@@ -27,11 +27,7 @@ impl Painter<'_> {
         stock.sprites.size(self.radius as f32, self.dpr as f32, categories);
         let part = self.projection.part(clip.grown((self.radius * REACH) as i32 + 3));
         for places in self.floor.grid.within(part) {
-            for place in places {
-                let (x, y) = self.projection.point((place.x, place.y));
-                let sprite = stock.sprites.get(place.look, x, y, self.colors, self.theme);
-                surface.sprite(x >> 8, y >> 8, sprite);
-            }
+            stock.sprites.paint(surface, places, self.projection, self.colors, self.theme);
         }
         if self.css_radius() >= SIGNS_RADIUS {
             self.signs(surface, stock, part);

@@ -190,7 +190,9 @@ impl Picker {
     }
 
     pub fn find(&self, label: &str) -> i32 {
-        self.layout.find(label).map_or(-1, |seat| seat.0 as i32)
+        // The index of labels that the layout could make is larger than all of this.
+        let mut seats = self.layout.seats().iter().map(|seat| seat.index);
+        seats.find(|&seat| self.layout.label(seat) == label).map_or(-1, |seat| seat.0 as i32)
     }
 
     pub fn images(&self) -> String {

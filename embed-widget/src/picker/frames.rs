@@ -9,10 +9,9 @@ use crate::{
     looks::{Look, SIZES, State},
     paint::{Mark, NEAR_RADIUS, Overlays, Painter, Stock},
     picker::pointers::Hit,
-    projection::Projection,
     sale::Flags,
 };
-use eventflow_raster::{Canvas, Color, Rect, Surface, straight};
+use eventflow_raster::{Canvas, Color, Projection, Rect, Surface, straight};
 
 /// More changed seats than this are not looked at one by one.
 const CHANGES_MAX: usize = 4_000;
@@ -83,7 +82,7 @@ impl Frame {
 impl Picker {
     pub fn render(&mut self, now: f64) -> u32 {
         self.camera.step(now);
-        let projection = Projection::new(self.camera.view());
+        let projection = self.camera.view().projection();
         let shown = self.frame.shown;
         let mut flags = 0;
         let moved = shown
@@ -406,11 +405,7 @@ impl Picker {
         let scale =
             (width / f64::from(floor.width().max(1))).min(height / f64::from(floor.height().max(1))) * 0.94;
         let (x, y) = floor.centre();
-        Projection::new(crate::camera::View {
-            scale,
-            x: width / 2.0 - x * scale,
-            y: height / 2.0 - y * scale,
-        })
+        Projection::new(scale, width / 2.0 - x * scale, height / 2.0 - y * scale)
     }
 
     fn paint_minimap(&mut self) -> bool {
@@ -427,7 +422,7 @@ impl Picker {
             self.frame.stock = stock;
         }
         map.canvas.copy_from(&map.base);
-        let view = Projection::new(self.camera.view());
+        let view = self.camera.view().projection();
         let seen: Box2 = view.part(self.frame.canvas.bounds());
         let rect = projection.rect(seen);
         let corners = [(rect.x0, rect.y0), (rect.x1, rect.y0), (rect.x1, rect.y1), (rect.x0, rect.y1)];

@@ -1,21 +1,13 @@
 //! The seats of a floor, sorted into square cells: what is in view, and what is under a point, without looking at all.
 
+pub use eventflow_raster::Place;
+
 use crate::geometry::Box2;
 
 /// Seats that a cell has on average: few enough for a hit test, enough to keep the painter in a straight loop.
 const SEATS_PER_CELL: i64 = 16;
 /// Cells of one floor at most; a plan with two far seats would want millions.
 const CELLS_MAX: i64 = 1 << 16;
-
-/// A seat where it is painted, 16 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    pub x: i32,
-    pub y: i32,
-    pub seat: u32,
-    /// What it looks like.
-    pub look: u16,
-}
 
 #[derive(Debug, Default)]
 pub struct Grid {

@@ -1,11 +1,7 @@
 //! From plan to screen in whole numbers. A view moved by whole pixels moves every point by exactly as much, so what has
 //! been painted can be moved along.
 
-use crate::{
-    camera::View,
-    geometry::{Box2, Spot},
-};
-use eventflow_raster::{Fixed, Rect};
+use crate::{Box2, Fixed, Rect, Spot};
 
 /// Binary places of the scale.
 const PLACES: u32 = 24;
@@ -21,12 +17,13 @@ pub struct Projection {
 }
 
 impl Projection {
-    pub fn new(view: View) -> Self {
+    /// `scale` is device pixels to a hundredth, and the origin of the plan is at pixel (x, y).
+    pub fn new(scale: f64, x: f64, y: f64) -> Self {
         let whole = |value: f64| value.round() as i64;
         Self {
-            scale: whole(view.scale * 256.0 * (1_u64 << PLACES) as f64).min(SCALE_MAX),
-            x: whole(view.x * 256.0),
-            y: whole(view.y * 256.0),
+            scale: whole(scale * 256.0 * (1_u64 << PLACES) as f64).min(SCALE_MAX),
+            x: whole(x * 256.0),
+            y: whole(y * 256.0),
         }
     }
 
