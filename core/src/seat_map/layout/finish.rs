@@ -74,8 +74,8 @@ impl Layout {
         };
         let rows = self.rows.iter().map(|row| &self.seats[wide(row.seats.start)..wide(row.seats.end)]);
         let mut steps: Vec<u32> = rows.filter_map(first_step).filter(|&step| step > 0).collect();
-        let middle = steps.len() / 2;
-        if steps.is_empty() { 0 } else { *steps.select_nth_unstable(middle).1 }
+        steps.sort_unstable();
+        steps.get(steps.len() / 2).copied().unwrap_or(0)
     }
 
     fn bounds_of_floors(&self) -> Vec<Option<Bounds>> {
