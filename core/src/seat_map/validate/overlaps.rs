@@ -1,14 +1,19 @@
 //! Places that lie on each other.
 //!
 //! Each place is a disc. Two overlap when their discs do: seats when they are nearer than half the usual distance of
-//! neighbours in their rows, a booth with the largest disc inside of it. Discs are sorted into grids by size, and each is
-//! compared with the discs around it in the grids of its size and above; discs that do not overlap leave room for few
-//! others, so that the work grows with the number of places and not with how they lie.
+//! neighbours in their rows, a booth with the largest disc inside of it. Discs of similar size are sorted into strips, and
+//! each is compared with the discs around it of its size and above; discs that do not overlap leave room for few others,
+//! so that the work hardly depends on how they lie.
 
-use crate::seat_map::{Layout, LayoutRow, RowKind, SeatIndex, layout::wide};
+use crate::seat_map::{Layout, LayoutRow, RowKind, SeatIndex, document::COORDINATE_MAX, layout::wide};
 
-/// Discs of one bucket that are looked at. Places that do not overlap are fewer, save for an unlucky bucket.
-const BUCKET_MAX: usize = 64;
+/// Discs of one strip that one disc is compared with. Where there are more, they overlap each other.
+const COMPARED_MAX: usize = 64;
+/// Bits of the distance from the left edge within a key: 2^28 hundredths, and the width of a cell on both sides.
+const COLUMN_BITS: u32 = 30;
+const STRIP_BITS: u32 = 28;
+/// The coordinate in hundredths from which rows and columns are counted.
+const EDGE: i64 = -(COORDINATE_MAX as i64 * 100);
 
 #[derive(Debug, Clone, Copy)]
 struct Disc {
@@ -18,32 +23,33 @@ struct Disc {
     floor: u16,
 }
 
-/// The discs of similar size. Cells are as wide as two of the largest discs, so that overlapping discs are in cells that
-/// touch; cells are kept in buckets by a hash.
-struct Grid {
-    cell: i64,
-    mask: u64,
-    /// For each bucket where its discs begin in `discs`.
-    starts: Vec<u32>,
-    discs: Vec<SeatIndex>,
+/// Discs of a similar size, in the order of floors, of strips from the top and of the way from the left. Strips and cells
+/// are as wide as two of the largest discs: those that overlap are in strips that touch, and no further apart.
+struct Strips {
+    level: usize,
+    order: Vec<(u64, SeatIndex)>,
 }
 
-/// Pairs of places that overlap, at most one for each place as the later of the two, in ascending order.
+/// Pairs of places that overlap, one for nearly each of the places that do, in ascending order.
 pub(super) fn overlapping(layout: &Layout) -> Vec<(SeatIndex, SeatIndex)> {
     let discs = discs(layout);
-    let mut order: Vec<(usize, SeatIndex)> =
-        (0..).map(SeatIndex).zip(&discs).map(|(seat, disc)| (level(disc.radius), seat)).collect();
-    // Nearly sorted: most places are of one size.
-    order.sort_unstable();
-    let groups: Vec<&[(usize, SeatIndex)]> = order.chunk_by(|a, b| a.0 == b.0).collect();
-    let grids: Vec<Grid> = groups.iter().map(|group| Grid::of(group, &discs)).collect();
+    let mut levels: Vec<Strips> = Vec::new();
+    for (seat, disc) in (0..).map(SeatIndex).zip(&discs) {
+        let level = level(disc.radius);
+        let at = levels.iter().position(|strips| strips.level == level).unwrap_or_else(|| {
+            levels.push(Strips { level, order: Vec::new() });
+            levels.len() - 1
+        });
+        let key = levels[at].key(*disc);
+        levels[at].order.push((key, seat));
+    }
+    levels.sort_unstable_by_key(|strips| strips.level);
+    levels.iter_mut().for_each(|strips| strips.order.sort_unstable());
     let mut pairs = Vec::new();
-    for (own, group) in groups.iter().enumerate() {
-        for &(_, seat) in *group {
-            let disc = discs[seat.position()];
-            let same = grids[own].find(&discs, disc, |other| other < seat);
-            let larger = || grids[own + 1..].iter().find_map(|grid| grid.find(&discs, disc, |_| true));
-            pairs.extend(same.or_else(larger).map(|other| (seat.min(other), seat.max(other))));
+    for (own, strips) in levels.iter().enumerate() {
+        strips.compare(&discs, &mut pairs);
+        for larger in &levels[own + 1..] {
+            strips.compare_with(larger, &discs, &mut pairs);
         }
     }
     pairs.sort_unstable();
@@ -82,48 +88,54 @@ fn level(radius: i64) -> usize {
     wide((radius.max(1) - 1).checked_ilog2().map_or(0, |log| log + 1))
 }
 
-impl Grid {
-    /// Of the places of one level; there is at least one.
-    fn of(group: &[(usize, SeatIndex)], discs: &[Disc]) -> Self {
-        let buckets = group.len().next_power_of_two();
-        let mut grid = Self {
-            cell: 2 << group[0].0,
-            mask: buckets as u64 - 1,
-            starts: vec![0; buckets + 1],
-            discs: vec![SeatIndex(0); group.len()],
-        };
-        // Counting sort by bucket.
-        let bucket = |&(_, seat): &(usize, SeatIndex)| grid.bucket_of(discs[seat.position()], 0, 0);
-        let of: Vec<usize> = group.iter().map(bucket).collect();
-        of.iter().for_each(|&bucket| grid.starts[bucket + 1] += 1);
-        for bucket in 0..buckets {
-            grid.starts[bucket + 1] += grid.starts[bucket];
-        }
-        let mut next = grid.starts.clone();
-        for (&(_, seat), &bucket) in group.iter().zip(&of) {
-            grid.discs[wide(next[bucket])] = seat;
-            next[bucket] += 1;
-        }
-        grid
+impl Strips {
+    const STRIP: u64 = 1 << COLUMN_BITS;
+
+    const fn cell(&self) -> u64 {
+        2 << self.level
     }
 
-    fn bucket_of(&self, disc: Disc, dx: i64, dy: i64) -> usize {
-        let column = (disc.x.div_euclid(self.cell) + dx).cast_unsigned();
-        let row = (disc.y.div_euclid(self.cell) + dy).cast_unsigned();
-        let mixed = column.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ row.wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
-        let mixed = (mixed ^ u64::from(disc.floor) << 20).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        usize::try_from((mixed >> 32) & self.mask).expect("a bucket is less than their number")
+    /// Floor, strip and column in one number. The first strip and the first column of a cell stay empty, so that one before
+    /// can be asked for.
+    fn key(&self, disc: Disc) -> u64 {
+        let row = (disc.y - EDGE).unsigned_abs() / self.cell() + 1;
+        let column = (disc.x - EDGE).unsigned_abs() + self.cell();
+        (u64::from(disc.floor) << STRIP_BITS | row) << COLUMN_BITS | column
     }
 
-    /// The first disc of the grid that overlaps this one, of those that are wanted.
-    fn find(&self, discs: &[Disc], disc: Disc, wanted: impl Fn(SeatIndex) -> bool) -> Option<SeatIndex> {
-        let cells = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dx, dy)));
-        let buckets = cells.map(|(dx, dy)| self.bucket_of(disc, dx, dy));
-        let seats = buckets.flat_map(|bucket| {
-            let seats = wide(self.starts[bucket])..wide(self.starts[bucket + 1]);
-            self.discs[seats].iter().take(BUCKET_MAX)
-        });
-        seats.copied().find(|&other| wanted(other) && disc.overlaps(discs[other.position()]))
+    /// Each disc with those right of it in its strip and around it in the next.
+    fn compare(&self, discs: &[Disc], pairs: &mut Vec<(SeatIndex, SeatIndex)>) {
+        let mut below = 0;
+        for (at, &(key, seat)) in self.order.iter().enumerate() {
+            let next = key + Self::STRIP;
+            while self.order.get(below).is_some_and(|&(other, _)| other < next - self.cell()) {
+                below += 1;
+            }
+            let hit = [(at + 1, key), (below, next)]
+                .into_iter()
+                .find_map(|(from, middle)| self.hit(from, middle, discs, discs[seat.position()]));
+            pairs.extend(hit.map(|other| (seat.min(other), seat.max(other))));
+        }
+    }
+
+    /// Each disc with those of another level around it.
+    fn compare_with(&self, larger: &Strips, discs: &[Disc], pairs: &mut Vec<(SeatIndex, SeatIndex)>) {
+        for &(_, seat) in &self.order {
+            let disc = discs[seat.position()];
+            let key = larger.key(disc);
+            let hit = [key - Self::STRIP, key, key + Self::STRIP].into_iter().find_map(|middle| {
+                let from = larger.order.partition_point(|&(other, _)| other < middle - larger.cell());
+                larger.hit(from, middle, discs, disc)
+            });
+            pairs.extend(hit.map(|other| (seat.min(other), seat.max(other))));
+        }
+    }
+
+    /// The first disc that overlaps this one, of those from a position on and no farther right than a cell from the middle.
+    fn hit(&self, from: usize, middle: u64, discs: &[Disc], disc: Disc) -> Option<SeatIndex> {
+        let around = self.order[from..].iter().take(COMPARED_MAX);
+        let mut around = around.take_while(|&&(key, _)| key <= middle + self.cell()).map(|&(_, seat)| seat);
+        around.find(|&other| disc.overlaps(discs[other.position()]))
     }
 }
 
@@ -198,7 +210,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_grid_finds_what_comparing_all_finds(
+        fn the_strips_find_what_comparing_all_finds(
             points in prop::collection::vec((0..60_i32, 0..60_i32, any::<bool>()), 2..60),
         ) {
             let mut map = samples::map_of(Vec::new());

@@ -1,6 +1,6 @@
 //! Which chair of the newer version stands where one of the older version stood.
 
-use std::collections::HashMap;
+use std::{cell::OnceCell, collections::HashMap};
 
 use crate::seat_map::{Layout, SeatIndex};
 
@@ -12,8 +12,9 @@ pub(super) struct Places {
     expected: Vec<(u16, f64, f64)>,
     /// Where each seat of the newer version is.
     actual: Vec<(u16, f64, f64)>,
-    before: Grid,
-    after: Grid,
+    /// Made when a seat is not where it was: that is seldom.
+    before: OnceCell<Grid>,
+    after: OnceCell<Grid>,
     /// How far from the expected place a seat is still the same: half a chair.
     tolerance: f64,
 }
@@ -52,13 +53,7 @@ impl Places {
             .iter()
             .map(|seat| (floors.after(newer, seat.index), f64::from(seat.x), f64::from(seat.y)))
             .collect();
-        Self {
-            before: grid(&expected, tolerance),
-            after: grid(&actual, tolerance),
-            expected,
-            actual,
-            tolerance,
-        }
+        Self { expected, actual, before: OnceCell::new(), after: OnceCell::new(), tolerance }
     }
 
     /// Whether the seat of the newer version is where the one of the older version is to be expected.
@@ -69,12 +64,20 @@ impl Places {
 
     /// The seat of the newer version where this one of the older version was.
     pub(super) fn now_at(&self, before: SeatIndex) -> Option<SeatIndex> {
-        nearest(&self.after, self.expected[before.position()], self.tolerance)
+        nearest(
+            self.after.get_or_init(|| grid(&self.actual, self.tolerance)),
+            self.expected[before.position()],
+            self.tolerance,
+        )
     }
 
     /// The seat of the older version where this one of the newer version is.
     pub(super) fn was_at(&self, after: SeatIndex) -> Option<SeatIndex> {
-        nearest(&self.before, self.actual[after.position()], self.tolerance)
+        nearest(
+            self.before.get_or_init(|| grid(&self.expected, self.tolerance)),
+            self.actual[after.position()],
+            self.tolerance,
+        )
     }
 }
 
