@@ -7,11 +7,12 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 fn file(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path))
+        .expect("the file is in the repository")
 }
 
 fn validator() -> Validator {
-    jsonschema::draft202012::new(&schema()).unwrap()
+    jsonschema::draft202012::new(&schema()).expect("the schema is one")
 }
 
 fn reads(document: &Value) -> bool {

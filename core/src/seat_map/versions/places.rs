@@ -19,6 +19,9 @@ pub(super) struct Places {
     tolerance: f64,
 }
 
+/// Where a seat was and where the one with its label is.
+type Pair = ((f64, f64), (f64, f64));
+
 /// How a section was redrawn: turned and scaled by a complex factor, then shifted.
 #[derive(Clone, Copy)]
 struct Redrawn {
@@ -86,7 +89,7 @@ impl Redrawn {
 
     /// Of not at all, shifted, and shifted with a turn and a scale, what explains the most seats, if that is more
     /// than half of them; the simplest if several do. Chairs that swapped numbers are not explained by any.
-    fn most_likely(pairs: &[((f64, f64), (f64, f64))], tolerance: f64) -> Self {
+    fn most_likely(pairs: &[Pair], tolerance: f64) -> Self {
         let explained = |redrawn: &Redrawn| {
             let near = pairs.iter().filter(|(before, after)| {
                 let (x, y) = redrawn.of(*before);
@@ -108,7 +111,7 @@ impl Redrawn {
     }
 
     /// Shifted by the median of all shifts.
-    fn shifted(pairs: &[((f64, f64), (f64, f64))]) -> Option<Self> {
+    fn shifted(pairs: &[Pair]) -> Option<Self> {
         let median = |mut values: Vec<f64>| {
             let middle = values.len() / 2;
             (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f64::total_cmp).1)
@@ -120,7 +123,7 @@ impl Redrawn {
 
     /// The least squares of a turn of less than a quarter, a scale and a shift. A half turn would explain a single row
     /// that is counted from its other end.
-    fn fitted(pairs: &[((f64, f64), (f64, f64))]) -> Option<Self> {
+    fn fitted(pairs: &[Pair]) -> Option<Self> {
         let count = pairs.len() as f64;
         let sum = pairs.iter().fold([0.0; 4], |sum, (before, after)| {
             [sum[0] + before.0, sum[1] + before.1, sum[2] + after.0, sum[3] + after.1]
