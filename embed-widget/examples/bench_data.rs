@@ -3,6 +3,8 @@
 //!
 //! `cargo run -p eventflow-embed-widget --example bench_data -- <folder> <seats>…`
 
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;

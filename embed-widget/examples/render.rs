@@ -1,6 +1,8 @@
 //! Pictures of the demo venue and of a stadium, to look at:
 //! `cargo run -p eventflow-embed-widget --example render -- <folder>`.
 
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
 use std::{error::Error, fs, path::Path};
 
 use eventflow_core::seat_map::{Layout, SeatIndex, SeatMap, SeatStatus, Snapshot, stadium_on_one_floor};

@@ -29,11 +29,12 @@ pub fn sin_cos(hundredths: u32) -> (f64, f64) {
 /// Turns points clockwise around a middle.
 pub fn turned(points: &[(f64, f64)], (cx, cy): (f64, f64), hundredths: u32) -> Vec<Spot> {
     let (sin, cos) = sin_cos(hundredths);
-    let turn = |&(x, y): &(f64, f64)| {
+    let mut spots = Vec::with_capacity(points.len());
+    for &(x, y) in points {
         let (x, y) = (x - cx, y - cy);
-        ((x * cos - y * sin + cx).round() as i32, (x * sin + y * cos + cy).round() as i32)
-    };
-    points.iter().map(turn).collect()
+        spots.push(((x * cos - y * sin + cx).round() as i32, (x * sin + y * cos + cy).round() as i32));
+    }
+    spots
 }
 
 /// The corners of a rectangle around a middle.
@@ -44,11 +45,12 @@ pub fn rectangle((x, y): (f64, f64), width: f64, height: f64) -> [(f64, f64); 4]
 
 /// An ellipse as a polygon that looks round.
 pub fn ellipse((x, y): (f64, f64), width: f64, height: f64) -> Vec<(f64, f64)> {
-    let corner = |step: u32| {
+    let mut corners = Vec::with_capacity(72);
+    for step in 0..72 {
         let (sin, cos) = sin_cos(step * (FULL_TURN / 72));
-        (x + cos * width / 2.0, y + sin * height / 2.0)
-    };
-    (0..72).map(corner).collect()
+        corners.push((x + cos * width / 2.0, y + sin * height / 2.0));
+    }
+    corners
 }
 
 #[cfg(test)]

@@ -113,11 +113,6 @@ impl SeatPicker {
         self.picker.apply_diff(bytes)
     }
 
-    /// The revision of the state; 0 before the first snapshot.
-    pub fn revision(&self) -> f64 {
-        self.picker.revision()
-    }
-
     /// Seats that were selected and that somebody else took since the last call. They are no longer selected, and the
     /// map shows the loss.
     pub fn take_lost(&mut self) -> Vec<u32> {
@@ -138,11 +133,6 @@ impl SeatPicker {
     /// places of their category.
     pub fn category_availability(&self) -> Vec<u32> {
         self.picker.category_availability()
-    }
-
-    /// Places left in an area.
-    pub fn area_left(&self, area: u32) -> u32 {
-        self.picker.area_left(area)
     }
 }
 
@@ -171,11 +161,6 @@ impl SeatPicker {
     /// Light or dark follows from the background. The defaults are a light theme.
     pub fn set_theme(&mut self, colors: &[u32]) {
         self.picker.set_theme(colors);
-    }
-
-    /// Other colours for the categories than the plan's. Missing ones keep the plan's.
-    pub fn set_category_colors(&mut self, colors: &[u32]) {
-        self.picker.set_category_colors(colors);
     }
 
     /// The word at the focal point ("Stage"), already translated; empty = none. Not shown where the plan itself has an
@@ -225,9 +210,6 @@ impl SeatPicker {
     pub fn zoom_to_section(&mut self, section: u32) {
         self.picker.zoom_to_section(section);
     }
-    pub fn zoom_to_area(&mut self, area: u32) {
-        self.picker.zoom_to_area(area);
-    }
     /// Zooms to seats, on the floor of the first.
     pub fn zoom_to_seats(&mut self, seats: &[u32]) {
         self.picker.zoom_to_seats(seats);
@@ -241,11 +223,6 @@ impl SeatPicker {
     /// `[scale, x, y]`: the plan point (px, py) in plan units is at CSS pixel (px·scale + x, py·scale + y).
     pub fn view(&self) -> Vec<f64> {
         self.picker.view().to_vec()
-    }
-
-    /// Seats are large enough to be picked one by one; below that a click means the section.
-    pub fn seats_pickable(&self) -> bool {
-        self.picker.seats_pickable()
     }
 }
 
@@ -460,6 +437,21 @@ impl SeatPicker {
 
 /// For Rust: tests and examples.
 impl SeatPicker {
+    /// The revision of the state; 0 before the first snapshot.
+    pub fn revision(&self) -> f64 {
+        self.picker.revision()
+    }
+
+    /// Places left in an area.
+    pub fn area_left(&self, area: u32) -> u32 {
+        self.picker.area_left(area)
+    }
+
+    /// Seats are large enough to be picked one by one; below that a click means the section.
+    pub fn seats_pickable(&self) -> bool {
+        self.picker.seats_pickable()
+    }
+
     /// What [`frame_ptr`](Self::frame_ptr) leads to.
     pub fn pixels(&self) -> Vec<u8> {
         self.picker.frame().iter().flat_map(|pixel| pixel.to_le_bytes()).collect()

@@ -8,6 +8,7 @@ use std::{fs, io::BufWriter};
 use eventflow_core::seat_map::SeatStatus::{Blocked, Held, Sold};
 use support::{DARK, House, folder};
 
+#[expect(clippy::unwrap_used, reason = "a test's helper")]
 fn same_as(house: &mut House, name: &str) {
     house.paint();
     let (width, height) = (house.picker.frame_width(), house.picker.frame_height());

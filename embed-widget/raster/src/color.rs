@@ -9,15 +9,15 @@ impl Color {
 
     /// From `0xRRGGBB`, opaque.
     pub const fn rgb(rgb: u32) -> Self {
-        Self(0xff00_0000 | (rgb & 0xff) << 16 | rgb & 0xff00 | rgb >> 16 & 0xff)
+        Self(0xff00_0000 | ((rgb & 0xff) << 16) | rgb & 0xff00 | (rgb >> 16) & 0xff)
     }
 
     /// At `alpha` 0 to 256 of what it was.
     #[must_use]
     #[inline]
     pub const fn faded(self, alpha: u32) -> Self {
-        let rb = ((self.0 & 0x00ff_00ff) * alpha >> 8) & 0x00ff_00ff;
-        let ag = ((self.0 >> 8) & 0x00ff_00ff) * alpha & 0xff00_ff00;
+        let rb = (((self.0 & 0x00ff_00ff) * alpha) >> 8) & 0x00ff_00ff;
+        let ag = (((self.0 >> 8) & 0x00ff_00ff) * alpha) & 0xff00_ff00;
         Self(rb | ag)
     }
 

@@ -67,7 +67,7 @@ impl Filler {
             self.crossings.clear();
             for edge in &self.active {
                 if edge.top <= at && at < edge.bottom {
-                    let x = edge.x + ((i64::from(at) - edge.y) * edge.slope >> 16);
+                    let x = edge.x + (((i64::from(at) - edge.y) * edge.slope) >> 16);
                     self.crossings.push((x.clamp(-(1 << 30), 1 << 30) as i32, edge.winding));
                 }
             }

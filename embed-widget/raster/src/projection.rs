@@ -84,5 +84,5 @@ impl Projection {
 fn place(scale: i64, at: i32, offset: i64) -> i32 {
     // Far outside of every screen, and still a number whose sums and products are.
     const FAR: i64 = 1 << 28;
-    ((i64::from(at) * scale >> PLACES) + offset).clamp(-FAR, FAR) as i32
+    (((i64::from(at) * scale) >> PLACES) + offset).clamp(-FAR, FAR) as i32
 }

@@ -23,7 +23,7 @@ impl Painter<'_> {
             if !self.sees(clip, drawing.bounds, 4) {
                 continue;
             }
-            let corners: Vec<_> = drawing.corners.iter().map(|&spot| self.projection.point(spot)).collect();
+            let corners = self.corners(&drawing.corners);
             let fill = drawing.fill.or((drawing.themed && drawing.closed).then_some(self.theme.shape));
             if let Some(fill) = fill {
                 surface.polygon(&corners, Color::rgb(fill));

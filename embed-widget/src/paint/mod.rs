@@ -18,7 +18,7 @@ use crate::{
     texts::Texts,
     theme::Theme,
 };
-use eventflow_raster::{Color, Projection, Rect, Surface};
+use eventflow_raster::{Color, Fixed, Projection, Rect, Surface};
 
 /// From this radius on, in CSS pixels, seats are meant one by one; below it sections have names and counts over them.
 pub const NEAR_RADIUS: f64 = 4.5;
@@ -90,8 +90,16 @@ impl Painter<'_> {
         !self.projection.rect(part).grown(margin).and(clip).is_empty()
     }
 
+    fn corners(&self, outline: &[Spot]) -> Vec<Fixed> {
+        let mut corners = Vec::with_capacity(outline.len());
+        for &spot in outline {
+            corners.push(self.projection.point(spot));
+        }
+        corners
+    }
+
     fn polygon(&self, surface: &mut impl Surface, outline: &[Spot], fill: u32, line: Option<(f64, u32)>) {
-        let corners: Vec<_> = outline.iter().map(|&spot| self.projection.point(spot)).collect();
+        let corners = self.corners(outline);
         surface.polygon(&corners, Color::rgb(fill));
         if let Some((width, color)) = line {
             surface.outline(&corners, self.line_width(width), Color::rgb(color));
@@ -124,12 +132,17 @@ impl Painter<'_> {
         let (x0, y0, x1, y1) = (rect.x0 << 8, rect.y0 << 8, rect.x1 << 8, rect.y1 << 8);
         // Points on a quarter of a circle, in hundredths of the radius from the corner.
         let quarter = [(0, 100), (5, 69), (21, 41), (41, 21), (69, 5), (100, 0)];
-        let part = |share: i32| round * share / 100;
-        let mut corners = Vec::with_capacity(24);
-        corners.extend(quarter.iter().map(|&(x, y)| (x0 + part(x), y0 + part(y))));
-        corners.extend(quarter.iter().rev().map(|&(x, y)| (x1 - part(x), y0 + part(y))));
-        corners.extend(quarter.iter().map(|&(x, y)| (x1 - part(x), y1 - part(y))));
-        corners.extend(quarter.iter().rev().map(|&(x, y)| (x0 + part(x), y1 - part(y))));
+        let mut corners = Vec::with_capacity(4 * quarter.len());
+        for side in 0..4 {
+            for at in 0..quarter.len() {
+                let (x, y) = quarter[if side % 2 == 0 { at } else { quarter.len() - 1 - at }];
+                let (x, y) = (round * x / 100, round * y / 100);
+                corners.push((
+                    if side == 1 || side == 2 { x1 - x } else { x0 + x },
+                    if side < 2 { y0 + y } else { y1 - y },
+                ));
+            }
+        }
         surface.polygon(&corners, color);
     }
 }

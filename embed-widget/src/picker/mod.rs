@@ -110,13 +110,6 @@ impl Picker {
         self.frame.stock.sprites.forget();
         self.frame.repaint();
     }
-    pub fn set_category_colors(&mut self, colors: &[u32]) {
-        let plan = plan_colors(&self.layout, &self.theme);
-        let given = colors.iter().map(|&color| Some(color & 0xff_ffff)).chain(std::iter::repeat(None));
-        self.colors = plan.into_iter().zip(given).map(|(plan, given)| given.unwrap_or(plan)).collect();
-        self.frame.stock.sprites.forget();
-        self.frame.repaint();
-    }
     pub fn set_stage_label(&mut self, label: &str) {
         self.stage_label = label.into();
         self.frame.repaint();
@@ -162,14 +155,6 @@ impl Picker {
         if let Some(block) = blocks.iter().find(|block| block.section == section) {
             let part = block.bounds;
             self.show_pickable(part);
-        }
-    }
-    pub fn zoom_to_area(&mut self, area: u32) {
-        let Some(facts) = self.layout.ga_areas().get(area as usize) else { return };
-        let part = Box2::of(facts.outline.iter().copied());
-        self.set_floor(facts.floor.unwrap_or(0).into());
-        if !part.is_empty() {
-            self.camera.show(part, self.camera.scale_most(), 0.0);
         }
     }
     pub fn zoom_to_seats(&mut self, seats: &[u32]) {

@@ -158,7 +158,7 @@ impl Picker {
         let pickable = self.seats_pickable();
         if pickable {
             let reach = (self.scene.radius * SEAT_REACH).max(reach * dpr / view.scale);
-            if let Some(place) = floor.grid.nearest(px, py, reach, |_| true) {
+            if let Some(place) = floor.grid.nearest(px, py, reach, &|_| true) {
                 return Hit::Seat(SeatIndex(place.seat));
             }
         }

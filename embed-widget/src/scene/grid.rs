@@ -83,7 +83,7 @@ impl Grid {
     }
 
     /// The place nearest to a point, at most `reach` away. Ties go to the lower seat.
-    pub fn nearest(&self, x: f64, y: f64, reach: f64, wanted: impl Fn(&Place) -> bool) -> Option<&Place> {
+    pub fn nearest(&self, x: f64, y: f64, reach: f64, wanted: &dyn Fn(&Place) -> bool) -> Option<&Place> {
         let whole = |value: f64| value as i32;
         let area = Box2 {
             x0: whole((x - reach).floor()),
@@ -144,7 +144,7 @@ mod tests {
                 dx * dx + dy * dy
             };
             let expected = places.iter().map(|p| (distance(p), p.seat)).min().filter(|&(d, _)| d <= 700 * 700);
-            let found = grid.nearest(fx, fy, 700.0, |_| true).map(|p| (distance(p), p.seat));
+            let found = grid.nearest(fx, fy, 700.0, &|_| true).map(|p| (distance(p), p.seat));
             prop_assert_eq!(found, expected);
         }
     }

@@ -244,7 +244,7 @@ fn row_labels(layout: &Layout, grid: &Grid, on_floor: impl Fn(u16) -> bool, pitc
             let length = (dx * dx + dy * dy).sqrt().max(1.0);
             let (dx, dy) = (dx / length, dy / length);
             let (x, y) = (f64::from(end.x) + dx * pitch * 0.95, f64::from(end.y) + dy * pitch * 0.95);
-            if grid.nearest(x, y, pitch * 0.8, |_| true).is_none() {
+            if grid.nearest(x, y, pitch * 0.8, &|_| true).is_none() {
                 let at = (x.round() as i32, y.round() as i32);
                 labels.push(RowLabel { row: number, at, away: ((dx * 100.0) as i8, (dy * 100.0) as i8) });
             }
@@ -262,7 +262,7 @@ fn row_labels(layout: &Layout, grid: &Grid, on_floor: impl Fn(u16) -> bool, pitc
     for (at, label) in labels.iter().enumerate() {
         let (x, y) = (f64::from(label.at.0), f64::from(label.at.1));
         let before = |place: &Place| (place.seat as usize) < at && kept[place.seat as usize];
-        kept[at] = others.nearest(x, y, pitch * 0.85, before).is_none();
+        kept[at] = others.nearest(x, y, pitch * 0.85, &before).is_none();
     }
     labels.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(label, _)| label).collect()
 }

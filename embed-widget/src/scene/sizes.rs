@@ -2,33 +2,36 @@
 
 use eventflow_core::seat_map::Layout;
 
-use super::{Scene, seats_of};
+use super::Scene;
 use crate::looks::{SIZES, USUAL_SIZE};
 
 /// Seats of a section that are looked at.
 const SAMPLE: usize = 24;
 
 pub(super) fn of_sections(layout: &Layout, scene: &Scene, pitch: f64) -> Vec<u16> {
-    let size = |section: usize| {
-        let rows = layout.sections()[section].rows.clone();
-        let rows = layout.rows().get(rows.start as usize..rows.end as usize).unwrap_or(&[]);
-        let seats: Vec<_> = rows.iter().flat_map(|row| seats_of(layout, row)).collect();
-        let floor = &scene.floors[usize::from(scene.floor_of(section as u16))];
+    let mut sizes = Vec::new();
+    let mut nearest = Vec::new();
+    for (number, section) in layout.sections().iter().enumerate() {
+        let floor = &scene.floors[usize::from(scene.floor_of(number as u16))];
+        let rows = layout.rows().get(section.rows.start as usize..section.rows.end as usize).unwrap_or(&[]);
+        let seats = match (rows.first(), rows.last()) {
+            (Some(first), Some(last)) => first.seats.start as usize..last.seats.end as usize,
+            _ => 0..0,
+        };
         let step = (seats.len() / SAMPLE).max(1);
-        let mut nearest: Vec<u64> = seats
-            .iter()
-            .step_by(step)
-            .filter_map(|seat| {
-                let (x, y) = (f64::from(seat.x), f64::from(seat.y));
-                let other = floor.grid.nearest(x, y, pitch * 2.0, |place| place.seat != seat.index.0)?;
+        nearest.clear();
+        for seat in layout.seats().get(seats).unwrap_or(&[]).iter().step_by(step) {
+            let (x, y) = (f64::from(seat.x), f64::from(seat.y));
+            if let Some(other) = floor.grid.nearest(x, y, pitch * 2.0, &|place| place.seat != seat.index.0) {
                 let (dx, dy) = (f64::from(other.x) - x, f64::from(other.y) - y);
-                Some((dx * dx + dy * dy).sqrt() as u64)
-            })
-            .collect();
+                nearest.push((dx * dx + dy * dy).sqrt() as u64);
+            }
+        }
         crate::lean::sort(&mut nearest);
-        nearest.get(nearest.len() / 4).map_or(USUAL_SIZE, |&distance| class(distance as f64 / pitch))
-    };
-    (0..layout.sections().len()).map(size).collect()
+        let lower = nearest.get(nearest.len() / 4);
+        sizes.push(lower.map_or(USUAL_SIZE, |&distance| class(distance as f64 / pitch)));
+    }
+    sizes
 }
 
 /// The largest size that fits, with a little tolerance so that usual seats stay usual.
