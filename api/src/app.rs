@@ -21,7 +21,8 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
-    config::Config, credentials::CredentialCache, hosting::Widget, signing::TicketSigner, streams::Streams,
+    config::Config, credentials::CredentialCache, hosting::Widget, plans::Plans, signing::TicketSigner,
+    streams::Streams,
     tokens::Tokens,
 };
 
@@ -50,6 +51,8 @@ pub struct App {
     pub webhook_secrets: Vec<SecretString>,
     /// The files of the seat picker.
     pub widget: Widget,
+    /// The plans of published seat maps.
+    pub plans: Plans,
     /// Our own origin, as browsers write it: the pages that we serve may use every publishable key.
     pub origin: String,
     /// What a sale needs to know of the tenant, for a few seconds.

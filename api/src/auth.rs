@@ -101,7 +101,15 @@ impl Call {
         }
     }
 
-    /// The same for an order.
+    /// A buyer's token shows its own event.
+    pub fn require_event(&self, event: Id<id::Event>) -> Result<(), Refusal> {
+        match &self.principal {
+            Principal::Buyer(token) if token.event != event => Err(Refusal::not_found("event")),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same as for a hold for an order.
     pub fn require_order(&self, order: Id<id::Order>) -> Result<(), Refusal> {
         match &self.principal {
             Principal::Buyer(token) if token.subject != Subject::Order(order) => {

@@ -35,7 +35,7 @@ use tokio::{
 
 use crate::{
     app::App, config::Config, connections::Impatient, credentials::CredentialCache, embedded::Embedded,
-    hosting::Widget, server, signing::TicketSigner, streams::Streams, tokens::Tokens, worker,
+    hosting::Widget, plans::Plans, server, signing::TicketSigner, streams::Streams, tokens::Tokens, worker,
 };
 
 /// Requests under way may take this long to end when the server is asked to stop.
@@ -245,6 +245,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         webhook_secrets: payments.webhook_secrets.clone(),
         doors: Doors::default(),
         sellers: DashMap::new(),
+        plans: Plans::default(),
         widget: Widget::new(config.widget_dir.clone()),
         origin: config.origin(),
         config,

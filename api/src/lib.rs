@@ -14,6 +14,7 @@ pub mod hosting;
 pub mod openapi;
 pub mod operations;
 pub mod pages;
+pub mod plans;
 pub mod problem;
 pub mod qr;
 pub mod resources;

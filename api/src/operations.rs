@@ -77,9 +77,10 @@ const BOOTSTRAP: &[Credential] = &[Credential::Bootstrap];
 const SECRET: &[Credential] = &[Credential::Secret];
 /// Pages and servers.
 const SALES: &[Credential] = &[Credential::Secret, Credential::Publishable];
+/// Those, and the buyers of the event.
+const EVERYBODY: &[Credential] = &[Credential::Secret, Credential::Publishable, Credential::Buyer];
 /// Servers, and the buyer who has the hold or order.
 const OWNER: &[Credential] = &[Credential::Secret, Credential::Buyer];
-const CHECKOUT: &[Credential] = &[Credential::Secret, Credential::Publishable, Credential::Buyer];
 const DOOR: &[Credential] = &[Credential::Secret, Credential::Device];
 
 const fn op(
@@ -119,29 +120,35 @@ pub const OPERATIONS: &[Operation] = &[
     op("seat_maps.list", VenuesRead, SECRET, Read),
     op("seat_maps.create", VenuesWrite, SECRET, Write),
     op("seat_maps.get", VenuesRead, SECRET, Read),
+    op("seat_maps.plan", VenuesRead, SECRET, Read),
+    op("seat_maps.import", VenuesWrite, SECRET, Write),
+    op("seat_maps.export", VenuesRead, SECRET, Read),
+    op("seat_maps.diff", VenuesRead, SECRET, Read),
     op("seat_maps.update", VenuesWrite, SECRET, Write),
     op("seat_maps.validate", VenuesRead, SECRET, Write),
     op("seat_maps.publish", VenuesWrite, SECRET, Write),
     op("events.list", EventsRead, SALES, Read),
     op("events.create", EventsWrite, SECRET, Write),
-    op("events.get", EventsRead, SALES, Read),
+    op("events.get", EventsRead, EVERYBODY, Read),
     op("events.update", EventsWrite, SECRET, Write),
     op("events.publish", EventsWrite, SECRET, Write),
+    op("events.move", EventsWrite, SECRET, Write),
     op("events.cancel", EventsWrite, SECRET, Write),
-    op("price_tiers.list", EventsRead, SALES, Read),
+    op("price_tiers.list", EventsRead, EVERYBODY, Read),
     op("price_tiers.create", EventsWrite, SECRET, Write),
     op("price_tiers.update", EventsWrite, SECRET, Write),
     op("price_tiers.delete", EventsWrite, SECRET, Write),
     op("seats.update", EventsWrite, SECRET, Write),
     op("seats.list", EventsRead, SALES, Read),
-    op("availability.get", EventsRead, SALES, Live),
-    op("availability.snapshot", EventsRead, SALES, Live),
-    op("availability.stream", EventsRead, SALES, Live),
+    op("plans.get", EventsRead, EVERYBODY, Read),
+    op("availability.get", EventsRead, EVERYBODY, Live),
+    op("availability.snapshot", EventsRead, EVERYBODY, Live),
+    op("availability.stream", EventsRead, EVERYBODY, Live),
     op("holds.create", HoldsWrite, SALES, Sale),
     op("holds.get", HoldsWrite, OWNER, Read),
     op("holds.extend", HoldsWrite, OWNER, Sale),
     op("holds.delete", HoldsWrite, OWNER, Sale),
-    op("orders.create", OrdersWrite, CHECKOUT, Sale),
+    op("orders.create", OrdersWrite, EVERYBODY, Sale),
     op("orders.list", OrdersRead, SECRET, Read),
     op("orders.get", OrdersRead, OWNER, Read),
     op("orders.cancel", OrdersCancel, OWNER, Sale),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use eventflow_core::ErrorCode;
+use eventflow_core::{ErrorCode, seat_map};
 use poem::{
     IntoResponse, Response, handler,
     http::StatusCode,
@@ -34,6 +34,18 @@ pub async fn ready(app: Data<&Arc<App>>) -> Response {
 #[handler]
 pub fn contract() -> Response {
     Response::builder().content_type("application/json").body(openapi::text())
+}
+
+/// The JSON Schema of seat-map documents, for editors and generators. A new format gets a new schema.
+#[handler]
+pub fn seat_map_schema() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| format!("{:#}\n", seat_map::schema()));
+    Response::builder()
+        .content_type("application/schema+json")
+        .header("Cache-Control", "public, max-age=3600")
+        // Public as the contract is; editors in browsers read it too.
+        .header("Access-Control-Allow-Origin", "*")
+        .body(TEXT.as_str())
 }
 
 /// Swagger UI with the contract in it: nothing is loaded from elsewhere.

@@ -57,6 +57,12 @@ macro_rules! failure {
                 !matches!(self, Self::Internal(..) | Self::BadGateway(..) | Self::Unavailable(..))
             }
 
+            pub fn problem(&self) -> &Problem {
+                match self {
+                    $(Self::$name(Json(problem), _) => problem,)*
+                }
+            }
+
             fn new(status: u16, problem: Problem, retry_after: Option<u32>) -> Self {
                 match status {
                     $($status => Self::$name(Json(problem), retry_after),)*

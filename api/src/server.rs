@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use eventflow_core::{ErrorCode, Refusal};
+use eventflow_core::{ErrorCode, Refusal, seat_map::exchange::IMPORT_BYTES_MAX};
 use poem::{
     Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -40,6 +40,7 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> {
         .at("/healthz", poem::get(pages::health))
         .at("/readyz", poem::get(pages::ready))
         .at("/openapi.json", poem::get(pages::contract))
+        .at("/schemas/seat-map.json", poem::get(pages::seat_map_schema))
         .at("/docs", poem::get(pages::docs))
         .at("/docs/", poem::get(pages::docs))
         .at("/docs/errors", poem::get(pages::error_codes))
@@ -140,13 +141,16 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
     })
 }
 
-/// Only documents of seat maps, and only of callers who show a secret key, may be large.
+/// Only seat maps, and only of callers who show a secret key, may be large.
 fn body_limit(request: &Request) -> usize {
     let path = request.uri().path();
     let segments: Vec<&str> = path.split('/').collect();
-    let document = matches!(segments[..], ["", "v1", "seat-maps", _] | ["", "v1", "venues", _, "seat-maps"]);
     let secret = request.header("authorization").is_some_and(|value| value.contains("ef_sk_"));
-    if document && secret { SEAT_MAP_BODY_MAX } else { BODY_MAX }
+    match segments[..] {
+        ["", "v1", "seat-maps", _] | ["", "v1", "venues", _, "seat-maps"] if secret => SEAT_MAP_BODY_MAX,
+        ["", "v1", "venues", _, "seat-maps", "import"] if secret => IMPORT_BYTES_MAX,
+        _ => BODY_MAX,
+    }
 }
 
 fn idempotency_key(request: &Request) -> Result<Option<String>, Refusal> {

@@ -48,6 +48,15 @@ error_codes! {
     LimitReached = "limit_reached", 409, "A limit is reached";
     // Seat maps and events
     SeatMapInvalid = "seat_map_invalid", 422, "The seat map has errors";
+    ImportTooLarge = "import_too_large", 413, "The file is too large to be imported";
+    ImportMalformed = "import_malformed", 422, "The file is not of this format";
+    ImportUnsafe = "import_unsafe", 422, "The file has parts that can refer elsewhere";
+    ImportTooDeep = "import_too_deep", 422, "The file is nested too deeply";
+    ImportTooMany = "import_too_many", 422, "The file has more than a seat map may have";
+    ImportMissing = "import_missing", 422, "A part that is needed is missing in the file";
+    ImportInvalidValue = "import_invalid_value", 422, "A value in the file means nothing";
+    ImportEmpty = "import_empty", 422, "The file has no seats and no standing areas";
+    SeatMapInUse = "seat_map_in_use", 409, "The change would take places from people who have them";
     EventNotReady = "event_not_ready", 409, "The event cannot be published yet";
     NotOnSale = "not_on_sale", 409, "The event is not on sale";
     UnknownSeat = "unknown_seat", 422, "The event has no such seat";

@@ -3,6 +3,7 @@
 //! `draft -> published -> cancelled`. Publishing pins a version of the seat map and opens a pool for each standing area.
 //! Every change of what is sold or for how much goes through [`touch`].
 
+mod maps;
 mod readiness;
 
 use chrono::{DateTime, Datelike, Utc};
@@ -20,9 +21,10 @@ use crate::{
     db::{Tx, new_uuid},
     error::{Error, OrNotFound, Result},
     schema::{events, outbox, price_tiers, seat_maps, seats, tenants, venues},
-    seat_maps as maps,
+    seat_maps as seat_map_store,
 };
 
+pub use maps::{Step, move_to, moved_places, step};
 use readiness::{Readiness, Tier};
 
 /// Default of `max_per_hold` and `max_per_buyer`: a group of friends, not a tout.
@@ -240,11 +242,11 @@ pub async fn publish(tx: &mut Tx, id: Id<id::Event>, allow_unpriced: bool) -> Re
         return Err(Error::refused(ErrorCode::Conflict, format!("The event is {} already.", event.state)));
     }
     let version = newest_version(tx, &event).await?;
-    if version == maps::DRAFT {
+    if version == seat_map_store::DRAFT {
         let detail = "Publish the seat map first: an event sells the places of a published version.";
         return Err(Refusal::new(ErrorCode::EventNotReady, detail).param("seat_map_id").into());
     }
-    let outline = maps::outline(tx, event.seat_map_id, version).await?;
+    let outline = seat_map_store::outline(tx, event.seat_map_id, version).await?;
     let readiness = Readiness {
         starts_at: event.terms.starts_at,
         now: Utc::now(),
@@ -324,7 +326,7 @@ pub async fn lock(tx: &mut Tx, id: Id<id::Event>) -> Result<Event> {
         .or_not_found("event")
 }
 
-/// The version whose places are meant: the pinned one; of a draft the newest published, or [`maps::DRAFT`].
+/// The version whose places are meant: the pinned one; of a draft the newest published, or [`seat_map_store::DRAFT`].
 pub async fn newest_version(tx: &mut Tx, event: &Event) -> Result<i32> {
     if event.seat_map_version != 0 {
         return Ok(event.seat_map_version);

@@ -92,19 +92,21 @@ impl Offer {
         self.event.id.into()
     }
 
-    /// Refuses sales before, after and without the sale window.
+    /// Refuses sales before, after and without the sale window; `param` names the field of the event that is the reason.
     pub fn check_on_sale(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
-        let refuse = |detail: String| Err(Refusal::new(ErrorCode::NotOnSale, detail));
+        let refuse =
+            |param: &str, detail: String| Err(Refusal::new(ErrorCode::NotOnSale, detail).param(param));
         match self.event.state.as_str() {
-            "published" if now < self.event.sale_starts_at => {
-                refuse(format!("The sale begins at {}.", self.event.sale_starts_at.to_rfc3339()))
-            }
+            "published" if now < self.event.sale_starts_at => refuse(
+                "sale_starts_at",
+                format!("The sale begins at {}.", self.event.sale_starts_at.to_rfc3339()),
+            ),
             "published" if now >= self.event.sale_ends_at => {
-                refuse(format!("The sale ended at {}.", self.event.sale_ends_at.to_rfc3339()))
+                refuse("sale_ends_at", format!("The sale ended at {}.", self.event.sale_ends_at.to_rfc3339()))
             }
             "published" => Ok(()),
-            "cancelled" => refuse("The event is cancelled.".into()),
-            _ => refuse("The event is not published yet.".into()),
+            "cancelled" => refuse("state", "The event is cancelled.".into()),
+            _ => refuse("state", "The event is not published yet.".into()),
         }
     }
 

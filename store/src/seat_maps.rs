@@ -13,7 +13,7 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
     ErrorCode, Id, Refusal, id,
-    seat_map::{Category, Finding, GaArea, Layout},
+    seat_map::{Category, Finding, GaArea, Layout, SeatMap as Document},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -158,6 +158,36 @@ pub async fn get(tx: &mut Tx, id: Id<id::SeatMap>, version: Option<i32>) -> Resu
         .optional()
         .or_not_found("version of this seat map")?;
     Ok(Shown { map, version, document, size, findings: None })
+}
+
+/// The version that is meant: the one that is asked for; else the newest published one or, failing that, the draft.
+/// Whether there is such a version is not looked at.
+pub async fn meant(tx: &mut Tx, id: Id<id::SeatMap>, version: Option<i32>) -> Result<i32> {
+    let published: i32 = seat_maps::table
+        .find((tx.tenant(), id.uuid()))
+        .select(seat_maps::published_version)
+        .first(&mut **tx)
+        .await
+        .optional()
+        .or_not_found("seat map")?;
+    Ok(version.unwrap_or(published))
+}
+
+/// The document of the version that is meant, without looking for what is wrong with it.
+pub async fn document(tx: &mut Tx, id: Id<id::SeatMap>, version: Option<i32>) -> Result<Document> {
+    let version = meant(tx, id, version).await?;
+    let stored = if version == DRAFT {
+        stored_draft(tx, id).await?
+    } else {
+        seat_map_versions::table
+            .find((tx.tenant(), id.uuid(), version))
+            .select(seat_map_versions::document)
+            .first(&mut **tx)
+            .await
+            .optional()
+            .or_not_found("version of this seat map")?
+    };
+    drafts::document(stored).await
 }
 
 /// The draft as it stands, with its findings.

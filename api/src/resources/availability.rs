@@ -125,6 +125,7 @@ pub(super) async fn live(
     call: &Call,
     event: eventflow_core::Id<id::Event>,
 ) -> Result<Arc<Followed>, Failure> {
+    call.require_event(event)?;
     if let Some(live) = call.app.holds.followed(call.tenant(), event) {
         return Ok(live);
     }

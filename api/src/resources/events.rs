@@ -1,8 +1,11 @@
 //! Events: what is sold, when, and under which limits.
 
 use chrono::{DateTime, Utc};
-use eventflow_core::id;
-use eventflow_store::events;
+use eventflow_core::{
+    id,
+    seat_map::{SeatIndex, SeatStatus, versions},
+};
+use eventflow_store::{Error, events};
 use poem_openapi::{
     Enum, Object, OpenApi,
     param::{Path, Query},
@@ -217,6 +220,21 @@ impl Example for PublishEvent {
     }
 }
 
+/// Where an event moves to.
+#[derive(Debug, Object)]
+#[oai(example)]
+struct MoveEvent {
+    /// A version of the event's seat map. Default: the newest published one.
+    #[oai(validator(minimum(value = "1"), maximum(value = "2147483647")))]
+    version: Option<i32>,
+}
+
+impl Example for MoveEvent {
+    fn example() -> Self {
+        Self { version: None }
+    }
+}
+
 /// Why an event is cancelled.
 #[derive(Debug, Object)]
 #[oai(example)]
@@ -341,6 +359,7 @@ impl Events {
     /// Get an event.
     #[oai(path = "/events/:event_id", method = "get", operation_id = "events.get")]
     async fn get(&self, call: Call, event_id: Path<Ref<id::Event>>) -> Result<Json<Event>, Failure> {
+        call.require_event(event_id.0.0)?;
         let view = super::view(&call);
         let event = call.read(async |tx| events::get(tx, event_id.0.0, view).await).await?;
         Ok(Json(shape(event)))
@@ -376,6 +395,44 @@ impl Events {
         let publish = async |tx: &mut _| events::publish(tx, event_id.0.0, allow_unpriced).await.map(shape);
         let event = call.write(publish).await?;
         call.app.event_changed(call.tenant(), event_id.0.0);
+        Ok(Json(event))
+    }
+
+    /// Move a published event to a newer version of its seat map.
+    ///
+    /// Nobody loses a place: seats that are sold, in checkout, held or blocked keep their labels, rows and numbers, and no
+    /// area becomes smaller than what is sold of it; else the answer is 409 (`seat_map_in_use`) with the places that are in
+    /// the way. Beyond that, while an event is on sale its seats and areas keep their order in the document: new ones are
+    /// added behind the last one. `seat_maps.diff` says before what would change.
+    #[oai(path = "/events/:event_id/seat-map", method = "post", operation_id = "events.move")]
+    async fn move_to(
+        &self,
+        call: Call,
+        event_id: Path<Ref<id::Event>>,
+        body: Json<MoveEvent>,
+    ) -> Result<Json<Event>, Failure> {
+        let (id, holds) = (event_id.0.0, &call.app.holds);
+        let step = async |tx: &mut _| {
+            let step = events::step(tx, id, body.0.version).await?;
+            let older = holds.offers.layout(tx, step.seat_map, step.from).await?;
+            Ok((step, older, holds.offers.layout(tx, step.seat_map, step.to).await?))
+        };
+        let (step, older, newer) = call.read(step).await?;
+        let compare = {
+            let (older, newer) = (older.clone(), newer.clone());
+            move || versions::diff(&older, &newer)
+        };
+        let diff = tokio::task::spawn_blocking(compare)
+            .await
+            .map_err(|error| Error::Corrupt(format!("comparing seat maps: {error}")))?;
+        let offer = holds.offer(&call.scope, id).await?;
+        let now = holds.live(&call.scope, &offer).await?.availability();
+        let is_held = |seat: SeatIndex| now.statuses.get(seat).is_some_and(|status| status != SeatStatus::Free);
+        let move_to = async |tx: &mut _| {
+            events::move_to(tx, id, step, (&older, &newer), &diff, is_held).await.map(shape)
+        };
+        let event = call.write(move_to).await?;
+        call.app.event_changed(call.tenant(), id);
         Ok(Json(event))
     }
 

@@ -22,6 +22,7 @@ mod members;
 mod orders;
 mod origins;
 mod places;
+mod plans;
 mod price_tiers;
 mod refunds;
 mod seat_maps;
@@ -60,7 +61,9 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     // A tuple holds 16 at most: one for each group.
     let tenants =
         (tenants::Tenants, members::Members, api_keys::ApiKeys, audit_log::AuditLog, jwks::PublicKeys);
-    let events = (seat_maps::SeatMaps, events::Events, price_tiers::PriceTiers, seats::Seats);
+    let maps =
+        (plans::Plans, seat_maps::SeatMaps, seat_maps::exchange::Exchange, seat_maps::versions::Versions);
+    let events = (maps, events::Events, price_tiers::PriceTiers, seats::Seats);
     let doors = (tickets::Tickets, check_in_lists::CheckInLists, devices::Devices, check_ins::CheckIns);
     let sales = (
         availability::Availabilities,

@@ -144,6 +144,7 @@ impl PriceTiers {
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
         cursor: Query<Option<Cursor>>,
     ) -> Result<Json<Page<PriceTier>>, Failure> {
+        call.require_event(event_id.0.0)?;
         let window = Window::new(limit.0, cursor.0)?;
         let (event, view) = (event_id.0.0, super::view(&call));
         let list = async |tx: &mut _| price_tiers::list(tx, event, window.fetch(), window.after, view).await;

@@ -1,4 +1,8 @@
-//! Seat maps: a draft that can change, and published versions that never do.
+//! Seat maps: a draft that can change, and published versions that never do; files of
+//! other programs ([`exchange`]); what changes between [`versions`].
+
+pub(super) mod exchange;
+pub(super) mod versions;
 
 use std::borrow::Cow;
 
@@ -9,7 +13,7 @@ use poem_openapi::{
     Enum, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
-    registry::{MetaSchema, MetaSchemaRef},
+    registry::{MetaExternalDocument, MetaSchema, MetaSchemaRef},
     types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
 };
 use serde_json::{Value, json};
@@ -35,6 +39,11 @@ impl Type for Document {
     }
     fn schema_ref() -> MetaSchemaRef {
         let mut schema = MetaSchema::new("object");
+        schema.description = Some("Its JSON Schema is at `/schemas/seat-map.json`.");
+        schema.external_docs = Some(MetaExternalDocument {
+            url: "/schemas/seat-map.json".into(),
+            description: Some("The JSON Schema of the format `eventflow.seat-map/1`.".into()),
+        });
         schema.additional_properties = Some(Box::new(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY))));
         MetaSchemaRef::Inline(Box::new(schema))
     }

@@ -24,6 +24,8 @@ struct Operation {
     parameters: Vec<Value>,
     /// Schema and example of the JSON body, if there is one.
     body: Option<(Value, Value)>,
+    /// The body is a file.
+    takes_file: bool,
     permission: Option<Permission>,
     credentials: &'static [Credential],
 }
@@ -42,7 +44,9 @@ fn contract() -> Vec<Operation> {
                 assert!(schema["example"].is_object(), "the body of {id} has no example");
                 (schema.clone(), schema["example"].clone())
             });
+            let file = &operation["requestBody"]["content"]["application/octet-stream"];
             found.push(Operation {
+                takes_file: !file.is_null(),
                 method: method.to_uppercase().parse().unwrap(),
                 path: path.clone(),
                 parameters: operation["parameters"].as_array().cloned().unwrap_or_default(),
@@ -119,6 +123,10 @@ impl Operation {
     }
 
     async fn call(&self, client: &Client, id: impl Fn(&str) -> String) -> Answer {
+        if self.takes_file {
+            let file = b"section,row,seat\nP,1,1\nP,1,2\n".to_vec();
+            return client.send_bytes(self.method.clone(), &self.target(&id), "text/csv", file).await;
+        }
         let body = self.example(|prefix| Some(id(prefix)));
         client.send(self.method.clone(), &self.target(id), body).await
     }

@@ -3,7 +3,7 @@
 --
 --   {E}:boot    present while Redis knows the event; gone when it forgot
 --   {E}:seats   hash: seat index -> 's:<order>' sold | 'c:<order>' claimed | 'b' blocked | '<expiry ms>:<hold>' held
---   {E}:ga      hash: cap:<area>, taken:<area> (claims and sales), held:<area>, version:<area>
+--   {E}:ga      hash: cap:<area>, taken:<area> (claims and sales), held:<area>, version:<area>; map once the event has moved: the version that it sells
 --   {E}:hold:H  hash: e expiry, x absolute cap, n extensions, s seats, g areas, b buyer, k network, o order, p payload, i prior expiry
 --   {E}:holds   sorted set: hold -> expiry; what the sweeper reads
 --   {E}:buyer:B hash: hold -> '<expiry ms>:<places>'; B is a buyer's name, or '@<network>' of an anonymous visitor

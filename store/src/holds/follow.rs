@@ -118,6 +118,12 @@ impl Following {
             if kind.as_deref() == Some("boot") {
                 return Ok(None);
             }
+            if kind.as_deref() == Some("map") {
+                // Another number of places: who looks next begins anew, with the new offer.
+                self.holds.offers.drop(self.scope.tenant, self.event);
+                self.live.end();
+                return Ok(None);
+            }
             if kind.is_some() {
                 self.holds.offers.drop(self.scope.tenant, self.event);
             }

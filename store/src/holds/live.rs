@@ -295,8 +295,20 @@ impl Holds {
     /// The state of an event in Redis at one moment.
     pub(super) async fn snapshot(&self, offer: &Offer) -> Result<State> {
         let answer = self.run(offer, &on(&scripts::SNAPSHOT, offer.event_id())).await?;
+        if version_of_map(&answer)? > offer.event.seat_map_version {
+            // The event has moved, and we were told nothing yet: whoever comes again reads the new offer.
+            self.offers.drop(offer.tenant, offer.event_id());
+            return Err(scripts::rebuilding());
+        }
         state_of(offer, &answer)
     }
+}
+
+/// The version that Redis was told of; 0 while the event has never moved.
+fn version_of_map(answer: &Answer) -> Result<i32> {
+    let fields = answer.flat(5)?;
+    let field = fields.chunks_exact(2).find(|pair| pair[0] == "map");
+    Ok(field.and_then(|pair| pair[1].parse().ok()).unwrap_or_default())
 }
 
 fn state_of(offer: &Offer, answer: &Answer) -> Result<State> {

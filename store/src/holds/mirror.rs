@@ -26,7 +26,7 @@ const BATCH: i64 = 500;
 /// A change of an event's places, as it stands in the outbox and as the script reads it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Change {
-    /// `claimed`, `sold`, `released`, `blocked`, `unblocked`, `offer`.
+    /// `claimed`, `sold`, `released`, `blocked`, `unblocked`, `offer`, `map` (then `g` has capacities, and `v` is the version of the map).
     pub k: String,
     /// The order, 32 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,9 +122,19 @@ fn changes_of(id: i64, kind: &str, payload: Value) -> serde_json::Result<Vec<Cha
         seats: Vec<i32>,
         status: String,
     }
+    #[derive(Deserialize)]
+    struct Map {
+        version: i64,
+        capacities: Vec<(i32, i32)>,
+    }
     let offer = || Change { k: "offer".into(), ..Change::default() };
     Ok(match kind {
         "event.changed" => vec![offer()],
+        // Followers learn of the offer first, and begin anew with it then.
+        "map.changed" => {
+            let Map { version, capacities } = serde_json::from_value(payload)?;
+            vec![offer(), Change { k: "map".into(), g: capacities, v: version, ..Change::default() }]
+        }
         "seats.changed" => {
             let Seats { seats, status } = serde_json::from_value(payload)?;
             let k = if status == "blocked" { "blocked" } else { "unblocked" };

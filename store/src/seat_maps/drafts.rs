@@ -56,7 +56,15 @@ impl Draft {
             Ok(map) => map,
             Err(error) => return Err(fault(&document, &error)),
         };
-        let draft = Self::examine(&map);
+        Self::of(&map)
+    }
+
+    /// A document that did not come as JSON; the same limits hold. Takes time: not for the threads of the runtime.
+    ///
+    /// # Errors
+    /// As [`Draft::read`].
+    pub fn of(map: &Document) -> Result<Self, Refusal> {
+        let draft = Self::examine(map);
         if let Some(finding) = draft.findings.iter().find(|finding| LIMITS.contains(&finding.code)) {
             return Err(Refusal::invalid(at("document", &finding.object), finding.message.clone()));
         }
@@ -176,6 +184,14 @@ fn not_storable(value: &Value) -> Option<String> {
             .find_map(|(name, member)| not_storable(member).map(|path| format!(".{name}{path}"))),
         Value::Bool(_) | Value::Number(_) => None,
     }
+}
+
+/// The document of stored JSON.
+pub(super) async fn document(stored: Value) -> Result<Document> {
+    on_a_blocking_thread(move || {
+        serde_json::from_value(stored).map_err(|error| Error::Corrupt(format!("seat map: {error}")))
+    })
+    .await?
 }
 
 async fn on_a_blocking_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

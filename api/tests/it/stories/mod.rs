@@ -6,6 +6,7 @@ mod holds;
 mod hosting;
 mod idempotency;
 mod limits;
+mod seat_maps;
 mod servers;
 mod streams;
 mod streams_end;
