@@ -33,7 +33,7 @@ enter({
     const canvas = document.createElement("canvas");
     canvas.style.cssText = `width:${VIEW.width}px;height:${VIEW.height}px`;
     host.append(canvas);
-    context = canvas.getContext("2d")!;
+    context = canvas.getContext("2d", { alpha: false })!;
     picker.resize(VIEW.width, VIEW.height, ratio);
     [canvas.width, canvas.height] = [picker.frame_width(), picker.frame_height()];
     draw();

@@ -29,6 +29,11 @@ export class Images {
     });
   }
 
+  /** Whether anything shows through the map. */
+  get any(): boolean {
+    return this.#all.length > 0;
+  }
+
   showFloor(floor: number): void {
     for (const { image, element } of this.#all) element.hidden = image.floor !== floor;
   }
