@@ -117,14 +117,17 @@ const REQUIREMENTS: &[Requirement] = &[
     },
     Requirement {
         need: Need::WasmTarget,
-        name: "wasm32 target",
-        why: "core must also build for browsers",
+        name: "wasm32 target, rust-src",
+        why: "core and the seat picker are built for browsers",
         probe: wasm_target,
         source: Source::Own {
             install: || {
-                let mut command = Command::new("rustup");
-                command.args(["target", "add", WASM_TARGET]).current_dir(repository::root());
-                process::run("rustup target add wasm32-unknown-unknown", command)
+                for arguments in [["target", "add", WASM_TARGET], ["component", "add", "rust-src"]] {
+                    let mut command = Command::new("rustup");
+                    command.args(arguments).current_dir(repository::root());
+                    process::run(&format!("rustup {}", arguments.join(" ")), command)?;
+                }
+                Ok(())
             },
             elsewhere: WASM_ELSEWHERE,
         },
@@ -150,7 +153,7 @@ const REQUIREMENTS: &[Requirement] = &[
 ];
 
 /// Tried: the standard library is built from Debian's sources, and linked by rustup's own linker.
-const WASM_ELSEWHERE: &str = "rustup target add wasm32-unknown-unknown\n      \
+const WASM_ELSEWHERE: &str = "rustup target add wasm32-unknown-unknown; rustup component add rust-src\n      \
     where the target cannot be fetched, on Debian:\n      \
     sudo apt-get install rustc-web rust-web-src cargo-web\n      \
     RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 \\\n      \
@@ -348,8 +351,9 @@ fn wasm_target() -> Option<String> {
     let mut command = Command::new("rustc");
     command.args(["--print", "sysroot"]).current_dir(repository::root());
     let sysroot = String::from_utf8(process::output(command).ok()?).ok()?;
-    let library = Path::new(sysroot.trim()).join("lib/rustlib").join(WASM_TARGET);
-    library.is_dir().then(|| "installed".to_owned())
+    let libraries = Path::new(sysroot.trim()).join("lib/rustlib");
+    let there = libraries.join(WASM_TARGET).is_dir() && libraries.join("src/rust/library").is_dir();
+    there.then(|| "installed".to_owned())
 }
 
 fn install_cargo_deny() -> Result<()> {
