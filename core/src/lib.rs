@@ -11,6 +11,7 @@ pub mod order;
 pub mod pricing;
 pub mod seat_map;
 pub mod ticket;
+pub mod ticket_mix;
 
 pub use error::{ErrorCode, Refusal};
 pub use id::Id;
