@@ -9,6 +9,36 @@ use poem_openapi::{ApiResponse, Object, payload::Json};
 /// Seconds after which a client may try again when a part of the platform is down.
 const RETRY_AFTER_SECS: u32 = 2;
 
+/// A rule of the event that the places break.
+#[derive(Debug, Clone, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct BrokenRule {
+    /// `orphan`, `adjacent`, `companion`, `whole_table`, `min_places`, `max_places`, `whole_area`, `group_min`,
+    /// `group_max`, `tier_min`, `tier_max` or `accompanied`.
+    #[oai(validator(max_length = 40))]
+    pub rule: String,
+    /// What is wrong, and the way out.
+    pub detail: String,
+    /// Dense indexes of the seats at fault: those that would be left over, that are missing of a table, that stand apart.
+    pub seats: Option<Vec<u32>>,
+    /// The labels of the seats; or the key of the area, or the name of the price tier at fault.
+    pub objects: Option<Vec<String>>,
+    /// The number that the rule asks for, where it has one.
+    pub limit: Option<u32>,
+}
+
+impl From<eventflow_core::BrokenRule> for BrokenRule {
+    fn from(broken: eventflow_core::BrokenRule) -> Self {
+        Self {
+            rule: broken.rule.into(),
+            detail: broken.detail,
+            seats: (!broken.seats.is_empty()).then_some(broken.seats),
+            objects: (!broken.objects.is_empty()).then_some(broken.objects),
+            limit: (broken.limit > 0).then_some(broken.limit),
+        }
+    }
+}
+
 /// What went wrong, for machines (`code`) and for people (`detail`).
 #[derive(Debug, Clone, Object)]
 #[oai(skip_serializing_if_is_none)]
@@ -31,6 +61,8 @@ pub struct Problem {
     pub param: Option<String>,
     /// The objects at fault, as labels of seats.
     pub objects: Option<Vec<String>>,
+    /// With the code `seat_rules`: each rule that the places break.
+    pub rules: Option<Vec<BrokenRule>>,
     /// Quote it when you ask for help.
     #[oai(validator(max_length = 64))]
     pub request_id: String,
@@ -100,6 +132,8 @@ impl From<Refusal> for Failure {
             code: code.code().into(),
             param: refusal.param,
             objects: (!refusal.objects.is_empty()).then_some(refusal.objects),
+            rules: (!refusal.rules.is_empty())
+                .then(|| refusal.rules.into_iter().map(BrokenRule::from).collect()),
             request_id: request_id().to_string(),
         };
         Self::new(code.status(), problem, refusal.retry_after_secs)

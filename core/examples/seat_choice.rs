@@ -123,9 +123,11 @@ fn main() {
                 (first..first + 4).map(SeatIndex).collect()
             })
             .collect();
-        for (what, orphans) in [("check 4, lenient", Orphans::Lenient), ("check 4, strict", Orphans::Strict)] {
+        for (what, orphans) in [("check 4, lenient", Orphans::Lenient), ("check 4, strict", Orphans::Strict)]
+        {
             let rules = Rules { orphans, ..Rules::default() };
-            let refused = picks.iter().filter(|pick| !check(&layout, &free, *pick, &rules).is_empty()).count();
+            let refused =
+                picks.iter().filter(|pick| !check(&layout, &free, *pick, &rules).is_empty()).count();
             let took = measure(|n| {
                 std::hint::black_box(check(&layout, &free, &picks[n], &rules));
             });

@@ -61,6 +61,7 @@ error_codes! {
     NotOnSale = "not_on_sale", 409, "The event is not on sale";
     UnknownSeat = "unknown_seat", 422, "The event has no such seat";
     UnknownPriceTier = "unknown_price_tier", 422, "The price tier does not apply here";
+    SeatRules = "seat_rules", 422, "The places break a rule of the event";
     // Sales
     SeatsTaken = "seats_taken", 409, "Seats are no longer available";
     SoldOut = "sold_out", 409, "Not enough places are left";
@@ -86,6 +87,21 @@ impl ErrorCode {
     }
 }
 
+/// A rule of an event that the asked places break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenRule {
+    /// As [`Rule::code`](crate::seat_map::Rule::code).
+    pub rule: &'static str,
+    /// The violation in a sentence.
+    pub detail: String,
+    /// Dense indexes of the seats at fault.
+    pub seats: Vec<u32>,
+    /// Their labels; or the key of the area, or the name of the price tier at fault.
+    pub objects: Vec<String>,
+    /// The number that is asked for; 0 where the rule has none.
+    pub limit: u32,
+}
+
 /// A request that cannot be met, and why, in words for the developer who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -96,13 +112,33 @@ pub struct Refusal {
     pub param: Option<String>,
     /// Labels of the seats or names of the objects at fault, when there may be several.
     pub objects: Vec<String>,
+    /// The rules at fault, of [`ErrorCode::SeatRules`].
+    pub rules: Vec<BrokenRule>,
     /// Seconds after which a repetition makes sense.
     pub retry_after_secs: Option<u32>,
 }
 
 impl Refusal {
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), param: None, objects: Vec::new(), retry_after_secs: None }
+        Self {
+            code,
+            detail: detail.into(),
+            param: None,
+            objects: Vec::new(),
+            rules: Vec::new(),
+            retry_after_secs: None,
+        }
+    }
+    /// The asked places break these rules, of which there is at least one.
+    pub fn seat_rules(rules: Vec<BrokenRule>) -> Self {
+        let detail = rules.iter().map(|broken| broken.detail.as_str()).collect::<Vec<_>>().join(" ");
+        let mut objects: Vec<String> = Vec::new();
+        for object in rules.iter().flat_map(|broken| &broken.objects) {
+            if !objects.contains(object) {
+                objects.push(object.clone());
+            }
+        }
+        Self { rules, objects, ..Self::new(ErrorCode::SeatRules, detail) }
     }
     pub fn param(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());

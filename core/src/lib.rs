@@ -13,6 +13,6 @@ pub mod seat_map;
 pub mod ticket;
 pub mod ticket_mix;
 
-pub use error::{ErrorCode, Refusal};
+pub use error::{BrokenRule, ErrorCode, Refusal};
 pub use id::Id;
 pub use money::Money;

@@ -29,7 +29,9 @@ impl MixViolation {
         match self.rule {
             Rule::TierMin => format!("At least {limit} tickets of `{name}` are sold at once."),
             Rule::TierMax => format!("At most {limit} tickets of `{name}` are sold at once."),
-            _ => format!("Tickets of `{name}` are sold together with tickets for somebody who comes along only."),
+            _ => format!(
+                "Tickets of `{name}` are sold together with tickets for somebody who comes along only."
+            ),
         }
     }
 }
@@ -43,10 +45,11 @@ pub fn check(tickets: &[(TierRule, u32)]) -> Vec<MixViolation> {
             (Rule::TierMax, tier.max, tier.max > 0 && *count > tier.max),
             (Rule::Accompanied, 0, tier.accompanied && alone),
         ];
-        broken
-            .into_iter()
-            .filter(|(.., is_broken)| *is_broken)
-            .map(move |(rule, limit, _)| MixViolation { rule, tier: position, limit })
+        broken.into_iter().filter(|(.., is_broken)| *is_broken).map(move |(rule, limit, _)| MixViolation {
+            rule,
+            tier: position,
+            limit,
+        })
     };
     tickets.iter().enumerate().filter(|(_, (_, count))| *count > 0).flat_map(of_tier).collect()
 }

@@ -12,7 +12,11 @@ use diesel::{
     sql_types::{Array, Integer, Text, Uuid as SqlUuid},
 };
 use diesel_async::RunQueryDsl;
-use eventflow_core::{ErrorCode, Id, Refusal, id, money::Currency, seat_map::GaArea};
+use eventflow_core::{
+    ErrorCode, Id, Refusal, id,
+    money::Currency,
+    seat_map::{GaArea, Orphans},
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -85,6 +89,20 @@ pub struct Terms {
     pub checkout_secs: i32,
     pub delayed_payments: bool,
     pub reseat_late_payments: bool,
+    /// As [`Orphans::as_str`].
+    pub orphan_seats: String,
+    pub adjacent_seats: bool,
+    pub min_per_hold: i32,
+    pub companion_seats: bool,
+}
+
+/// What an event asks of every hold; `None` is its default, or leaves a field as it is.
+#[derive(Debug, Clone, Default)]
+pub struct SeatRules {
+    pub orphans: Option<Orphans>,
+    pub adjacent: Option<bool>,
+    pub min_per_hold: Option<i32>,
+    pub companions: Option<bool>,
 }
 
 /// A new event; what is `None` gets its default.
@@ -113,6 +131,7 @@ pub struct NewEvent {
     pub checkout_secs: i32,
     pub delayed_payments: bool,
     pub reseat_late_payments: bool,
+    pub seat_rules: SeatRules,
 }
 
 /// The fields to change; `None` leaves a field as it is.
@@ -136,6 +155,7 @@ pub struct EventChange {
     pub checkout_secs: Option<i32>,
     pub delayed_payments: Option<bool>,
     pub reseat_late_payments: Option<bool>,
+    pub seat_rules: SeatRules,
 }
 
 /// Who looks.
@@ -418,7 +438,18 @@ impl NewEvent {
             checkout_secs: self.checkout_secs,
             delayed_payments: self.delayed_payments,
             reseat_late_payments: self.reseat_late_payments,
+            orphan_seats: self.seat_rules.orphans.unwrap_or_default().as_str().into(),
+            adjacent_seats: self.seat_rules.adjacent.unwrap_or(false),
+            min_per_hold: self.seat_rules.min_per_hold.unwrap_or(1),
+            companion_seats: self.seat_rules.companions.unwrap_or(true),
         }
+    }
+}
+
+impl SeatRules {
+    fn is_empty(&self) -> bool {
+        let Self { orphans, adjacent, min_per_hold, companions } = self;
+        orphans.is_none() && adjacent.is_none() && min_per_hold.is_none() && companions.is_none()
     }
 }
 
@@ -458,12 +489,14 @@ impl EventChange {
             checkout_secs,
             delayed_payments,
             reseat_late_payments,
+            seat_rules,
         } = self;
         let texts = [currency, name, description, time_zone].iter().all(|field| field.is_none());
         let times = [starts_at, ends_at, sale_starts_at, sale_ends_at].iter().all(|field| field.is_none());
         let numbers = [max_per_hold, max_per_buyer, hold_ttl_secs, hold_cap_secs, checkout_secs];
         let flags = [delayed_payments, reseat_late_payments].iter().all(|field| field.is_none());
-        seat_map.is_none() && texts && times && flags && numbers.iter().all(|field| field.is_none())
+        let terms = texts && times && flags && numbers.iter().all(|field| field.is_none());
+        seat_map.is_none() && terms && seat_rules.is_empty()
     }
 
     fn applied(self, terms: Terms) -> Terms {
@@ -483,6 +516,13 @@ impl EventChange {
             checkout_secs: self.checkout_secs.unwrap_or(terms.checkout_secs),
             delayed_payments: self.delayed_payments.unwrap_or(terms.delayed_payments),
             reseat_late_payments: self.reseat_late_payments.unwrap_or(terms.reseat_late_payments),
+            orphan_seats: self
+                .seat_rules
+                .orphans
+                .map_or(terms.orphan_seats, |orphans| orphans.as_str().into()),
+            adjacent_seats: self.seat_rules.adjacent.unwrap_or(terms.adjacent_seats),
+            min_per_hold: self.seat_rules.min_per_hold.unwrap_or(terms.min_per_hold),
+            companion_seats: self.seat_rules.companions.unwrap_or(terms.companion_seats),
         }
     }
 }
@@ -519,6 +559,10 @@ impl Terms {
         if self.hold_cap_secs < self.hold_ttl_secs {
             return Err(Refusal::invalid("hold_cap_secs", "The cap has to be `hold_ttl_secs` at least."));
         }
+        if self.min_per_hold > self.max_per_hold {
+            let detail = "The fewest places of a hold are not more than `max_per_hold`.";
+            return Err(Refusal::invalid("seat_rules.min_per_hold", detail));
+        }
         Ok(())
     }
 }
@@ -552,6 +596,7 @@ mod tests {
             checkout_secs: CHECKOUT_SECS_DEFAULT,
             delayed_payments: false,
             reseat_late_payments: false,
+            seat_rules: SeatRules::default(),
         }
     }
 
@@ -590,12 +635,13 @@ mod tests {
     fn what_does_not_fit_together_is_refused_by_name() {
         let hour = TimeDelta::hours(1);
         type Case = (&'static str, fn(&mut Terms, TimeDelta));
-        let cases: [Case; 6] = [
+        let cases: [Case; 7] = [
             ("ends_at", |terms, _| terms.ends_at = terms.starts_at),
             ("sale_ends_at", |terms, hour| terms.sale_ends_at = terms.ends_at + hour),
             ("sale_ends_at", |terms, hour| terms.sale_ends_at = terms.sale_starts_at - hour),
             ("hold_cap_secs", |terms, _| terms.hold_cap_secs = terms.hold_ttl_secs - 1),
             ("currency", |terms, _| terms.currency = "ABC".into()),
+            ("seat_rules.min_per_hold", |terms, _| terms.min_per_hold = terms.max_per_hold + 1),
             ("starts_at", |terms, _| terms.starts_at = DateTime::UNIX_EPOCH),
         ];
         for (param, spoil) in cases {
@@ -617,6 +663,15 @@ mod tests {
         assert_eq!(code(&limits, PUBLISHED), Ok(()));
         assert_eq!(code(&limits, CANCELLED), Err(ErrorCode::Conflict));
         assert_eq!(code(&texts, CANCELLED), Ok(()));
+        let rules = SeatRules { orphans: Some(Orphans::Strict), ..SeatRules::default() };
+        let rules = EventChange { seat_rules: rules, ..EventChange::default() };
+        assert_eq!(code(&rules, PUBLISHED), Ok(()));
+        assert_eq!(code(&rules, CANCELLED), Err(ErrorCode::Conflict));
+        let changed = rules.applied(terms());
+        assert_eq!(
+            (changed.orphan_seats.as_str(), changed.companion_seats, changed.min_per_hold),
+            ("strict", true, 1)
+        );
         let changed = limits.applied(terms());
         assert_eq!((changed.max_per_hold, changed.max_per_buyer), (4, MAX_PER_BUYER_DEFAULT));
     }

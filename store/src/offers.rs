@@ -16,7 +16,8 @@ use eventflow_core::{
     ErrorCode, Id, Refusal, id,
     money::Currency,
     pricing::{Priced, TicketPrice},
-    seat_map::{Layout, SeatIndex, SeatMap},
+    seat_map::{Layout, Orphans, Rules, SeatIndex, SeatMap},
+    ticket_mix::TierRule,
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -55,6 +56,22 @@ pub struct EventFacts {
     pub delayed_payments: bool,
     pub reseat_late_payments: bool,
     pub revision: i64,
+    pub orphan_seats: String,
+    pub adjacent_seats: bool,
+    pub min_per_hold: i32,
+    pub companion_seats: bool,
+}
+
+impl EventFacts {
+    fn rules(&self) -> Rules {
+        Rules {
+            orphans: Orphans::parse(&self.orphan_seats).unwrap_or_default(),
+            adjacent: self.adjacent_seats,
+            companions: self.companion_seats,
+            min: self.min_per_hold.unsigned_abs(),
+            max: self.max_per_hold.unsigned_abs(),
+        }
+    }
 }
 
 /// What a tier prices: seats of a category, or places of an area; both by index in the layout.
@@ -73,6 +90,7 @@ pub struct Tier {
     pub active: bool,
     pub price: TicketPrice,
     pub priced: Priced,
+    pub rule: TierRule,
 }
 
 pub struct Offer {
@@ -80,6 +98,8 @@ pub struct Offer {
     pub event: EventFacts,
     pub currency: Currency,
     pub layout: Arc<Layout>,
+    /// What the event asks of every hold.
+    pub rules: Rules,
     /// The category of each seat by dense index: the map's, unless the event says otherwise.
     pub seat_categories: Vec<Option<u16>>,
     /// In the order of their numbers: the first active one that fits is the default.
@@ -193,6 +213,7 @@ impl Offers {
             tenant: tx.scope.tenant,
             currency: event.currency.parse().map_err(|_| Error::Corrupt("currency of an event".into()))?,
             tiers: tiers(tx, id, &layout).await?,
+            rules: event.rules(),
             event,
             layout,
             seat_categories,
@@ -236,6 +257,9 @@ struct TierRow {
     tax_rate_bps: i32,
     tax_inclusive: bool,
     active: bool,
+    min_per_hold: i32,
+    max_per_hold: i32,
+    accompanied: bool,
 }
 
 async fn tiers(tx: &mut Tx, event: Id<id::Event>, layout: &Layout) -> Result<Vec<Tier>> {
@@ -258,6 +282,11 @@ async fn tiers(tx: &mut Tx, event: Id<id::Event>, layout: &Layout) -> Result<Vec
             tax_inclusive: row.tax_inclusive,
         };
         let priced = price.priced().ok()?;
+        let rule = TierRule {
+            min: row.min_per_hold.unsigned_abs(),
+            max: row.max_per_hold.unsigned_abs(),
+            accompanied: row.accompanied,
+        };
         Some(Tier {
             id: row.id,
             type_no: row.type_no,
@@ -266,6 +295,7 @@ async fn tiers(tx: &mut Tx, event: Id<id::Event>, layout: &Layout) -> Result<Vec
             active: row.active,
             price,
             priced,
+            rule,
         })
     };
     Ok(rows.into_iter().filter_map(tier).collect())

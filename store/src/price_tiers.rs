@@ -44,6 +44,11 @@ pub struct PriceTier {
     pub active: bool,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// The fewest and most tickets of the tier in one hold that has any; 0 for no limit.
+    pub min_per_hold: i32,
+    pub max_per_hold: i32,
+    /// Sold only together with a ticket of a tier that is not accompanied.
+    pub accompanied: bool,
 }
 
 #[derive(Debug, Insertable)]
@@ -58,6 +63,9 @@ pub struct NewPriceTier {
     pub tax_rate_bps: i32,
     pub tax_inclusive: bool,
     pub active: bool,
+    pub min_per_hold: i32,
+    pub max_per_hold: i32,
+    pub accompanied: bool,
 }
 
 /// The fields to change; `None` leaves a field as it is.
@@ -70,10 +78,14 @@ pub struct PriceTierChange {
     pub tax_rate_bps: Option<i32>,
     pub tax_inclusive: Option<bool>,
     pub active: Option<bool>,
+    pub min_per_hold: Option<i32>,
+    pub max_per_hold: Option<i32>,
+    pub accompanied: Option<bool>,
 }
 
 pub async fn create(tx: &mut Tx, event: Id<id::Event>, new: NewPriceTier) -> Result<PriceTier> {
     check_amounts(new.price_minor, new.fee_minor, new.tax_rate_bps, new.tax_inclusive)?;
+    check_counts(new.min_per_hold, new.max_per_hold)?;
     // The lock gives every tier a number of its own.
     let row = lock_event(tx, event).await?;
     check_target(tx, &row, &new).await?;
@@ -140,6 +152,10 @@ pub async fn update(tx: &mut Tx, id: Id<id::PriceTier>, change: PriceTierChange)
         change.fee_minor.unwrap_or(tier.fee_minor),
         change.tax_rate_bps.unwrap_or(tier.tax_rate_bps),
         change.tax_inclusive.unwrap_or(tier.tax_inclusive),
+    )?;
+    check_counts(
+        change.min_per_hold.unwrap_or(tier.min_per_hold),
+        change.max_per_hold.unwrap_or(tier.max_per_hold),
     )?;
     let tier = diesel::update(price_tiers::table.find((tx.tenant(), id.uuid())))
         .set((change, price_tiers::updated_at.eq(diesel::dsl::now)))
@@ -254,6 +270,14 @@ fn check_amounts(
     })
 }
 
+fn check_counts(min_per_hold: i32, max_per_hold: i32) -> std::result::Result<(), Refusal> {
+    if max_per_hold > 0 && min_per_hold > max_per_hold {
+        let detail = "The fewest tickets of a hold are not more than `max_per_hold`.";
+        return Err(Refusal::invalid("min_per_hold", detail));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,5 +293,11 @@ mod tests {
         assert_eq!(param(AMOUNT_MAX, 0, 1, false), Err("price_minor".into()));
         assert_eq!(param(-1, 0, 0, true), Err("price_minor".into()));
         assert_eq!(param(1, 0, 10_001, true), Err("tax_rate_bps".into()));
+    }
+
+    #[test]
+    fn a_tier_without_a_most_has_any_fewest() {
+        assert_eq!((check_counts(4, 0), check_counts(4, 4), check_counts(0, 1)), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(check_counts(4, 3).unwrap_err().param.as_deref(), Some("min_per_hold"));
     }
 }

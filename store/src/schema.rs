@@ -111,6 +111,10 @@ diesel::table! {
         updated_at -> Timestamptz,
         published_at -> Nullable<Timestamptz>,
         cancelled_at -> Nullable<Timestamptz>,
+        orphan_seats -> Text,
+        adjacent_seats -> Bool,
+        min_per_hold -> Int4,
+        companion_seats -> Bool,
     }
 }
 
@@ -140,6 +144,7 @@ diesel::table! {
         name -> Text,
         capacity -> Int4,
         taken -> Int4,
+        single_party -> Bool,
     }
 }
 
@@ -324,6 +329,9 @@ diesel::table! {
         active -> Bool,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        min_per_hold -> Int4,
+        max_per_hold -> Int4,
+        accompanied -> Bool,
     }
 }
 

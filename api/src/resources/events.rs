@@ -1,5 +1,7 @@
 //! Events: what is sold, when, and under which limits.
 
+mod seat_rules;
+
 use chrono::{DateTime, Utc};
 use eventflow_core::{
     id,
@@ -12,6 +14,8 @@ use poem_openapi::{
     payload::Json,
     types::Example,
 };
+
+use seat_rules::{SeatRules, SeatRulesInput};
 
 use super::Tag;
 use crate::{
@@ -82,6 +86,7 @@ struct Event {
     /// Whether a payment that arrives after its seats were given away gets other seats of the category; otherwise it
     /// is refunded.
     reseat_late_payments: bool,
+    seat_rules: SeatRules,
     /// Counts every change of what is sold and for how much.
     revision: i64,
     created_at: DateTime<Utc>,
@@ -133,6 +138,8 @@ struct NewEvent {
     /// is refunded.
     #[oai(default)]
     reseat_late_payments: bool,
+    #[oai(default)]
+    seat_rules: SeatRulesInput,
 }
 
 fn max_per_buyer_default() -> i32 {
@@ -165,6 +172,7 @@ impl Example for NewEvent {
             checkout_secs: events::CHECKOUT_SECS_DEFAULT,
             delayed_payments: false,
             reseat_late_payments: false,
+            seat_rules: SeatRulesInput::default(),
         }
     }
 }
@@ -197,6 +205,8 @@ struct EventPatch {
     checkout_secs: Option<i32>,
     delayed_payments: Option<bool>,
     reseat_late_payments: Option<bool>,
+    #[oai(default)]
+    seat_rules: SeatRulesInput,
 }
 
 impl Example for EventPatch {
@@ -251,7 +261,9 @@ impl Example for CancelEvent {
 
 fn shape(event: events::Event) -> Event {
     let terms = event.terms;
+    let seat_rules = SeatRules::of(&terms);
     Event {
+        seat_rules,
         id: event.id.into(),
         event_no: event.event_no,
         venue_id: event.venue_id.into(),
@@ -300,6 +312,7 @@ fn new_event(new: NewEvent) -> events::NewEvent {
         checkout_secs: new.checkout_secs,
         delayed_payments: new.delayed_payments,
         reseat_late_payments: new.reseat_late_payments,
+        seat_rules: new.seat_rules.into(),
     }
 }
 
@@ -321,6 +334,7 @@ fn change(patch: EventPatch) -> events::EventChange {
         checkout_secs: patch.checkout_secs,
         delayed_payments: patch.delayed_payments,
         reseat_late_payments: patch.reseat_late_payments,
+        seat_rules: patch.seat_rules.into(),
     }
 }
 

@@ -40,6 +40,12 @@ struct PriceTier {
     tax_inclusive: bool,
     /// Whether it is for sale.
     active: bool,
+    /// The fewest tickets of the tier in a hold that has any; 0 for no limit.
+    min_per_hold: i32,
+    /// The most tickets of the tier in a hold; 0 for no limit.
+    max_per_hold: i32,
+    /// Whether it is sold only together with a ticket of a tier that is not accompanied, as for children.
+    accompanied: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -69,6 +75,15 @@ struct NewPriceTier {
     /// Whether it is for sale.
     #[oai(default = "yes")]
     active: bool,
+    /// The fewest tickets of the tier in a hold that has any; 0 for no limit.
+    #[oai(default, validator(minimum(value = "0"), maximum(value = "100")))]
+    min_per_hold: i32,
+    /// The most tickets of the tier in a hold; 0 for no limit.
+    #[oai(default, validator(minimum(value = "0"), maximum(value = "100")))]
+    max_per_hold: i32,
+    /// Whether it is sold only together with a ticket of a tier that is not accompanied, as for children.
+    #[oai(default)]
+    accompanied: bool,
 }
 
 fn yes() -> bool {
@@ -86,6 +101,9 @@ impl Example for NewPriceTier {
             tax_rate_bps: 700,
             tax_inclusive: true,
             active: true,
+            min_per_hold: 0,
+            max_per_hold: 0,
+            accompanied: false,
         }
     }
 }
@@ -103,6 +121,11 @@ struct PriceTierPatch {
     tax_rate_bps: Option<i32>,
     tax_inclusive: Option<bool>,
     active: Option<bool>,
+    #[oai(validator(minimum(value = "0"), maximum(value = "100")))]
+    min_per_hold: Option<i32>,
+    #[oai(validator(minimum(value = "0"), maximum(value = "100")))]
+    max_per_hold: Option<i32>,
+    accompanied: Option<bool>,
 }
 
 impl Example for PriceTierPatch {
@@ -124,6 +147,9 @@ fn shape(tier: price_tiers::PriceTier) -> PriceTier {
         tax_rate_bps: tier.tax_rate_bps,
         tax_inclusive: tier.tax_inclusive,
         active: tier.active,
+        min_per_hold: tier.min_per_hold,
+        max_per_hold: tier.max_per_hold,
+        accompanied: tier.accompanied,
         created_at: tier.created_at,
         updated_at: tier.updated_at,
     }
@@ -170,6 +196,9 @@ impl PriceTiers {
             tax_rate_bps: new.tax_rate_bps,
             tax_inclusive: new.tax_inclusive,
             active: new.active,
+            min_per_hold: new.min_per_hold,
+            max_per_hold: new.max_per_hold,
+            accompanied: new.accompanied,
         };
         let create = async |tx: &mut _| price_tiers::create(tx, event_id.0.0, new).await.map(shape);
         let tier = call.write(create).await?;
@@ -193,6 +222,9 @@ impl PriceTiers {
             tax_rate_bps: patch.tax_rate_bps,
             tax_inclusive: patch.tax_inclusive,
             active: patch.active,
+            min_per_hold: patch.min_per_hold,
+            max_per_hold: patch.max_per_hold,
+            accompanied: patch.accompanied,
         };
         let update = async |tx: &mut _| price_tiers::update(tx, price_tier_id.0.0, change).await.map(shape);
         let tier = call.write(update).await?;
