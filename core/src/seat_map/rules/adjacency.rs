@@ -1,7 +1,7 @@
 //! Side by side.
 
 use super::{
-    super::{Layout, SeatIndex},
+    super::{Layout, RowKind, SeatIndex},
     companions,
 };
 
@@ -28,7 +28,8 @@ pub(super) fn apart(layout: &Layout, picked: &[SeatIndex]) -> Vec<SeatIndex> {
 fn beside(layout: &Layout, before: SeatIndex, after: SeatIndex) -> bool {
     let (Some(a), Some(b)) = (layout.seat(before), layout.seat(after)) else { return false };
     if a.row == b.row {
-        return after.0 - before.0 == 1;
+        let is_table = layout.row_of(before).is_some_and(|row| matches!(row.kind, RowKind::Table { .. }));
+        return is_table || before.0.abs_diff(after.0) == 1;
     }
     companions::belong_together(a, b)
 }

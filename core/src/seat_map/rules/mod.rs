@@ -5,11 +5,14 @@
 //! around): its cost does not depend on the size of the house.
 
 mod adjacency;
+mod areas;
 mod companions;
 mod gaps;
 mod orphans;
+mod tables;
 
 pub use orphans::leaves_orphan;
+pub(super) use tables::is_whole;
 
 use super::{Layout, QUANTITY_MAX, SeatIndex, SeatTrait, Traits};
 
@@ -27,7 +30,8 @@ pub enum Orphans {
     /// taken without leaving one: the buyer moves by a seat.
     #[default]
     Lenient,
-    /// It is refused also when another gap of the same section and category has room for as many without leaving one.
+    /// It is refused also when another gap of the same category near it, in the same section, has room for as many
+    /// without leaving one.
     Strict,
 }
 
@@ -207,7 +211,9 @@ pub fn check<'a>(
     if places > rules.max {
         violations.push(Violation::places(Rule::MaxPlaces, rules.max));
     }
+    violations.extend(areas::broken(layout, picked.areas));
     let of_seats = [
+        (Rule::WholeTable, tables::missing(layout, &seats)),
         (
             Rule::Companion,
             if rules.companions { companions::unmatched(layout, free, &seats) } else { Vec::new() },

@@ -7,7 +7,11 @@ use super::{
     super::{Layout, SeatIndex},
     Orphans, RESERVED,
     gaps::Gap,
+    tables::is_whole,
 };
+
+/// How many rows before and behind its own a buyer is sent to look for a better place. Bounds the work in huge sections.
+const REACH_ROWS: u32 = 30;
 
 /// The seats that picking `picked` would leave alone: free, without a free neighbour, and not alone already before.
 /// `free` is the state before the pick. In seat order; empty when the pick is fine.
@@ -82,7 +86,7 @@ fn has_room(layout: &Layout, gap: &Gap, picked: &[SeatIndex]) -> bool {
     gap.has_room(picked.len(), fits)
 }
 
-/// Whether a gap of the same section that nothing was picked from has room for as many.
+/// Whether a gap of the same section, near the row, that nothing was picked from has room for as many.
 fn has_room_elsewhere(
     layout: &Layout,
     free: &impl Fn(SeatIndex) -> bool,
@@ -90,13 +94,15 @@ fn has_room_elsewhere(
     of_gap: &[SeatIndex],
 ) -> bool {
     let category = common_category(layout, of_gap);
-    let Some(section) = of_gap.first().and_then(|&seat| layout.section_of(seat)) else { return false };
+    let Some(near) = of_gap.first().and_then(|&seat| layout.seat(seat)) else { return false };
     let fits =
         |seat: SeatIndex| category.is_none() || layout.seat(seat).and_then(|seat| seat.category) == category;
     let taken = |seat: SeatIndex| picked.binary_search(&seat).is_ok();
     let open = |seat: SeatIndex| standard(layout, seat) && (free(seat) || taken(seat));
     let mut gap = Gap::default();
-    let rows = layout.rows().iter().take(position(section.rows.end)).skip(position(section.rows.start));
+    let reach = near.row.saturating_sub(REACH_ROWS)..=near.row.saturating_add(REACH_ROWS);
+    let rows = reach.filter_map(|row| layout.rows().get(SeatIndex(row).position()));
+    let rows = rows.filter(|row| row.section == near.section && !is_whole(row));
     for row in rows {
         for seat in row.seats.clone().map(SeatIndex) {
             // A gap begins where nobody free sits before; round a table that is free as a whole, at its first chair.
@@ -112,9 +118,6 @@ fn has_room_elsewhere(
     false
 }
 
-fn position(index: u32) -> usize {
-    SeatIndex(index).position()
-}
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::{
-    super::{Category, SeatRule, drawings::Drawing, samples},
+    super::{
+        Category, GaArea, Occupancy, SeatRule, Table, TableSale, TableShape, drawings::Drawing, samples,
+    },
     *,
 };
 
@@ -150,6 +152,71 @@ fn counts_are_kept_with_places_of_areas() {
     assert_eq!(judge(&[(0, 4)]), [(Rule::MaxPlaces, 5)]);
     assert_eq!(judge(&[(0, u32::MAX)]), [(Rule::MaxPlaces, 5)]);
     assert_eq!(check(&drawing.layout, &|_| true, Picked::default(), &rules), [], "nothing is no violation");
+}
+
+/// A round table of six chairs and one of four that is sold as a whole, a lounge and a box for a party of two to five.
+fn restaurant() -> Layout {
+    let table = |label: &str, chairs, sold| Table {
+        label: label.into(),
+        category: "a".into(),
+        shape: TableShape::Round { radius: 80.0, chairs },
+        sold,
+        ..Table::default()
+    };
+    let area = |key: &str, sold| GaArea {
+        key: key.into(),
+        name: key.to_uppercase(),
+        category: "a".into(),
+        capacity: 20,
+        sold,
+        ..GaArea::default()
+    };
+    let mut map = samples::map_of(Vec::new());
+    map.sections[0].tables = vec![table("T1", 6, TableSale::Seats), table("T2", 4, TableSale::Whole)];
+    map.ga_areas = vec![
+        area("lounge", Occupancy::Whole),
+        area("box", Occupancy::Group { min: 2, max: 5 }),
+        area("floor", Occupancy::Places),
+    ];
+    Layout::compile(&map)
+}
+
+#[test]
+fn round_tables_are_rings_and_some_are_sold_as_a_whole() {
+    let layout = restaurant();
+    let judge = |picked: &[u32], rules: &Rules| {
+        let picked: Vec<_> = picked.iter().copied().map(SeatIndex).collect();
+        let violations = check(&layout, &|_| true, &picked, rules).into_iter();
+        violations
+            .map(|violation| (violation.rule, violation.seats.iter().map(|seat| seat.0).collect()))
+            .collect::<Vec<(Rule, Vec<u32>)>>()
+    };
+    let strict = Rules { orphans: Orphans::Strict, adjacent: true, ..Rules::default() };
+    assert_eq!(judge(&[5, 0], &strict), [], "the first and the last chair are neighbours");
+    assert_eq!(judge(&[0, 2], &strict), [(Rule::Orphan, vec![1])]);
+    assert_eq!(judge(&[0, 2, 4], &strict), [(Rule::Orphan, vec![1, 3, 5])]);
+    assert_eq!(judge(&[0, 1, 2, 3, 4], &strict), [], "five of six: no better way at this table");
+    assert_eq!(judge(&[6, 7, 8, 9], &strict), []);
+    assert_eq!(judge(&[7, 8], &Rules::NONE), [(Rule::WholeTable, vec![6, 9])]);
+    assert_eq!(judge(&[5, 7], &Rules { adjacent: true, ..Rules::NONE })[1], (Rule::Adjacent, vec![7]));
+}
+
+#[test]
+fn areas_are_sold_in_their_amounts() {
+    let layout = restaurant();
+    let judge = |areas: &[(u16, u32)]| {
+        let picked = Picked { seats: &[], areas };
+        let violations = check(&layout, &|_| true, picked, &Rules::NONE).into_iter();
+        violations.map(|violation| (violation.rule, violation.area, violation.limit)).collect::<Vec<_>>()
+    };
+    assert_eq!(judge(&[(0, 20), (1, 2), (2, 7)]), []);
+    assert_eq!(judge(&[(0, 19)]), [(Rule::WholeArea, Some(0), 20)]);
+    assert_eq!(judge(&[(1, 1)]), [(Rule::GroupMin, Some(1), 2)]);
+    assert_eq!(judge(&[(1, 6), (0, 1)]), [(Rule::GroupMax, Some(1), 5), (Rule::WholeArea, Some(0), 20)]);
+    assert_eq!(judge(&[(1, 5)]), []);
+    let picked = Picked { seats: &[], areas: &[(1, 1)] };
+    let sentence = check(&layout, &|_| true, picked, &Rules::NONE)[0].sentence(&layout);
+    assert_eq!(sentence, "BOX is for one party of at least 2.");
 }
 
 #[test]
