@@ -18,7 +18,9 @@ mod status;
 mod validate;
 pub mod versions;
 
-pub use best_available::{CANDIDATES_MAX, Candidate, QUANTITY_MAX, Quality, Request, Why, rank};
+pub use best_available::{
+    CANDIDATES_MAX, Candidate, QUANTITY_MAX, Quality, Request, Why, rank, rank_sold_as,
+};
 pub use diff::{Diff, DiffError};
 pub use document::*;
 pub use layout::{

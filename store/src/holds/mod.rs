@@ -7,6 +7,7 @@ mod frames;
 mod live;
 mod mirror;
 mod rebuild;
+mod rules;
 mod scripts;
 mod streams;
 
@@ -17,7 +18,11 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dashmap::DashMap;
-use eventflow_core::{ErrorCode, Id, Refusal, id, pricing::Totals, seat_map::SeatIndex};
+use eventflow_core::{
+    ErrorCode, Id, Refusal, id,
+    pricing::Totals,
+    seat_map::{SeatIndex, SeatStatus, Why},
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -72,8 +77,12 @@ pub enum SeatRef {
 pub struct Best {
     pub quantity: u32,
     pub tier: Option<Uuid>,
+    /// Keys.
     pub section: Option<String>,
+    pub zone: Option<String>,
     pub accessible: bool,
+    /// Of the people, those who need a place for a wheelchair.
+    pub wheelchairs: u32,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -85,6 +94,8 @@ pub struct Place {
     /// The network of a visitor of a public page, as `@203.0.113.7`: bounds what one visitor without a name can hold.
     pub network: String,
     pub idempotency: Option<idempotency::Key>,
+    /// The box office knows better: the event's rules are not judged.
+    pub ignore_rules: bool,
 }
 
 /// One place of a hold or an order, with its tier.
@@ -111,6 +122,8 @@ pub struct Hold {
     pub extensions: u32,
     /// Set while the hold is in checkout.
     pub order: Option<Id<id::Order>>,
+    /// Why we chose these seats, when we did.
+    pub why: Option<Why>,
 }
 
 /// What travels with a hold: which tier each place has, where it is not the default one.
@@ -125,6 +138,9 @@ struct Payload {
     /// Area, type, quantity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     areas: Vec<(u16, i32, u32)>,
+    /// Why each group was offered to the script, by its first seat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    why: Vec<(u32, Why)>,
 }
 
 /// What a hold asks of the script, once the offer has been consulted.
@@ -132,6 +148,31 @@ struct Wanted {
     seats: Vec<u32>,
     payload: Payload,
     places: u32,
+    /// Ticket type and how many, each type once; without what is chosen later of any type.
+    tickets: Vec<(i32, u32)>,
+}
+
+impl Wanted {
+    fn add(&mut self, type_no: i32, count: u32) {
+        self.places = self.places.saturating_add(count);
+        add_to(&mut self.tickets, type_no, count);
+    }
+
+    /// Places of each area.
+    fn areas(&self) -> Vec<(u16, u32)> {
+        let mut sums = Vec::new();
+        for &(area, _, count) in &self.payload.areas {
+            add_to(&mut sums, area, count);
+        }
+        sums
+    }
+}
+
+fn add_to<T: PartialEq>(sums: &mut Vec<(T, u32)>, name: T, count: u32) {
+    match sums.iter_mut().find(|(known, _)| *known == name) {
+        Some((_, sum)) => *sum = sum.saturating_add(count),
+        None => sums.push((name, count)),
+    }
 }
 
 impl Holds {
@@ -148,11 +189,14 @@ impl Holds {
     /// Takes places for the event's hold time.
     ///
     /// # Errors
-    /// `seats_taken` names every lost seat; `sold_out`, `hold_limit`, `unknown_seat`, `not_on_sale` as their names say.
+    /// `seats_taken` names every lost seat, `seat_rules` every rule of the event that is broken; `sold_out`, `hold_limit`, `unknown_seat`, `not_on_sale` as their names say.
     pub async fn place(self: &Arc<Self>, scope: &Scope, offer: &Arc<Offer>, request: &Place) -> Result<Hold> {
         offer.check_on_sale(Utc::now())?;
         let wanted = resolve(offer, request)?;
         let id = Id::from_uuid(new_uuid());
+        if let Some(hold) = self.judge(scope, offer, request, &wanted, id).await? {
+            return Ok(hold);
+        }
         match request.best {
             Some(_) => self.place_best(scope, offer, request, wanted, id).await,
             None => self.place_wanted(offer, request, wanted, id).await,
@@ -168,7 +212,13 @@ impl Holds {
     ) -> Result<Hold> {
         let candidates = if wanted.seats.is_empty() { vec![] } else { vec![join(&wanted.seats)] };
         match self.try_place(offer, request, &wanted, id, &candidates).await? {
-            Placed::Hold(hold) => Ok(hold),
+            Placed::Hold(hold) => {
+                // The next pick through this server is judged with it, whether the stream has said so or not.
+                if let Some(live) = self.live.get(&offer.event.id) {
+                    live.mark(&wanted.seats, SeatStatus::Held);
+                }
+                Ok(hold)
+            }
             Placed::Lost(seats) => Err(Error::Refused(taken(offer, &seats))),
         }
     }
@@ -183,13 +233,7 @@ impl Holds {
         candidates: &[String],
     ) -> Result<Placed> {
         let event = &offer.event;
-        let areas = wanted.payload.areas.iter().fold(Vec::<(u16, u32)>::new(), |mut sums, &(area, _, n)| {
-            match sums.iter_mut().find(|(known, _)| *known == area) {
-                Some((_, sum)) => *sum += n,
-                None => sums.push((area, n)),
-            }
-            sums
-        });
+        let areas = wanted.areas();
         let payload = serde_json::to_string(&wanted.payload).map_err(|e| Error::Corrupt(e.to_string()))?;
         let (key, fingerprint) = request
             .idempotency
@@ -393,7 +437,8 @@ pub fn taken(offer: &Offer, seats: &[u32]) -> Refusal {
 
 /// What a request means for this offer: seats, areas, tiers; refuses what the event does not have.
 fn resolve(offer: &Offer, request: &Place) -> Result<Wanted, Refusal> {
-    let mut wanted = Wanted { seats: Vec::new(), payload: Payload::default(), places: 0 };
+    let mut wanted =
+        Wanted { seats: Vec::new(), payload: Payload::default(), places: 0, tickets: Vec::new() };
     for (position, item) in request.items.iter().enumerate() {
         match item {
             Want::Seat { seat, tier } => {
@@ -411,7 +456,7 @@ fn resolve(offer: &Offer, request: &Place) -> Result<Wanted, Refusal> {
                     wanted.payload.seats.push((seat.0, chosen));
                 }
                 wanted.seats.push(seat.0);
-                wanted.places += 1;
+                wanted.add(chosen, 1);
             }
             Want::Area { area, tier, quantity } => {
                 let index = offer.layout.area_index(area).ok_or_else(|| {
@@ -423,18 +468,21 @@ fn resolve(offer: &Offer, request: &Place) -> Result<Wanted, Refusal> {
                 })?;
                 let chosen = choose_tier(offer, Some(Target::Area(index)), *tier, position)?;
                 wanted.payload.areas.push((index, chosen, *quantity));
-                wanted.places = wanted.places.saturating_add(*quantity);
+                wanted.add(chosen, *quantity);
             }
         }
     }
     if let Some(best) = &request.best {
-        wanted.places = wanted.places.saturating_add(best.quantity);
-        if let Some(tier) = best.tier {
-            let tier = offer
-                .tier(tier)
-                .filter(|tier| tier.active && matches!(tier.target, Target::Category(_)))
-                .ok_or_else(|| unknown_tier("best_available.price_tier_id"))?;
-            wanted.payload.seat_type = Some(tier.type_no);
+        match best.tier {
+            None => wanted.places = wanted.places.saturating_add(best.quantity),
+            Some(tier) => {
+                let tier = offer
+                    .tier(tier)
+                    .filter(|tier| tier.active && matches!(tier.target, Target::Category(_)))
+                    .ok_or_else(|| unknown_tier("best_available.price_tier_id"))?;
+                wanted.payload.seat_type = Some(tier.type_no);
+                wanted.add(tier.type_no, best.quantity);
+            }
         }
     }
     if wanted.places == 0 {
@@ -532,5 +580,6 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
         server_time: now,
         extensions: 0,
         order: None,
+        why: payload.why.into_iter().find(|(first, _)| seats.contains(first)).map(|(_, why)| why),
     })
 }
