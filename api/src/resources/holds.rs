@@ -7,7 +7,7 @@ use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::Example};
 
 use super::{
     Tag,
-    places::{BestAvailable, ItemInput, Totals, totals, wanted},
+    places::{BestAvailable, Choice, ItemInput, Totals, ignores_rules, totals, wanted},
 };
 use crate::{
     auth::{Call, Principal},
@@ -57,6 +57,8 @@ struct Hold {
     currency: String,
     items: Vec<HoldItem>,
     totals: Totals,
+    /// Why we chose these seats, with `best_available`.
+    choice: Option<Choice>,
     /// The buyer's token for this hold: the credential to get, extend, release and order it.
     token: String,
 }
@@ -73,12 +75,22 @@ struct NewHold {
     /// Names the buyer across holds, as your visitor id (no personal data): the event's limit per buyer counts them together.
     #[oai(default)]
     buyer: Text<0, 64>,
+    /// The box office knows better: the rules of the event are not judged. With a secret key only.
+    #[oai(default)]
+    ignore_seat_rules: bool,
 }
 
 impl Example for NewHold {
     fn example() -> Self {
-        let best = BestAvailable { quantity: 2, price_tier_id: None, section: None, accessible: false };
-        Self { items: vec![], best_available: Some(best), buyer: Text::default() }
+        let best = BestAvailable {
+            quantity: 2,
+            price_tier_id: None,
+            section: None,
+            zone: None,
+            accessible: false,
+            wheelchairs: 0,
+        };
+        Self { items: vec![], best_available: Some(best), buyer: Text::default(), ignore_seat_rules: false }
     }
 }
 
@@ -113,6 +125,7 @@ fn shape(call: &Call, offer: &eventflow_store::offers::Offer, hold: holds::Hold)
         currency: offer.event.currency.clone(),
         items: hold.lines.iter().map(item).collect(),
         totals: totals(hold.totals),
+        choice: hold.why.map(Into::into),
         token,
     }
 }
@@ -153,8 +166,10 @@ impl Holds {
         if new.items.len() > ITEMS_MAX {
             return Err(Refusal::invalid("items", format!("At most {ITEMS_MAX} items.")).into());
         }
+        let ignore_rules = ignores_rules(&call, new.ignore_seat_rules)?;
         let (items, best) = wanted(new.items, new.best_available)?;
         let request = Place {
+            ignore_rules,
             items,
             best,
             buyer: new.buyer.0,

@@ -1,10 +1,13 @@
 //! Shapes that holds and orders share: what a buyer asks for, and sums.
 
-use eventflow_core::{Refusal, id, pricing};
+use eventflow_core::{ErrorCode, Refusal, id, pricing, seat_map};
 use eventflow_store::holds::{Best, SeatRef, Want};
-use poem_openapi::Object;
+use poem_openapi::{Enum, Object};
 
-use crate::wire::{Ref, Text};
+use crate::{
+    auth::{Call, Principal},
+    wire::{Ref, Text},
+};
 
 /// One thing to hold: `seat` or `label` for a seat, `ga_area` for places of an area.
 #[derive(Debug, Object)]
@@ -31,9 +34,72 @@ pub struct BestAvailable {
     pub price_tier_id: Option<Ref<id::PriceTier>>,
     /// Only seats of the section with this key.
     pub section: Option<Text<1, 100>>,
-    /// Places for wheelchairs or without steps, with companions.
+    /// Only seats of the sections of the zone with this key.
+    pub zone: Option<Text<1, 100>>,
+    /// At least one place for a wheelchair or without steps.
     #[oai(default)]
     pub accessible: bool,
+    /// How many of the people need a place for a wheelchair; the others sit beside them, in companions' seats where there
+    /// are some.
+    #[oai(default, validator(minimum(value = "0"), maximum(value = "100")))]
+    pub wheelchairs: u32,
+}
+
+/// How well the best seats sit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+enum Quality {
+    /// Side by side, and nobody is left alone beside them.
+    Together,
+    /// Side by side, leaving a single seat.
+    TogetherLeavingOrphans,
+    /// In several groups of neighbours, near each other.
+    Split,
+}
+
+/// Why these seats are the best ones that were left.
+#[derive(Debug, Object)]
+pub struct Choice {
+    /// Higher is better. Millions: 3 together, 2 leaving single seats, 1 split. Thousands: 999 less what speaks against it
+    /// (200 for each single seat, 1 for each further group and each place that somebody else may need more). Units:
+    /// closeness to the focal point, from 0 to 999.
+    score: u32,
+    quality: Quality,
+    /// Groups of neighbours.
+    groups: u32,
+    /// Single seats that are left beside them.
+    orphans: u32,
+    /// Places for wheelchairs, companions or without steps among them.
+    reserved: u32,
+    /// Mean distance to the focal point, in hundredths of a plan unit.
+    mean_distance: u32,
+}
+
+impl From<seat_map::Why> for Choice {
+    fn from(why: seat_map::Why) -> Self {
+        let quality = match why.quality {
+            seat_map::Quality::Together => Quality::Together,
+            seat_map::Quality::TogetherLeavingOrphans => Quality::TogetherLeavingOrphans,
+            seat_map::Quality::Split => Quality::Split,
+        };
+        Self {
+            score: why.score,
+            quality,
+            groups: why.pieces,
+            orphans: why.orphans,
+            reserved: why.reserved,
+            mean_distance: why.mean_distance,
+        }
+    }
+}
+
+/// Whether the event's rules are judged: only a server may leave them aside.
+pub fn ignores_rules(call: &Call, asked: bool) -> Result<bool, Refusal> {
+    if asked && !matches!(call.principal, Principal::Secret { .. }) {
+        let detail = "Only a server may ignore the rules of the event.";
+        return Err(Refusal::new(ErrorCode::PermissionDenied, detail).param("ignore_seat_rules"));
+    }
+    Ok(asked)
 }
 
 /// Sums in minor units: price + fee + tax = total.
@@ -81,7 +147,9 @@ pub fn wanted(
         quantity: best.quantity,
         tier: best.price_tier_id.map(Ref::uuid),
         section: best.section.map(|section| section.0),
+        zone: best.zone.map(|zone| zone.0),
         accessible: best.accessible,
+        wheelchairs: best.wheelchairs,
     });
     Ok((items, best))
 }

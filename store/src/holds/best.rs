@@ -8,11 +8,11 @@ use std::{
 };
 
 use eventflow_core::{
-    ErrorCode, Id, Refusal, id,
-    seat_map::{QUANTITY_MAX, Request, SeatIndex, SeatStatus, rank},
+    BrokenRule, ErrorCode, Id, Refusal, id,
+    seat_map::{Candidate, Layout, QUANTITY_MAX, Request, SeatIndex, SeatStatus, Why, rank_sold_as},
 };
 
-use super::{Best, Hold, Holds, Live, Place, Placed, Wanted, scripts::join};
+use super::{Best, Hold, Holds, Live, Place, Placed, Wanted, rules, scripts::join};
 use crate::{
     db::Scope,
     error::{Error, Result},
@@ -37,18 +37,24 @@ impl Holds {
         scope: &Scope,
         offer: &Arc<Offer>,
         request: &Place,
-        wanted: Wanted,
+        mut wanted: Wanted,
         id: Id<id::Hold>,
     ) -> Result<Hold> {
         let best = request.best.clone().unwrap_or_default();
-        let filter = filter(offer, &best)?;
+        let filter = match filter(offer, request, &wanted, &best)? {
+            Filter::Ranking(filter) => filter,
+            Filter::Broken(broken) => {
+                let replay = self.replay(offer, request, &wanted, id).await?;
+                return replay.ok_or_else(|| rules::refusal(broken, request));
+            }
+        };
         let live = self.live(scope, offer).await?;
         let (began, mut losses, mut knows_truth) = (Instant::now(), 0, false);
         while losses < LOSSES_MAX {
             // Rankings are work for the processor: a few at a time, so that everybody else is served too.
             let turn = tokio::time::timeout(TURN_WAIT, self.rankings.acquire()).await;
             let Ok(Ok(turn)) = turn else { return Err(crowded()) };
-            let picked = Picked::choose(&live, offer, &filter, &wanted.seats, losses);
+            let picked = Picked::choose(&live, offer, &filter, request, &wanted, losses);
             drop(turn);
             if picked.candidates.is_empty() {
                 if picked.others_at_work && began.elapsed() < PATIENCE {
@@ -64,8 +70,11 @@ impl Holds {
                 continue;
             }
             let candidates: Vec<String> =
-                picked.candidates.iter().map(|group| join(wanted.seats.iter().chain(group))).collect();
+                picked.candidates.iter().map(|(group, _)| join(wanted.seats.iter().chain(group))).collect();
+            wanted.payload.why =
+                picked.candidates.iter().map(|(group, why)| (group[0], why.clone())).collect();
             match self.try_place(offer, request, &wanted, id, &candidates).await? {
+                Placed::Replay(hold) => return Ok(hold),
                 Placed::Hold(hold) => {
                     let seats: Vec<u32> =
                         hold.lines.iter().filter_map(|line| line.seat).map(|seat| seat.0).collect();
@@ -82,9 +91,7 @@ impl Holds {
             }
         }
         // A repetition whose own seats were the last ones: the script still has its answer.
-        if request.idempotency.is_some()
-            && let Placed::Hold(hold) = self.try_place(offer, request, &wanted, id, &[String::new()]).await?
-        {
+        if let Some(hold) = self.replay(offer, request, &wanted, id).await? {
             return Ok(hold);
         }
         Err(sold_out(&best))
@@ -110,80 +117,131 @@ fn sold_out(best: &Best) -> Error {
     Error::Refused(Refusal::new(ErrorCode::SoldOut, detail).param("best_available"))
 }
 
-fn filter(offer: &Offer, best: &Best) -> Result<Request, Refusal> {
+enum Filter {
+    Ranking(Request),
+    /// Whatever is chosen breaks these rules.
+    Broken(Vec<BrokenRule>),
+}
+
+fn filter(offer: &Offer, request: &Place, wanted: &Wanted, best: &Best) -> Result<Filter, Refusal> {
     if best.quantity == 0 || best.quantity > QUANTITY_MAX {
         let detail = format!("Expected 1 to {QUANTITY_MAX}.");
         return Err(Refusal::invalid("best_available.quantity", detail));
     }
-    let categories = match best.tier.and_then(|tier| offer.tier(tier)).map(|tier| tier.target) {
-        Some(Target::Category(category)) => vec![category],
-        _ => {
-            let mut for_sale: Vec<u16> = offer
-                .tiers
-                .iter()
-                .filter(|tier| tier.active)
-                .filter_map(|tier| match tier.target {
-                    Target::Category(category) => Some(category),
-                    Target::Area(_) => None,
-                })
-                .collect();
-            for_sale.dedup();
-            for_sale
-        }
-    };
+    if best.wheelchairs > best.quantity {
+        let detail = "Of the people at most all need a place for a wheelchair.";
+        return Err(Refusal::invalid("best_available.wheelchairs", detail));
+    }
+    let (categories, broken) = categories(offer, request, wanted, best);
     if categories.is_empty() {
+        if !broken.is_empty() {
+            return Ok(Filter::Broken(broken));
+        }
         return Err(Refusal::new(ErrorCode::UnknownPriceTier, "No seats of this event are for sale.")
             .param("best_available"));
     }
-    let sections = match &best.section {
-        None => vec![],
-        Some(key) => vec![offer.layout.section_index(key).ok_or_else(|| {
-            Refusal::new(ErrorCode::UnknownSeat, "The event has no section with this key.")
-                .param("best_available.section")
-        })?],
+    let index = |what: &str, key: &Option<String>, find: fn(&Layout, &str) -> Option<u16>| match key {
+        None => Ok(vec![]),
+        Some(key) => find(&offer.layout, key).map(|index| vec![index]).ok_or_else(|| {
+            Refusal::new(ErrorCode::UnknownSeat, format!("The event has no {what} with this key."))
+                .param(format!("best_available.{what}"))
+        }),
     };
-    Ok(Request { quantity: best.quantity, categories, sections, accessible: best.accessible, spread: 0 })
+    let bound = !request.ignore_rules;
+    Ok(Filter::Ranking(Request {
+        quantity: best.quantity,
+        categories,
+        sections: index("section", &best.section, Layout::section_index)?,
+        zones: index("zone", &best.zone, Layout::zone_index)?,
+        accessible: best.accessible,
+        wheelchairs: best.wheelchairs,
+        together: bound && offer.rules.adjacent,
+        companions: bound && offer.rules.companions,
+        spread: 0,
+    }))
+}
+
+/// The categories to choose from: the tier's, or all for sale whose default tiers may be sold in this mix; and what the
+/// others break.
+fn categories(offer: &Offer, request: &Place, wanted: &Wanted, best: &Best) -> (Vec<u16>, Vec<BrokenRule>) {
+    if let Some(Target::Category(category)) =
+        best.tier.and_then(|tier| offer.tier(tier)).map(|tier| tier.target)
+    {
+        return (vec![category], vec![]);
+    }
+    let (mut categories, mut broken) = (Vec::new(), Vec::new());
+    for tier in offer.tiers.iter().filter(|tier| tier.active) {
+        let Target::Category(category) = tier.target else { continue };
+        // The first active tier of a category is its default.
+        if offer.default_tier(tier.target).is_none_or(|default| default.id != tier.id) {
+            continue;
+        }
+        let mut tickets = wanted.tickets.clone();
+        super::add_to(&mut tickets, tier.type_no, best.quantity);
+        let of_tier = if request.ignore_rules { vec![] } else { rules::mix(offer, &tickets) };
+        if of_tier.is_empty() {
+            categories.push(category);
+        } else if broken.is_empty() {
+            broken = of_tier;
+        }
+    }
+    (categories, broken)
 }
 
 /// Groups that this picker tries; marked in the live state for as long as it does.
 struct Picked<'a> {
     live: &'a Live,
-    candidates: Vec<Vec<u32>>,
+    candidates: Vec<(Vec<u32>, Why)>,
     others_at_work: bool,
 }
 
 impl<'a> Picked<'a> {
     /// Ranks on the thread at hand, which the runtime replaces meanwhile: a map of 100,000 seats takes milliseconds.
-    fn choose(live: &'a Live, offer: &Offer, filter: &Request, explicit: &[u32], round: u32) -> Self {
+    fn choose(
+        live: &'a Live,
+        offer: &Offer,
+        filter: &Request,
+        request: &Place,
+        wanted: &Wanted,
+        round: u32,
+    ) -> Self {
         tokio::task::block_in_place(|| {
             // Rankings of one event take turns; the state is locked only to be copied and to be marked.
             let _turn = live.ranking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let (statuses, trying, pickers) = {
+            let (mut statuses, others_at_work, pickers) = {
                 let state = live.lock();
-                (state.statuses.clone(), state.trying.clone(), state.pickers)
+                let mut statuses = state.statuses.clone();
+                for &seat in &state.trying {
+                    statuses.set(SeatIndex(seat), SeatStatus::Held);
+                }
+                (statuses, !state.trying.is_empty(), state.pickers)
             };
-            // Seats whose category the event changed are ranked by what they are sold as.
-            let sold_as =
-                |seat: SeatIndex| offer.category_of(seat).is_some_and(|c| filter.categories.contains(&c));
-            let free = |seat: SeatIndex| {
-                statuses.is_free(seat)
-                    && !trying.contains(&seat.0)
-                    && !explicit.contains(&seat.0)
-                    && sold_as(seat)
-            };
+            for &seat in &wanted.seats {
+                statuses.set(SeatIndex(seat), SeatStatus::Held);
+            }
             // Those who come together begin at different groups; who is alone gets the best one.
-            let request = Request { spread: pickers + round * 3, categories: vec![], ..filter.clone() };
+            let filter = Request { spread: pickers + round * 3, ..filter.clone() };
             // Spare candidates help against other servers; in a crowd of our own they would only keep seats from each
             // other.
             let limit = if pickers > 2 { 1 } else { CANDIDATES };
-            let candidates: Vec<Vec<u32>> = rank(&offer.layout, &free, &request, limit)
-                .into_iter()
-                .map(|group| group.seats.iter().map(|seat| seat.0).collect())
-                .collect();
+            let ranked = rank_sold_as(
+                &offer.layout,
+                &|seat| statuses.is_free(seat),
+                // Seats whose category the event changed are ranked by what they are sold as.
+                &|seat| offer.category_of(seat),
+                &filter,
+                limit,
+            );
+            let group = |candidate: Candidate| {
+                let seats: Vec<u32> = candidate.seats.iter().map(|seat| seat.0).collect();
+                let fits = request.ignore_rules || rules::fits(offer, live, request, wanted, &seats);
+                fits.then_some((seats, candidate.why))
+            };
+            let candidates: Vec<_> = ranked.into_iter().filter_map(group).collect();
             let mut state = live.lock();
-            state.trying.extend(candidates.iter().flatten());
+            state.trying.extend(candidates.iter().flat_map(|(seats, _)| seats));
             state.pickers += 1;
-            Self { live, candidates, others_at_work: !trying.is_empty() }
+            Self { live, candidates, others_at_work }
         })
     }
 }
@@ -191,7 +249,7 @@ impl<'a> Picked<'a> {
 impl Drop for Picked<'_> {
     fn drop(&mut self) {
         let mut state = self.live.lock();
-        for seat in self.candidates.iter().flatten() {
+        for seat in self.candidates.iter().flat_map(|(seats, _)| seats) {
             state.trying.remove(seat);
         }
         state.pickers -= 1;

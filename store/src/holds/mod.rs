@@ -219,6 +219,7 @@ impl Holds {
                 }
                 Ok(hold)
             }
+            Placed::Replay(hold) => Ok(hold),
             Placed::Lost(seats) => Err(Error::Refused(taken(offer, &seats))),
         }
     }
@@ -258,10 +259,10 @@ impl Holds {
         }
         let answer = self.run(offer, &invocation).await?;
         match answer.word()?.as_str() {
-            "placed" | "replay" => {
+            word @ ("placed" | "replay") => {
                 let id: Uuid = answer.text(6)?.parse().map_err(|_| scripts::unexpected("hold id"))?;
                 let payload = answer.text(5)?;
-                Ok(Placed::Hold(Hold {
+                let hold = Hold {
                     id: id.into(),
                     created_at: moment(answer.number(4)?)?,
                     expires_at: moment(answer.number(2)?)?,
@@ -270,7 +271,8 @@ impl Holds {
                     extensions: 0,
                     order: None,
                     ..priced(offer, &list(&answer.text(1)?), &payload)?
-                }))
+                };
+                Ok(if word == "placed" { Placed::Hold(hold) } else { Placed::Replay(hold) })
             }
             "conflict" => Err(idempotency::conflict()),
             "limit" => {
@@ -411,6 +413,8 @@ impl Holds {
 
 enum Placed {
     Hold(Hold),
+    /// The answer to an earlier request under the same key; its places may be somebody else's by now.
+    Replay(Hold),
     /// Seats that were not free.
     Lost(Vec<u32>),
 }

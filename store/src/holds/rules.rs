@@ -13,7 +13,7 @@ use super::{Hold, Holds, Live, Place, Placed, Wanted, taken};
 use crate::{
     db::Scope,
     error::{Error, Result},
-    offers::{Offer, Tier},
+    offers::{Offer, Target, Tier},
 };
 
 impl Holds {
@@ -35,18 +35,32 @@ impl Holds {
         if broken.is_empty() {
             return Ok(None);
         }
-        if request.idempotency.is_some() {
-            match self.try_place(offer, request, wanted, id, &[String::new()]).await {
-                Ok(Placed::Hold(hold)) => return Ok(Some(hold)),
-                // A limit that is reached as well; the rules are what the buyer can do something about.
-                Err(Error::Refused(refusal)) if refusal.code != ErrorCode::IdempotencyConflict => {}
-                Err(error) => return Err(error),
-                Ok(Placed::Lost(_)) => {}
-            }
+        if let Some(hold) = self.replay(offer, request, wanted, id).await? {
+            return Ok(Some(hold));
         }
         // Whoever was overtaken did not pick badly.
         let lost = live.lost(&wanted.seats);
         if lost.is_empty() { Err(refusal(broken, request)) } else { Err(Error::Refused(taken(offer, &lost))) }
+    }
+
+    /// The answer to an earlier request under the same key, if there was one. Nothing is taken.
+    pub(super) async fn replay(
+        &self,
+        offer: &Offer,
+        request: &Place,
+        wanted: &Wanted,
+        id: Id<id::Hold>,
+    ) -> Result<Option<Hold>> {
+        if request.idempotency.is_none() {
+            return Ok(None);
+        }
+        match self.try_place(offer, request, wanted, id, &[String::new()]).await {
+            Ok(Placed::Replay(hold)) => Ok(Some(hold)),
+            Ok(_) => Ok(None),
+            // A limit that is reached as well: the caller has a better reason to refuse.
+            Err(Error::Refused(refusal)) if refusal.code != ErrorCode::IdempotencyConflict => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -74,8 +88,20 @@ fn broken(offer: &Offer, live: &Live, request: &Place, wanted: &Wanted) -> Vec<B
     broken
 }
 
-/// What seats that were chosen break, together with those that were named.
-pub(super) fn fits(offer: &Offer, live: &Live, wanted: &Wanted, chosen: &[u32]) -> bool {
+/// Whether seats that were chosen, together with those that were named, are what the event sells at once.
+pub(super) fn fits(offer: &Offer, live: &Live, request: &Place, wanted: &Wanted, chosen: &[u32]) -> bool {
+    if request.best.as_ref().is_some_and(|best| best.tier.is_none()) {
+        let mut tickets = wanted.tickets.clone();
+        for &seat in chosen {
+            let target = offer.category_of(SeatIndex(seat)).map(Target::Category);
+            if let Some(tier) = target.and_then(|target| offer.default_tier(target)) {
+                super::add_to(&mut tickets, tier.type_no, 1);
+            }
+        }
+        if !mix(offer, &tickets).is_empty() {
+            return false;
+        }
+    }
     let seats: Vec<SeatIndex> = wanted.seats.iter().chain(chosen).copied().map(SeatIndex).collect();
     // Single seats are what the ranking is about: it leaves one only where nothing else is left.
     let rules = Rules { orphans: Orphans::Off, min: 0, max: u32::MAX, ..offer.rules.clone() };

@@ -25,7 +25,7 @@ use crate::{
     problem::Failure,
     resources::{
         check_email,
-        places::{BestAvailable, ItemInput, wanted},
+        places::{BestAvailable, ItemInput, ignores_rules, wanted},
     },
     tokens::{BuyerToken, Subject},
     wire::{Ref, Text},
@@ -89,6 +89,9 @@ pub(super) struct NewOrderInput {
     #[oai(default, validator(max_items = 100))]
     items: Vec<ItemInput>,
     best_available: Option<BestAvailable>,
+    /// The box office knows better: the rules of the event are not judged for `items` and `best_available`.
+    #[oai(default)]
+    ignore_seat_rules: bool,
     buyer: BuyerInput,
     /// Default: `stripe`, or `free` when there is nothing to pay. `manual` needs `orders:manual`.
     provider: Option<Provider>,
@@ -113,6 +116,7 @@ impl Example for NewOrderInput {
             event_id: None,
             items: vec![],
             best_available: None,
+            ignore_seat_rules: false,
             buyer: BuyerInput { email: Text("ada@example.org".into()), name: Text("Ada Lovelace".into()) },
             provider: None,
             manual_method: None,
@@ -396,7 +400,8 @@ fn price_changed(total_minor: i64) -> Failure {
 async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<Offer>, Order), Failure> {
     let event = event_of(call, input)?;
     let (items, best) = wanted(std::mem::take(&mut input.items), input.best_available.take())?;
-    let request = Place { items, best, ..Place::default() };
+    let ignore_rules = ignores_rules(call, input.ignore_seat_rules)?;
+    let request = Place { items, best, ignore_rules, ..Place::default() };
     // An offer that turns out to be old is read again, once.
     for last in [false, true] {
         let offer = call.app.holds.offer(&call.scope, event).await?;
