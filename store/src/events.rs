@@ -9,13 +9,13 @@ mod readiness;
 use chrono::{DateTime, Datelike, Utc};
 use diesel::{
     prelude::*,
-    sql_types::{Array, Integer, Text, Uuid as SqlUuid},
+    sql_types::{Array, Bool, Integer, Text, Uuid as SqlUuid},
 };
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
     ErrorCode, Id, Refusal, id,
     money::Currency,
-    seat_map::{GaArea, Orphans},
+    seat_map::{GaArea, Occupancy, Orphans},
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -404,9 +404,10 @@ async fn open_pools(tx: &mut Tx, event: Uuid, areas: &[GaArea]) -> Result<()> {
         i32::try_from(area.capacity)
             .map_err(|_| Error::Corrupt("the capacity of an area exceeds its limit".into()))
     };
+    let single_party = |area: &GaArea| matches!(area.sold, Occupancy::Group { .. });
     diesel::sql_query(
-        "INSERT INTO ga_pools (tenant_id, event_id, area_index, key, name, capacity)
-         SELECT $1, $2, * FROM unnest($3::int[], $4::text[], $5::text[], $6::int[])",
+        "INSERT INTO ga_pools (tenant_id, event_id, area_index, key, name, capacity, single_party)
+         SELECT $1, $2, * FROM unnest($3::int[], $4::text[], $5::text[], $6::int[], $7::bool[])",
     )
     .bind::<SqlUuid, _>(tx.tenant())
     .bind::<SqlUuid, _>(event)
@@ -414,6 +415,7 @@ async fn open_pools(tx: &mut Tx, event: Uuid, areas: &[GaArea]) -> Result<()> {
     .bind::<Array<Text>, _>(areas.iter().map(|area| area.key.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(areas.iter().map(|area| area.name.as_str()).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(areas.iter().map(capacity).collect::<Result<Vec<_>>>()?)
+    .bind::<Array<Bool>, _>(areas.iter().map(single_party).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -16,7 +16,7 @@ use eventflow_core::{
     ErrorCode, Id, Refusal, id,
     money::Currency,
     pricing::{Priced, TicketPrice},
-    seat_map::{Layout, Orphans, Rules, SeatIndex, SeatMap},
+    seat_map::{Layout, Occupancy, Orphans, Rules, SeatIndex, SeatMap},
     ticket_mix::TierRule,
 };
 use serde_json::Value;
@@ -132,6 +132,12 @@ impl Offer {
 
     pub fn category_of(&self, seat: SeatIndex) -> Option<u16> {
         self.seat_categories.get(seat.position()).copied().flatten()
+    }
+
+    /// Whether the area, by index, is sold to one party at a time.
+    pub fn is_for_one_party(&self, area: usize) -> bool {
+        let area = self.layout.ga_areas().get(area);
+        area.is_some_and(|area| matches!(area.occupancy, Occupancy::Group { .. }))
     }
 
     pub fn tier(&self, id: Uuid) -> Option<&Tier> {

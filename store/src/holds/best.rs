@@ -25,9 +25,12 @@ const CANDIDATES: usize = 6;
 const LOSSES_MAX: u32 = 16;
 /// After so many losses the ranking reads the truth from Redis.
 const TRUTH_EVERY: u32 = 3;
-/// How long a buyer waits while all that is left is being tried by others, and how often they look.
+/// How long a buyer waits while all that is left is being tried by others, and how often they look at least.
 const PATIENCE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(20);
+/// A reading of the truth is believed this long by everybody who finds nothing: of a house that is sold out, Redis is not
+/// asked by each buyer.
+const TRUTH_LASTS: Duration = Duration::from_millis(100);
 /// How long a buyer waits for their turn to rank.
 const TURN_WAIT: Duration = Duration::from_secs(2);
 
@@ -60,7 +63,7 @@ impl Holds {
                 if picked.others_at_work && began.elapsed() < PATIENCE {
                     // What is left is being tried by others, who may yet leave it.
                     drop(picked);
-                    tokio::time::sleep(PAUSE).await;
+                    let _ = tokio::time::timeout(PAUSE, live.tried.notified()).await;
                 } else if knows_truth {
                     break;
                 } else {
@@ -97,9 +100,15 @@ impl Holds {
         Err(sold_out(&best))
     }
 
+    /// Brings the live state up to what Redis says. Who comes while somebody else reads waits for what they find.
     async fn read_truth(&self, offer: &Offer, live: &Live) -> Result<()> {
-        let truth = self.snapshot(offer).await?.statuses;
-        live.lock().statuses = truth;
+        let mut last = live.truth.lock().await;
+        if last.is_none_or(|began| began.elapsed() > TRUTH_LASTS) {
+            let begins = Instant::now();
+            let truth = self.snapshot(offer).await?.statuses;
+            live.lock().statuses = truth;
+            *last = Some(begins);
+        }
         Ok(())
     }
 }
@@ -253,5 +262,9 @@ impl Drop for Picked<'_> {
             state.trying.remove(seat);
         }
         state.pickers -= 1;
+        drop(state);
+        if !self.candidates.is_empty() {
+            self.live.tried.notify_waiters();
+        }
     }
 }

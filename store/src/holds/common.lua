@@ -3,7 +3,8 @@
 --
 --   {E}:boot    present while Redis knows the event; gone when it forgot
 --   {E}:seats   hash: seat index -> 's:<order>' sold | 'c:<order>' claimed | 'b' blocked | '<expiry ms>:<hold>' held
---   {E}:ga      hash: cap:<area>, taken:<area> (claims and sales), held:<area>, version:<area>; map once the event has moved: the version that it sells
+--   {E}:ga      hash: cap:<area>, taken:<area> (claims and sales), held:<area>, version:<area>,
+--               one:<area> '1' for one party at a time; map once the event has moved: the version that it sells
 --   {E}:hold:H  hash: e expiry, x absolute cap, n extensions, s seats, g areas, b buyer, k network, o order, p payload, i prior expiry
 --   {E}:holds   sorted set: hold -> expiry; what the sweeper reads
 --   {E}:buyer:B hash: hold -> '<expiry ms>:<places>'; B is a buyer's name, or '@<network>' of an anonymous visitor
@@ -47,8 +48,10 @@ local function each_area(list)
 end
 
 local function area_left(area)
-  local v = redis.call('HMGET', GA, 'cap:' .. area, 'taken:' .. area, 'held:' .. area)
-  return tonumber(v[1] or 0) - tonumber(v[2] or 0) - tonumber(v[3] or 0)
+  local v = redis.call('HMGET', GA, 'cap:' .. area, 'taken:' .. area, 'held:' .. area, 'one:' .. area)
+  local used = tonumber(v[2] or 0) + tonumber(v[3] or 0)
+  if v[4] == '1' and used > 0 then return 0 end
+  return tonumber(v[1] or 0) - used
 end
 
 local function areas_left(list)

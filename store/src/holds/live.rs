@@ -62,6 +62,10 @@ pub struct Live {
     pub(super) state: Mutex<State>,
     /// Whose turn it is to rank.
     pub(super) ranking: Mutex<()>,
+    /// Rings when somebody has tried some seats.
+    pub(super) tried: tokio::sync::Notify,
+    /// When the truth was last read by those who rank.
+    pub(super) truth: tokio::sync::Mutex<Option<Instant>>,
     current: ArcSwap<Availability>,
     dirty: AtomicBool,
     last_read: Mutex<Instant>,
@@ -274,6 +278,8 @@ impl Holds {
             current: ArcSwap::from_pointee(state.build(&area_keys)),
             state: Mutex::new(state),
             ranking: Mutex::new(()),
+            tried: tokio::sync::Notify::new(),
+            truth: tokio::sync::Mutex::default(),
             dirty: AtomicBool::new(false),
             last_read: Mutex::new(Instant::now()),
             area_keys,
@@ -330,9 +336,12 @@ fn state_of(offer: &Offer, answer: &Answer) -> Result<State> {
         let (Some((field, area)), Ok(value)) = (pair[0].split_once(':'), pair[1].parse::<i64>()) else {
             continue;
         };
-        let Some(slot) = area.parse::<usize>().ok().and_then(|area| areas.get_mut(area)) else { continue };
+        let Ok(area) = area.parse::<usize>() else { continue };
+        let Some(slot) = areas.get_mut(area) else { continue };
         match field {
             "cap" => slot.0 += value,
+            // Whoever has some of an area for one party has it all.
+            "taken" | "held" if value > 0 && offer.is_for_one_party(area) => slot.1 = i64::MAX / 2,
             "taken" | "held" => slot.1 += value,
             _ => {}
         }

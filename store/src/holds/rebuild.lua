@@ -1,6 +1,6 @@
 -- Redis forgot an event: writes what Postgres knows. The first call of a rebuild clears, the last one opens the gate;
 -- while `{E}:boot` is missing every other script answers 'forgot'.
--- ARGV: 1 token of the rebuild, 2 '1' first | '', 3 boot id when last | '', 4 JSON {s=[[seat, value]], g=[[area, cap, taken, version]]}
+-- ARGV: 1 token of the rebuild, 2 '1' first | '', 3 boot id when last | '', 4 JSON {s=[[seat, value]], g=[[area, cap, taken, version, one]]}
 -- Answers: {'busy'} another server rebuilds | {'known'} nothing to do | {'written'}
 if known() then return { 'known' } end
 local lock = event .. ':rebuild'
@@ -17,7 +17,7 @@ for _, pair in ipairs(data.s) do redis.call('HSET', SEATS, number(pair[1]), pair
 for _, area in ipairs(data.g) do
   local name = number(area[1])
   redis.call('HSET', GA, 'cap:' .. name, number(area[2]), 'taken:' .. name, number(area[3]), 'version:' .. name,
-    number(area[4]))
+    number(area[4]), 'one:' .. name, number(area[5]))
 end
 if ARGV[3] ~= '' then
   redis.call('SET', event .. ':boot', ARGV[3])

@@ -25,8 +25,8 @@ const CHUNK: usize = 5_000;
 struct Known {
     /// Seat and its value in Redis.
     seats: Vec<(i32, String)>,
-    /// Area, capacity, taken, version.
-    areas: Vec<(i32, i32, i32, i64)>,
+    /// Area, capacity, taken, version, 1 for one party at a time.
+    areas: Vec<(i32, i32, i32, i64, u8)>,
 }
 
 impl Holds {
@@ -81,10 +81,10 @@ struct Version {
 async fn read(tx: &mut Tx, event: Id<id::Event>) -> Result<Known> {
     let tenant = tx.tenant();
     // The locks wait for claims under way: every change of `taken` up to the version below is in it.
-    let pools: Vec<(i32, i32, i32)> = ga_pools::table
+    let pools: Vec<(i32, i32, i32, bool)> = ga_pools::table
         .filter(ga_pools::tenant_id.eq(tenant).and(ga_pools::event_id.eq(event.uuid())))
         .order(ga_pools::area_index)
-        .select((ga_pools::area_index, ga_pools::capacity, ga_pools::taken))
+        .select((ga_pools::area_index, ga_pools::capacity, ga_pools::taken, ga_pools::single_party))
         .for_update()
         .load(&mut **tx)
         .await?;
@@ -113,7 +113,9 @@ async fn read(tx: &mut Tx, event: Id<id::Event>) -> Result<Known> {
         .map(|seat| (seat, "b".to_owned()))
         .chain(claims.into_iter().map(|(seat, order, state)| (seat, value(order, &state))))
         .collect();
-    let areas =
-        pools.into_iter().map(|(area, capacity, taken)| (area, capacity, taken, version.version)).collect();
+    let areas = pools
+        .into_iter()
+        .map(|(area, capacity, taken, one)| (area, capacity, taken, version.version, u8::from(one)))
+        .collect();
     Ok(Known { seats, areas })
 }

@@ -31,7 +31,7 @@ WITH event AS (
   UPDATE ga_pools p SET taken = p.taken + w.quantity
   FROM new_order o, unnest(?::int[], ?::int[]) AS w(area_index, quantity)
   WHERE p.tenant_id = o.tenant_id AND p.event_id = o.event_id AND p.area_index = w.area_index
-    AND p.taken + w.quantity <= p.capacity
+    AND p.taken + w.quantity <= p.capacity AND (p.taken = 0 OR NOT p.single_party)
   RETURNING p.tenant_id, p.event_id, p.area_index, p.taken, w.quantity
 ), ga_claim AS (
   INSERT INTO ga_claims (tenant_id, order_id, event_id, area_index, epoch, quantity, state)

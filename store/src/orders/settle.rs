@@ -249,7 +249,7 @@ async fn claim_places(
            UPDATE ga_pools p SET taken = p.taken + w.quantity
            FROM o, unnest(?::int[], ?::int[]) AS w(area_index, quantity)
            WHERE p.tenant_id = o.tenant_id AND p.event_id = o.event_id AND p.area_index = w.area_index
-             AND p.taken + w.quantity <= p.capacity
+             AND p.taken + w.quantity <= p.capacity AND (p.taken = 0 OR NOT p.single_party)
            RETURNING p.area_index, w.quantity),
          ga AS (
            INSERT INTO ga_claims (tenant_id, order_id, event_id, area_index, epoch, quantity, state)

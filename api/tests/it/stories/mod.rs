@@ -7,6 +7,7 @@ mod hosting;
 mod idempotency;
 mod limits;
 mod seat_maps;
+mod seat_rules;
 mod servers;
 mod streams;
 mod streams_end;

@@ -88,26 +88,10 @@ impl Tenant {
         id
     }
 
-    /// A draft in a week from now, with tiers for what the map has; `terms` go over the defaults.
+    /// A draft in a week from now, with tiers for what the map has; `terms` go over the defaults. Buyers may leave single
+    /// seats: stories hold the seats they like.
     pub async fn draft_event(&self, seats: u32, capacity: u32, terms: Value) -> Event {
-        let venue_id = self.venue().await;
-        let seat_map_id = self.published_map(&venue_id, seat_map(seats, capacity)).await;
-        let mut new = json!({
-            "seat_map_id": seat_map_id, "name": "Mahler: Symphony No. 2", "max_per_hold": 100, "max_per_buyer": 1000,
-            "starts_at": in_secs(7 * 86_400), "ends_at": in_secs(7 * 86_400 + 9_000),
-        });
-        for (name, value) in terms.as_object().into_iter().flatten() {
-            new[name] = value.clone();
-        }
-        let event = self.api.post("/v1/events", new).await.created();
-        let mut event = Event {
-            id: text(&event, "id").to_owned(),
-            venue_id,
-            seat_map_id,
-            tiers: vec![],
-            api: self.api.clone(),
-            page: self.page.clone(),
-        };
+        let mut event = self.draft_event_of(seat_map(seats, capacity), terms).await;
         if seats > 0 {
             event.add_tier(json!({ "name": "Seat", "category": "a" })).await;
         }
@@ -115,6 +99,29 @@ impl Tenant {
             event.add_tier(json!({ "name": "Standing", "ga_area": AREA })).await;
         }
         event
+    }
+
+    /// A draft of that map, without tiers.
+    pub async fn draft_event_of(&self, document: Value, terms: Value) -> Event {
+        let venue_id = self.venue().await;
+        let seat_map_id = self.published_map(&venue_id, document).await;
+        let mut new = json!({
+            "seat_map_id": seat_map_id, "name": "Mahler: Symphony No. 2", "max_per_hold": 100, "max_per_buyer": 1000,
+            "seat_rules": { "orphans": "off" },
+            "starts_at": in_secs(7 * 86_400), "ends_at": in_secs(7 * 86_400 + 9_000),
+        });
+        for (name, value) in terms.as_object().into_iter().flatten() {
+            new[name] = value.clone();
+        }
+        let event = self.api.post("/v1/events", new).await.created();
+        Event {
+            id: text(&event, "id").to_owned(),
+            venue_id,
+            seat_map_id,
+            tiers: vec![],
+            api: self.api.clone(),
+            page: self.page.clone(),
+        }
     }
 
     /// On sale with these terms.
