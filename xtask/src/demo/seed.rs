@@ -106,6 +106,7 @@ fn new_event(event: &Value, venue_id: &str, seat_map_id: &str) -> Result<Value> 
         "sale_ends_at": timestamp(starts),
         "max_per_buyer": event["max_per_buyer"],
         "hold_ttl_secs": event["hold_ttl_secs"],
+        "seat_rules": event["seat_rules"],
     }))
 }
 
