@@ -54,10 +54,11 @@ async fn a_herd_sells_the_house_without_refusals() {
     event.publish().await.ok();
     let (event, placed, refused) =
         (Arc::new(event), Arc::new(AtomicU32::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let api = tenant.api.patient(STAMINA);
     let mut herd = JoinSet::new();
     for _ in 0..BUYERS {
         let (event, placed, refused) = (event.clone(), placed.clone(), refused.clone());
-        let (api, began) = (tenant.api.clone(), Instant::now());
+        let (api, began) = (api.clone(), Instant::now());
         herd.spawn(async move {
             let mut seats = Vec::new();
             while placed.load(Ordering::Relaxed) < SEATS {

@@ -1,5 +1,7 @@
 //! A client of the HTTP API with one credential.
 
+use std::time::Duration;
+
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -27,15 +29,20 @@ pub struct Answer {
     asked: String,
 }
 
+fn http(timeout: Duration) -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    builder.timeout(timeout).build().unwrap()
+}
+
 impl Client {
     pub fn new(base: &str, token: &str) -> Self {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(super::PATIENCE)
-            .build()
-            .unwrap();
+        let http = http(super::PATIENCE);
         Self { http, base: base.trim_end_matches('/').into(), token: token.into(), headers: HeaderMap::new() }
+    }
+
+    /// Waits so long for an answer, on connections of its own: for tests that keep the machine busy.
+    pub fn patient(&self, timeout: Duration) -> Self {
+        Self { http: http(timeout), ..self.clone() }
     }
 
     /// The same server, somebody else; an empty token sends no `Authorization`.
