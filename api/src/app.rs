@@ -22,8 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     config::Config, credentials::CredentialCache, hosting::Widget, plans::Plans, signing::TicketSigner,
-    streams::Streams,
-    tokens::Tokens,
+    streams::Streams, tokens::Tokens,
 };
 
 pub struct App {

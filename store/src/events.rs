@@ -399,12 +399,15 @@ async fn used_categories(tx: &mut Tx, seat_map: Uuid, version: i32) -> Result<Ve
     Ok(categories)
 }
 
+const fn is_for_one_party(occupancy: Occupancy) -> bool {
+    matches!(occupancy, Occupancy::Group { .. })
+}
+
 async fn open_pools(tx: &mut Tx, event: Uuid, areas: &[GaArea]) -> Result<()> {
     let capacity = |area: &GaArea| {
         i32::try_from(area.capacity)
             .map_err(|_| Error::Corrupt("the capacity of an area exceeds its limit".into()))
     };
-    let single_party = |area: &GaArea| matches!(area.sold, Occupancy::Group { .. });
     diesel::sql_query(
         "INSERT INTO ga_pools (tenant_id, event_id, area_index, key, name, capacity, single_party)
          SELECT $1, $2, * FROM unnest($3::int[], $4::text[], $5::text[], $6::int[], $7::bool[])",
@@ -415,7 +418,7 @@ async fn open_pools(tx: &mut Tx, event: Uuid, areas: &[GaArea]) -> Result<()> {
     .bind::<Array<Text>, _>(areas.iter().map(|area| area.key.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(areas.iter().map(|area| area.name.as_str()).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(areas.iter().map(capacity).collect::<Result<Vec<_>>>()?)
-    .bind::<Array<Bool>, _>(areas.iter().map(single_party).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(areas.iter().map(|area| is_for_one_party(area.sold)).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;
     Ok(())

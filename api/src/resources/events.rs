@@ -441,7 +441,8 @@ impl Events {
             .map_err(|error| Error::Corrupt(format!("comparing seat maps: {error}")))?;
         let offer = holds.offer(&call.scope, id).await?;
         let now = holds.live(&call.scope, &offer).await?.availability();
-        let is_held = |seat: SeatIndex| now.statuses.get(seat).is_some_and(|status| status != SeatStatus::Free);
+        let is_held =
+            |seat: SeatIndex| now.statuses.get(seat).is_some_and(|status| status != SeatStatus::Free);
         let move_to = async |tx: &mut _| {
             events::move_to(tx, id, step, (&older, &newer), &diff, is_held).await.map(shape)
         };

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use diesel::{
     prelude::*,
-    sql_types::{Array, Integer, Text, Uuid as SqlUuid},
+    sql_types::{Array, Bool, Integer, Text, Uuid as SqlUuid},
 };
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
@@ -21,7 +21,7 @@ use eventflow_core::{
 };
 use serde_json::json;
 
-use super::{Event, PUBLISHED, active_tiers, announce, get, in_words, lock};
+use super::{Event, PUBLISHED, active_tiers, announce, get, in_words, is_for_one_party, lock};
 use crate::{
     audit_log,
     db::Tx,
@@ -98,7 +98,10 @@ pub async fn move_to(
     check_tiers(tx, &event, newer).await?;
     resize_pools(tx, &event, newer).await?;
     let capacities: Vec<_> = newer.ga_areas().iter().map(|area| (area.index, area.capacity)).collect();
-    announce(tx, id, "map.changed", json!({ "version": step.to, "capacities": capacities })).await?;
+    let one_party = newer.ga_areas().iter().filter(|area| is_for_one_party(area.occupancy));
+    let one_party: Vec<_> = one_party.map(|area| area.index).collect();
+    let payload = json!({ "version": step.to, "capacities": capacities, "one_party": one_party });
+    announce(tx, id, "map.changed", payload).await?;
     let event = diesel::update(events::table.find((tx.tenant(), id.uuid())))
         .set(events::seat_map_version.eq(step.to))
         .returning(Event::as_returning())
@@ -208,10 +211,10 @@ async fn resize_pools(tx: &mut Tx, event: &Event, newer: &Layout) -> Result<()> 
             .map_err(|_| Error::Corrupt("the capacity of an area exceeds its limit".into()))
     };
     diesel::sql_query(
-        "INSERT INTO ga_pools (tenant_id, event_id, area_index, key, name, capacity)
-         SELECT $1, $2, * FROM unnest($3::int[], $4::text[], $5::text[], $6::int[])
+        "INSERT INTO ga_pools (tenant_id, event_id, area_index, key, name, capacity, single_party)
+         SELECT $1, $2, * FROM unnest($3::int[], $4::text[], $5::text[], $6::int[], $7::bool[])
          ON CONFLICT (tenant_id, event_id, area_index)
-         DO UPDATE SET name = excluded.name, capacity = excluded.capacity",
+         DO UPDATE SET name = excluded.name, capacity = excluded.capacity, single_party = excluded.single_party",
     )
     .bind::<SqlUuid, _>(tx.tenant())
     .bind::<SqlUuid, _>(event.id)
@@ -219,6 +222,7 @@ async fn resize_pools(tx: &mut Tx, event: &Event, newer: &Layout) -> Result<()> 
     .bind::<Array<Text>, _>(areas.iter().map(|area| area.key.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(areas.iter().map(|area| area.name.as_str()).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(areas.iter().map(|area| capacity(area.capacity)).collect::<Result<Vec<_>>>()?)
+    .bind::<Array<Bool>, _>(areas.iter().map(|area| is_for_one_party(area.occupancy)).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;
     Ok(())

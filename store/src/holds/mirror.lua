@@ -2,7 +2,7 @@
 -- before they are freed, areas carry the number taken with a version. ARGV: JSON array of changes, oldest first:
 --   {k='claimed'|'sold', o=order, h=hold, s=[seats], g=[[area, taken]], v=version}
 --   {k='released', o=order, s=…, g=…, v=…}   {k='blocked'|'unblocked', s=…}   {k='offer'}
---   {k='map', g=[[area, capacity]], v=version} the event sells a newer version of its map: more places, the same indexes
+--   {k='map', g=[[area, capacity]], one=[areas for one party], v=version} the event sells a newer version of its map: more places, the same indexes
 -- Answers: {'forgot'} | {'mirrored'}
 if not known() then return { 'forgot' } end
 for _, change in ipairs(cjson.decode(ARGV[1])) do
@@ -36,7 +36,10 @@ for _, change in ipairs(cjson.decode(ARGV[1])) do
   elseif kind == 'offer' then
     redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'k', 'offer')
   elseif kind == 'map' then
-    for _, pair in ipairs(change.g or {}) do redis.call('HSET', GA, 'cap:' .. number(pair[1]), number(pair[2])) end
+    for _, pair in ipairs(change.g or {}) do
+      redis.call('HSET', GA, 'cap:' .. number(pair[1]), number(pair[2]), 'one:' .. number(pair[1]), '0')
+    end
+    for _, area in ipairs(change.one or {}) do redis.call('HSET', GA, 'one:' .. number(area), '1') end
     change.g = nil
     redis.call('HSET', GA, 'map', number(change.v))
     redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'k', 'map')

@@ -39,6 +39,9 @@ pub struct Change {
     /// Area and the number taken after the change.
     #[serde(default)]
     pub g: Vec<(i32, i32)>,
+    /// Of a newer version of the map: areas that are sold to one party at a time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one: Vec<i32>,
     /// The outbox id: later changes of an area win.
     #[serde(default)]
     pub v: i64,
@@ -126,14 +129,17 @@ fn changes_of(id: i64, kind: &str, payload: Value) -> serde_json::Result<Vec<Cha
     struct Map {
         version: i64,
         capacities: Vec<(i32, i32)>,
+        #[serde(default)]
+        one_party: Vec<i32>,
     }
     let offer = || Change { k: "offer".into(), ..Change::default() };
     Ok(match kind {
         "event.changed" => vec![offer()],
         // Followers learn of the offer first, and begin anew with it then.
         "map.changed" => {
-            let Map { version, capacities } = serde_json::from_value(payload)?;
-            vec![offer(), Change { k: "map".into(), g: capacities, v: version, ..Change::default() }]
+            let Map { version, capacities, one_party } = serde_json::from_value(payload)?;
+            let k = "map".into();
+            vec![offer(), Change { k, g: capacities, one: one_party, v: version, ..Change::default() }]
         }
         "seats.changed" => {
             let Seats { seats, status } = serde_json::from_value(payload)?;
