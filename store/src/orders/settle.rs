@@ -403,7 +403,7 @@ pub(super) async fn announce(
         h: Some(order.hold_id.simple().to_string()),
         s: seats,
         g: areas,
-        v: 0,
+        ..Change::default()
     };
     holds::record(tx, order.event_id.into(), &change).await
 }
