@@ -109,7 +109,7 @@ impl Call {
         }
     }
 
-    /// The same as for a hold for an order.
+    /// As [`Call::require_hold`], for an order.
     pub fn require_order(&self, order: Id<id::Order>) -> Result<(), Refusal> {
         match &self.principal {
             Principal::Buyer(token) if token.subject != Subject::Order(order) => {

@@ -16,31 +16,8 @@ use poem_openapi::payload::Response;
 const WORTHWHILE: usize = 512;
 /// Window of Brotli as a power of two: every browser has the memory for it.
 const BROTLI_WINDOW: i32 = 22;
-
-/// How much time a better compression is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effort {
-    /// For what never changes.
-    Once,
-    /// For what changes with every sale.
-    Often,
-}
-
-impl Effort {
-    const fn brotli_quality(self) -> i32 {
-        match self {
-            Self::Once => 10,
-            Self::Often => 4,
-        }
-    }
-
-    const fn gzip_level(self) -> Compression {
-        match self {
-            Self::Once => Compression::best(),
-            Self::Often => Compression::fast(),
-        }
-    }
-}
+/// The two levels above search ten times as long for a few per cent: a plan is waited for when it is first asked for.
+const BROTLI_QUALITY: i32 = 9;
 
 /// The same bytes in the encodings that browsers know. An encoding that saves nothing is absent.
 #[derive(Debug, Clone)]
@@ -63,12 +40,12 @@ pub struct Choice {
 }
 
 impl Encoded {
-    /// Takes milliseconds for each 100 kB and much more with [`Effort::Once`]: not for the threads of the runtime.
-    pub fn new(plain: Bytes, tag: impl Into<Box<str>>, effort: Effort) -> Self {
+    /// Compresses thoroughly: not for the threads of the runtime.
+    pub fn new(plain: Bytes, tag: impl Into<Box<str>>) -> Self {
         let smaller = |bytes: Option<Vec<u8>>| bytes.filter(|b| b.len() < plain.len()).map(Bytes::from);
         let worthwhile = plain.len() >= WORTHWHILE;
-        let gzip = smaller(worthwhile.then(|| gzip(&plain, effort)).flatten());
-        let brotli = smaller(worthwhile.then(|| brotli(&plain, effort)).flatten());
+        let gzip = smaller(worthwhile.then(|| gzip(&plain)).flatten());
+        let brotli = smaller(worthwhile.then(|| brotli(&plain)).flatten());
         Self { gzip, brotli, tag: tag.into(), plain }
     }
 
@@ -149,15 +126,15 @@ fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     })
 }
 
-fn gzip(plain: &[u8], effort: Effort) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), effort.gzip_level());
+fn gzip(plain: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(plain).ok()?;
     encoder.finish().ok()
 }
 
-fn brotli(mut plain: &[u8], effort: Effort) -> Option<Vec<u8>> {
+fn brotli(mut plain: &[u8]) -> Option<Vec<u8>> {
     let parameters = brotli::enc::BrotliEncoderParams {
-        quality: effort.brotli_quality(),
+        quality: BROTLI_QUALITY,
         lgwin: BROTLI_WINDOW,
         ..Default::default()
     };
@@ -182,23 +159,21 @@ mod tests {
 
     #[test]
     fn every_encoding_gives_the_same_bytes_back() {
-        for effort in [Effort::Once, Effort::Often] {
-            let encoded = Encoded::new(text(), "t", effort);
-            let choice = |accepted: &str| encoded.choose(&headers(header::ACCEPT_ENCODING, accepted));
-            let (gzip, brotli) = (choice("gzip"), choice("gzip, deflate, br"));
-            assert_eq!((gzip.encoding, brotli.encoding), (Some("gzip"), Some("br")));
-            let (mut from_gzip, mut from_brotli) = (Vec::new(), Vec::new());
-            flate2::read::GzDecoder::new(&*gzip.bytes).read_to_end(&mut from_gzip).unwrap();
-            brotli::BrotliDecompress(&mut &*brotli.bytes, &mut from_brotli).unwrap();
-            assert!(from_gzip == text() && from_brotli == text());
-            assert!(brotli.bytes.len() < gzip.bytes.len() && gzip.bytes.len() < text().len());
-            assert_eq!([&*gzip.etag, &*brotli.etag, &*choice("").etag], ["\"t-gz\"", "\"t-br\"", "\"t\""]);
-        }
+        let encoded = Encoded::new(text(), "t");
+        let choice = |accepted: &str| encoded.choose(&headers(header::ACCEPT_ENCODING, accepted));
+        let (gzip, brotli) = (choice("gzip"), choice("gzip, deflate, br"));
+        assert_eq!((gzip.encoding, brotli.encoding), (Some("gzip"), Some("br")));
+        let (mut from_gzip, mut from_brotli) = (Vec::new(), Vec::new());
+        flate2::read::GzDecoder::new(&*gzip.bytes).read_to_end(&mut from_gzip).unwrap();
+        brotli::BrotliDecompress(&mut &*brotli.bytes, &mut from_brotli).unwrap();
+        assert!(from_gzip == text() && from_brotli == text());
+        assert!(brotli.bytes.len() < gzip.bytes.len() && gzip.bytes.len() < text().len());
+        assert_eq!([&*gzip.etag, &*brotli.etag, &*choice("").etag], ["\"t-gz\"", "\"t-br\"", "\"t\""]);
     }
 
     #[test]
     fn weights_and_cases_are_understood() {
-        let encoded = Encoded::new(text(), "t", Effort::Often);
+        let encoded = Encoded::new(text(), "t");
         for (accepted, encoding) in [
             ("BR", Some("br")),
             ("br;q=0, gzip;q=0.5", Some("gzip")),
@@ -211,13 +186,13 @@ mod tests {
             assert_eq!(choice.encoding, encoding, "{accepted}");
         }
         assert_eq!(encoded.choose(&HeaderMap::new()).encoding, None);
-        let short = Encoded::new(Bytes::from_static(b"short"), "t", Effort::Once);
+        let short = Encoded::new(Bytes::from_static(b"short"), "t");
         assert_eq!(short.choose(&headers(header::ACCEPT_ENCODING, "br")).encoding, None);
     }
 
     #[test]
     fn what_the_client_has_is_recognised_in_any_encoding() {
-        let encoded = Encoded::new(text(), "t", Effort::Often);
+        let encoded = Encoded::new(text(), "t");
         for (given, known) in [
             ("\"t\"", true),
             ("W/\"t-br\"", true),

@@ -9,7 +9,7 @@ use eventflow_store::{Error, Result};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::encodings::{Effort, Encoded};
+use crate::encodings::Encoded;
 
 /// Plans kept at most; beyond it the cache starts anew. A plan of 100,000 seats has a few hundred kilobytes.
 const PLANS_MAX: usize = 500;
@@ -38,7 +38,7 @@ pub async fn encode(layout: Arc<Layout>) -> Result<Arc<Encoded>> {
     let encode = move || {
         let bytes = layout.to_plan();
         let tag = hex::encode(&Sha256::digest(&bytes)[..12]);
-        Arc::new(Encoded::new(bytes.into(), tag, Effort::Once))
+        Arc::new(Encoded::new(bytes.into(), tag))
     };
     tokio::task::spawn_blocking(encode)
         .await

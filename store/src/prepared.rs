@@ -18,6 +18,8 @@ const WORTH_IT: usize = 512;
 const BROTLI_QUALITY: u32 = 5;
 const BROTLI_WINDOW: u32 = 22;
 
+type Compress = fn(&[u8]) -> std::io::Result<Vec<u8>>;
+
 /// How bytes are coded on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
@@ -44,7 +46,7 @@ impl Prepared {
 
     /// The bytes under `coding`, or as they are when that is no gain or every turn is taken; and which of the two.
     pub async fn coded(&self, coding: Coding) -> (Bytes, Coding) {
-        let (cell, compress): (_, fn(&[u8]) -> std::io::Result<Vec<u8>>) = match coding {
+        let (cell, compress): (_, Compress) = match coding {
             _ if self.plain.len() < WORTH_IT => return (self.plain.clone(), Coding::Identity),
             Coding::Identity => return (self.plain.clone(), Coding::Identity),
             Coding::Gzip => (&self.gzip, gzip),

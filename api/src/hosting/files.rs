@@ -23,11 +23,7 @@ use rust_embed::RustEmbed;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    app::App,
-    encodings::{Effort, Encoded},
-    problem::Failure,
-};
+use crate::{app::App, encodings::Encoded, problem::Failure};
 
 const MANIFEST: &str = "manifest.json";
 /// The directory whose files change with every release.
@@ -78,7 +74,7 @@ impl Widget {
             Cow::Borrowed(contents) => Bytes::from_static(contents),
             Cow::Owned(contents) => Bytes::from(contents),
         };
-        let encode = move || Arc::new(Encoded::new(contents, hex::encode(&hash[..12]), Effort::Once));
+        let encode = move || Arc::new(Encoded::new(contents, hex::encode(&hash[..12])));
         let encoded = tokio::task::spawn_blocking(encode).await.ok()?;
         if self.encoded.len() >= ENCODED_MAX {
             self.encoded.clear();

@@ -74,7 +74,7 @@ pub fn moved_places(diff: &VersionDiff, older: &Layout, newer: &Layout) -> Vec<S
     seats.chain(areas.map(|(_, area)| area.key.clone())).collect()
 }
 
-/// Takes the step. `is_taken` says of a seat whether somebody holds it at this moment; what is claimed, sold and blocked is
+/// Takes the step. `is_held` says of a seat whether somebody holds it at this moment; what is claimed, sold and blocked is
 /// looked up here, behind the lock that keeps new claims waiting.
 pub async fn move_to(
     tx: &mut Tx,

@@ -263,7 +263,8 @@ async fn an_event_moves_to_a_newer_version_and_nobody_loses_a_place() {
     tenant.api.post("/v1/orders", event.manual(both)).await.created();
     event.availability_until("the sales", |a| a["sold"] == 1 && a["held"] == 1).await;
 
-    let refused: [(&str, fn(&mut Value)); 6] = [
+    type Refused = (&'static str, fn(&mut Value));
+    let refused: [Refused; 6] = [
         // Row 2 would move up by one.
         ("P-2-1", |document| document["sections"][0]["rows"][0]["count"] = json!(6)),
         // Somebody has the last seat in the cart.
