@@ -91,7 +91,7 @@ async fn a_herd_sells_the_house_without_refusals() {
         });
     }
     let mut seats: Vec<u64> = herd.join_all().await.into_iter().flatten().collect();
-    let (placed, refused) = (placed.load(Ordering::Relaxed), refused.lock().unwrap());
+    let (placed, refused) = (placed.load(Ordering::Relaxed), std::mem::take(&mut *refused.lock().unwrap()));
     assert_eq!(placed, SEATS, "every seat is held");
     seats.sort_unstable();
     seats.dedup();
