@@ -264,6 +264,9 @@ def mend_items(body):
     if best:
         best.update(quantity=min(best["quantity"], 2), accessible=False)
         best.pop("section", None)
+        best.pop("zone", None)
+        # Of the people at most all need a place for a wheelchair; the hall has none.
+        best["wheelchairs"] = 0
         best.pop("price_tier_id", None)
 
 
