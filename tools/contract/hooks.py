@@ -249,6 +249,9 @@ def mend_event(body):
     for field, least in [("hold_cap_secs", 3600), ("max_per_buyer", 100)]:
         if body.get(field) is not None:
             body[field] = max(body[field], least)
+    # The fewest places of a hold are not more than the most.
+    if (body.get("seat_rules") or {}).get("min_per_hold"):
+        body["seat_rules"]["min_per_hold"] = 1
 
 
 def mend_hold(body):
