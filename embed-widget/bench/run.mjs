@@ -30,7 +30,7 @@ const FRAMES = { eventflow: 90, pixi: 90, konva: 12 };
 /** Rounds are repeated in turn, so that whatever else the machine does meets everyone. */
 const ROUNDS = { eventflow: Number(options.rounds), pixi: Number(options.rounds), konva: 1 };
 const PHASE_LIMIT_MS = 30_000;
-/** A browser whose graphics process has died sits there for ever: it is measured again. */
+/** A browser that does not answer must not hold up the run: it is closed and measured again. */
 const MEASURE_LIMIT_MS = 180_000;
 const TRIES = 3;
 const BURSTS = 5;
