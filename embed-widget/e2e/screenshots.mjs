@@ -61,7 +61,7 @@ for (const colorScheme of ["light", "dark"]) {
     await one.open(ground);
     await center(one);
     await shoot("fit");
-    await one.call("zoomToSection", "U05");
+    await one.call("zoomToSection", "305");
     await shoot("section");
     await one.call("select", 40_000, 40_001);
     await one.call("zoomToSeats", 40_000, 40_001);

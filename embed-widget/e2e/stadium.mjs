@@ -8,10 +8,11 @@ export async function stadiumEvent() {
   const { venue_id } = await organizer("GET", `/v1/events/${world.concert}`);
   const map = await organizer("POST", `/v1/venues/${venue_id}/seat-maps`, { name: document.name, document });
   await organizer("POST", `/v1/seat-maps/${map.id}/publish`, {});
+  const standing = new Map((document.ga_areas ?? []).map((area) => [area.category, area.key]));
   const tiers = document.categories.map(({ key, name }, at) => ({
     name,
-    category: key,
-    price_minor: 9000 - at * 1500,
+    ...(standing.has(key) ? { ga_area: standing.get(key) } : { category: key }),
+    price_minor: 9000 - at * 1000,
     fee_minor: 250,
     tax_rate_bps: 1900,
     tax_inclusive: true,

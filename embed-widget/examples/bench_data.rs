@@ -9,10 +9,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use eventflow_core::seat_map::{Diff, Layout, SeatIndex, SeatStatus, Snapshot};
-
-#[path = "stadium/mod.rs"]
-mod stadium;
+use eventflow_core::seat_map::{Diff, Layout, SeatIndex, SeatStatus, Snapshot, stadium_on_one_floor};
 
 /// Changes of one burst, and how many bursts there are.
 const BURST: u32 = 1000;
@@ -30,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn write(folder: &Path, seats: u32) -> Result<(), Box<dyn Error>> {
-    let map = stadium::stadium(seats);
+    let map = stadium_on_one_floor(seats);
     let layout = Layout::compile(&map);
     let count = layout.seat_count();
     let mut random = Random(2026);

@@ -219,11 +219,16 @@ class Widget implements Mounted {
   /** What was begun before a reload, or before the way to the payment page. */
   async #resume(ctx: Ctx, purchase: Purchase, ordering: Ordering): Promise<void> {
     const url = new URL(location.href);
-    if (url.searchParams.has(MARK)) {
+    const back = url.searchParams.has(MARK);
+    if (back) {
       url.searchParams.delete(MARK);
       history.replaceState(history.state, "", url);
     }
-    if (await ordering.resume()) return;
+    if (await ordering.resume()) {
+      // Who comes from the payment page has come for the tickets, not for the top of the page.
+      if (back) this.options.host.scrollIntoView({ block: "start" });
+      return;
+    }
     const { hold, picks, areas } = ctx.session.saved;
     if (!hold) return purchase.restore(picks, areas);
     try {

@@ -45,7 +45,7 @@ struct Embedded;
 /// The picker's files, each compressed when it is first asked for.
 #[derive(Default)]
 pub struct Widget {
-    /// Instead of the files in the program.
+    /// Instead of the files in the program: the operator's, or in debug builds that of the checkout.
     directory: Option<PathBuf>,
     /// By the SHA-256 of the contents.
     encoded: DashMap<[u8; 32], Arc<Encoded>>,
@@ -53,6 +53,9 @@ pub struct Widget {
 
 impl Widget {
     pub fn new(directory: Option<PathBuf>) -> Self {
+        // Named here: what was compiled before the picker was built would not find its folder by itself.
+        let checkout = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../embed-widget/dist"));
+        let directory = directory.or_else(|| cfg!(debug_assertions).then(checkout));
         Self { directory, encoded: DashMap::new() }
     }
 

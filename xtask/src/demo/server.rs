@@ -91,8 +91,6 @@ impl Server {
             .arg("serve")
             .current_dir(repository::root())
             .env("EVENTFLOW_DATA_DIR", data_dir)
-            // Said, since a program that was built before the picker does not find its files by itself.
-            .env("EVENTFLOW_WIDGET_DIR", repository::root().join("embed-widget/dist"))
             .env("EVENTFLOW_LISTEN", format!("127.0.0.1:{}", ports.api))
             .env("EVENTFLOW_SANDBOX_PORT", ports.sandbox.to_string())
             .env("EVENTFLOW_BOOTSTRAP_TOKEN", &bootstrap_token)
