@@ -6,7 +6,7 @@ import { ANCHOR, enter, VIEW } from "./common.ts";
 const [PIXELS, TEXTS] = [1, 8];
 let picker: SeatPicker;
 let memory: InitOutput["memory"];
-let context: CanvasRenderingContext2D;
+let context: OffscreenCanvasRenderingContext2D;
 let bursts: Uint8Array[];
 
 function draw(): void {
@@ -21,7 +21,8 @@ function draw(): void {
       context.putImageData(image, 0, 0, x, y, w, h);
     }
   }
-  if (flags & TEXTS && drawTexts(picker, "sans-serif")) draw();
+  // They are painted in the next frame.
+  if (flags & TEXTS) drawTexts(picker, "sans-serif");
 }
 
 enter({
@@ -33,9 +34,10 @@ enter({
     const canvas = document.createElement("canvas");
     canvas.style.cssText = `width:${VIEW.width}px;height:${VIEW.height}px`;
     host.append(canvas);
-    context = canvas.getContext("2d", { alpha: false })!;
+    const pixels = canvas.transferControlToOffscreen();
+    context = pixels.getContext("2d", { alpha: false, willReadFrequently: true })!;
     picker.resize(VIEW.width, VIEW.height, ratio);
-    [canvas.width, canvas.height] = [picker.frame_width(), picker.frame_height()];
+    [pixels.width, pixels.height] = [picker.frame_width(), picker.frame_height()];
     draw();
   },
   step(step) {

@@ -48,6 +48,10 @@ pub struct Texts {
     entries: Vec<Entry>,
     coverage: Vec<u8>,
     wanted: Vec<Wish>,
+    /// Nothing is asked for meanwhile: a size that is passed by is drawn for nothing.
+    pub passing: bool,
+    /// Texts were wanted meanwhile.
+    pub missed: bool,
     /// Ids of earlier rounds are not taken for those of this one.
     first_id: u32,
 }
@@ -66,22 +70,21 @@ impl Texts {
         SIZES.iter().rev().copied().find(|&size| f64::from(size) <= wished)
     }
 
-    /// The bitmap, or `None` and it is asked for.
+    /// The bitmap. If it is not there yet it is asked for, and that of another size stands in for it, if there is one.
     pub fn get(&mut self, text: &str, size: u16, bold: bool, rotation: u16) -> Option<Drawn<'_>> {
-        let [a, b] = size.to_le_bytes();
-        let [c, d] = rotation.to_le_bytes();
-        let key = hash(text.bytes().chain([a, b, c, d, bold.into()]));
-        let Some(id) = self.ids.get(key) else {
-            if self.entries.len() >= TEXTS_MAX {
-                self.reset();
-            }
-            let id = self.first_id + self.entries.len() as u32;
-            self.entries.push(Entry::default());
-            self.wanted.push(Wish { id, text: text.into(), size, bold, rotation });
-            self.ids.insert(key, id);
-            return None;
-        };
-        let entry = self.entries[(id - self.first_id) as usize];
+        let mut found = self.find(text, size, bold, rotation);
+        if found.is_none() {
+            self.ask_for(text, size, bold, rotation);
+        }
+        if found.is_none_or(|entry| entry.width == 0)
+            && let Some(at) = SIZES.iter().position(|&known| known == size)
+        {
+            let near = [at.wrapping_sub(1), at + 1, at.wrapping_sub(2)];
+            let sizes = near.into_iter().filter_map(|at| SIZES.get(at));
+            found =
+                sizes.filter_map(|&size| self.find(text, size, bold, rotation)).find(|entry| entry.width > 0);
+        }
+        let entry = found?;
         let len = (entry.width * entry.height) as usize;
         (len > 0).then(|| Drawn {
             mask: Mask {
@@ -92,6 +95,25 @@ impl Texts {
             left: entry.left,
             top: entry.top,
         })
+    }
+
+    fn find(&self, text: &str, size: u16, bold: bool, rotation: u16) -> Option<Entry> {
+        let id = self.ids.get(key(text, size, bold, rotation))?;
+        self.entries.get((id - self.first_id) as usize).copied()
+    }
+
+    fn ask_for(&mut self, text: &str, size: u16, bold: bool, rotation: u16) {
+        if self.passing {
+            self.missed = true;
+            return;
+        }
+        if self.entries.len() >= TEXTS_MAX {
+            self.reset();
+        }
+        let id = self.first_id + self.entries.len() as u32;
+        self.entries.push(Entry::default());
+        self.wanted.push(Wish { id, text: text.into(), size, bold, rotation });
+        self.ids.insert(key(text, size, bold, rotation), id);
     }
 
     pub fn wants(&self) -> bool {
@@ -150,9 +172,32 @@ impl Texts {
     }
 }
 
+fn key(text: &str, size: u16, bold: bool, rotation: u16) -> u64 {
+    let [a, b] = size.to_le_bytes();
+    let [c, d] = rotation.to_le_bytes();
+    hash(text.bytes().chain([a, b, c, d, bold.into()]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_size_stands_in_while_one_is_not_there() {
+        let mut texts = Texts { passing: true, ..Texts::default() };
+        assert!(texts.get("12", 11, false, 0).is_none() && texts.missed && !texts.wants());
+        texts.passing = false;
+        texts.get("12", 11, false, 0);
+        assert!(texts.ask().contains(r#""size":11"#));
+        texts.add(&[0, 2, 1, -1, -3, 0], &[10, 20]);
+        for near in [10, 12, 13] {
+            assert_eq!(texts.get("12", near, false, 0).map(|drawn| drawn.mask.width), Some(2), "{near}");
+        }
+        for other in [(14, false, 0), (11, true, 0), (11, false, 90)] {
+            assert!(texts.get("12", other.0, other.1, other.2).is_none(), "{other:?}");
+        }
+        assert_eq!(texts.ask().matches("size").count(), 6, "each is asked for all the same");
+    }
 
     #[test]
     fn texts_are_asked_for_once_and_then_there() {

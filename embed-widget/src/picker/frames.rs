@@ -22,6 +22,8 @@ const NAME_REACH: f64 = 60.0;
 const POP_MS: f64 = 280.0;
 const LOST_MS: f64 = 1_600.0;
 const LOST_STILL_MS: f64 = 2_500.0;
+/// During a zoom, texts of new sizes are drawn only so often.
+const TEXTS_EVERY_MS: f64 = 120.0;
 
 /// What [`Picker::render`] says.
 pub const CHANGED: u32 = 1;
@@ -42,6 +44,8 @@ pub(super) struct Frame {
     /// With straight alpha, when the floor has images below.
     straight: Vec<u32>,
     events: Vec<Event>,
+    /// When texts were last asked for.
+    texts_asked: f64,
     pub map: Minimap,
 }
 
@@ -98,6 +102,12 @@ impl Picker {
             Some((dx, dy)) => rects = self.scroll(dx, dy),
         }
         let scrolled = !rects.is_empty();
+        let texts = &mut self.frame.stock.texts;
+        let zooms = moved.is_none() && shown.is_some_and(|(_, floor)| floor == self.floor);
+        texts.passing = zooms && now - self.frame.texts_asked < TEXTS_EVERY_MS;
+        if !texts.passing && std::mem::take(&mut texts.missed) {
+            self.frame.damage.add_all();
+        }
         self.take_changes(projection);
         self.take_overlays(projection, now);
         rects.extend(self.frame.damage.take());
@@ -120,8 +130,9 @@ impl Picker {
         }
         if self.frame.stock.texts.wants() {
             flags |= TEXTS;
+            self.frame.texts_asked = now;
         }
-        if self.camera.moves() || !self.frame.events.is_empty() {
+        if self.camera.moves() || !self.frame.events.is_empty() || self.frame.stock.texts.missed {
             flags |= AGAIN;
         }
         flags
