@@ -18,6 +18,7 @@ use eventflow_store::{
     Db, Sealer,
     check_ins::Doors,
     db::{migrate, session_facts},
+    embed_files,
     gate::{Gate, rate_limit::Limiter},
     holds::Holds,
 };
@@ -233,6 +234,8 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
     let gate = Gate::connect(databases.redis_url.expose_secret(), config.redis_pool).await?;
     let sealer = Sealer::new(&master_key(&config)?);
     let tokens = Tokens::load(&db, &sealer).await?;
+    let widget = Widget::new(config.widget_dir.clone());
+    embed_files::keep(&db, &widget.immutable()).await?;
     Ok(Arc::new(App {
         limiter: Limiter::new(gate.clone()),
         holds: Arc::new(Holds::new(db.clone(), gate.clone())),
@@ -246,7 +249,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         doors: Doors::default(),
         sellers: DashMap::new(),
         plans: Plans::default(),
-        widget: Widget::new(config.widget_dir.clone()),
+        widget,
         origin: config.origin(),
         config,
         db,

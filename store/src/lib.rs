@@ -7,6 +7,7 @@ pub mod check_in_lists;
 pub mod check_ins;
 pub mod db;
 pub mod devices;
+pub mod embed_files;
 pub mod error;
 pub mod events;
 pub mod gate;

@@ -83,6 +83,16 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    embed_files (path) {
+        path -> Text,
+        contents -> Bytea,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     events (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -599,6 +609,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     check_in_lists,
     devices,
+    embed_files,
     events,
     ga_claims,
     ga_pools,

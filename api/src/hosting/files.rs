@@ -2,26 +2,30 @@
 //! release builds, read from the checkout in debug builds, or from a directory of the operator.
 //!
 //! `manifest.json` says where the parts are: `entries` names the paths of `loader` (`v1/eventflow.js`), `element`,
-//! `frame` and `hosted` (`v<version>-<hash>/….js`); `files` has `bytes` and `integrity` of each. Directories of earlier
-//! versions may stand beside the present one, and are served to pages that pin them.
+//! `frame` and `hosted` (`v<version>-<hash>/….js`); `files` has `bytes` and `integrity` of each. Directories of other
+//! versions are served to pages that pin them: from beside the present one, or from the database.
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use dashmap::DashMap;
 use eventflow_core::{ErrorCode, Refusal};
+use eventflow_store::{Db, Error, embed_files};
 use poem::{
     IntoResponse, Request, Response, handler,
     http::{StatusCode, header},
     web::{Data, Path as Parameter},
 };
 use rust_embed::RustEmbed;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use crate::{app::App, encodings::Encoded, problem::Failure};
 
@@ -33,6 +37,8 @@ const SHORT: &str = "public, max-age=300, stale-while-revalidate=600";
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Compressed files kept at most: beyond it (a developer builds all day) the cache starts anew.
 const ENCODED_MAX: usize = 500;
+/// How long the list of kept files is believed.
+const KEPT_TTL: Duration = Duration::from_secs(1);
 /// What a build without the picker says.
 pub const NOT_BUILT: &str =
     "This server was built without the seat picker. Run `cargo xtask widget`, then build the server again.";
@@ -42,13 +48,18 @@ pub const NOT_BUILT: &str =
 #[allow_missing = true]
 struct Embedded;
 
-/// The picker's files, each compressed when it is first asked for.
+/// The picker's files, each compressed when it is first asked for. Immutable ones of other versions come from the
+/// database, where every server leaves those that it was built with.
 #[derive(Default)]
 pub struct Widget {
     /// Instead of the files in the program: the operator's, or in debug builds that of the checkout.
     directory: Option<PathBuf>,
     /// By the SHA-256 of the contents.
     encoded: DashMap<[u8; 32], Arc<Encoded>>,
+    /// Of other versions, by path.
+    others: DashMap<String, Arc<Encoded>>,
+    /// What the database keeps, and when that was asked.
+    kept: Mutex<Option<(Instant, HashSet<String>)>>,
 }
 
 impl Widget {
@@ -56,7 +67,18 @@ impl Widget {
         // Named here: what was compiled before the picker was built would not find its folder by itself.
         let checkout = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../embed-widget/dist"));
         let directory = directory.or_else(|| cfg!(debug_assertions).then(checkout));
-        Self { directory, encoded: DashMap::new() }
+        Self { directory, ..Self::default() }
+    }
+
+    /// The immutable files of this version.
+    pub fn immutable(&self) -> Vec<(String, Vec<u8>)> {
+        let manifest = read(self.directory.as_deref(), MANIFEST);
+        let manifest: Value =
+            manifest.and_then(|(text, _)| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        let paths = manifest["files"].as_object().into_iter().flat_map(Map::keys);
+        let ours = paths.filter(|path| is_plain(path) && !path.starts_with(EVERGREEN));
+        ours.filter_map(|path| Some((path.clone(), read(self.directory.as_deref(), path)?.0.into_owned())))
+            .collect()
     }
 
     /// The path of an entry below `/embed/`; `None` when the picker was not built.
@@ -84,6 +106,31 @@ impl Widget {
         }
         self.encoded.insert(hash, encoded.clone());
         Some(encoded)
+    }
+
+    /// A file that another version of the server has left in the database.
+    async fn of_another_version(&self, db: &Db, path: &str) -> Result<Option<Arc<Encoded>>, Error> {
+        if let Some(encoded) = self.others.get(path) {
+            return Ok(Some(encoded.clone()));
+        }
+        // Whoever asks for what does not exist costs one list a second, and not a query each.
+        let mut kept = self.kept.lock().await;
+        let known = match kept.take().filter(|(asked, _)| asked.elapsed() < KEPT_TTL) {
+            Some(known) => kept.insert(known),
+            None => kept.insert((Instant::now(), embed_files::paths(db).await?.into_iter().collect())),
+        };
+        if !known.1.contains(path) {
+            return Ok(None);
+        }
+        let Some(contents) = embed_files::contents(db, path).await? else { return Ok(None) };
+        let hash: [u8; 32] = Sha256::digest(&contents).into();
+        let encode = move || Arc::new(Encoded::new(contents.into(), hex::encode(&hash[..12])));
+        let Ok(encoded) = tokio::task::spawn_blocking(encode).await else { return Ok(None) };
+        if self.others.len() >= ENCODED_MAX {
+            self.others.clear();
+        }
+        self.others.insert(path.to_owned(), encoded.clone());
+        Ok(Some(encoded))
     }
 }
 
@@ -127,10 +174,10 @@ fn content_type(path: &str) -> &'static str {
 /// `GET /embed/…`
 #[handler]
 pub async fn serve(app: Data<&Arc<App>>, path: Parameter<String>, request: &Request) -> Response {
-    let found = if is_plain(&path) { app.widget.file(&path).await } else { None };
-    let mut response = match found {
-        Some(encoded) => answer(&path, &encoded, request),
-        None => absent(&app.widget),
+    let mut response = match find(&app, &path).await {
+        Ok(Some(encoded)) => answer(&path, &encoded, request),
+        Ok(None) => absent(&app.widget),
+        Err(error) => Failure::from(error).into_response(),
     };
     // The files are public, and meant for pages of any origin.
     for (name, value) in [
@@ -141,6 +188,16 @@ pub async fn serve(app: Data<&Arc<App>>, path: Parameter<String>, request: &Requ
         response.headers_mut().insert(name, header::HeaderValue::from_static(value));
     }
     response
+}
+
+async fn find(app: &App, path: &str) -> Result<Option<Arc<Encoded>>, Error> {
+    if !is_plain(path) {
+        return Ok(None);
+    }
+    match app.widget.file(path).await {
+        None if !path.starts_with(EVERGREEN) => app.widget.of_another_version(&app.db, path).await,
+        found => Ok(found),
+    }
 }
 
 fn answer(path: &str, encoded: &Encoded, request: &Request) -> Response {

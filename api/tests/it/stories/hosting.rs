@@ -23,20 +23,24 @@ struct Dist(PathBuf);
 
 impl Dist {
     fn make() -> Self {
+        Self::of(VERSION)
+    }
+
+    fn of(version: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let dist = Self(std::env::temp_dir().join(format!("eventflow-dist-{}-{number}", std::process::id())));
-        let entry = |name: &str| format!("{VERSION}/{name}.js");
+        let entry = |name: &str| format!("{version}/{name}.js");
         let manifest = json!({
-            "version": "0.1.0", "directory": VERSION,
+            "version": "0.1.0", "directory": version,
             "entries": { "loader": "v1/eventflow.js", "frame": entry("frame"), "hosted": entry("hosted") },
-            "files": {},
+            "files": { entry("element"): {}, "v1/eventflow.js": {}, "../secret.txt": {} },
         });
         dist.write("manifest.json", manifest.to_string().as_bytes());
         dist.write("v1/eventflow.js", b"import('../x/element.js')");
         dist.write("v1/integrity.json", b"{}");
         dist.write(&entry("element"), "export const seats = [1, 2, 3];\n".repeat(200).as_bytes());
-        dist.write(&format!("{VERSION}/engine_bg.wasm"), b"\0asm\x01\0\0\0");
+        dist.write(&format!("{version}/engine_bg.wasm"), b"\0asm\x01\0\0\0");
         dist.write("secret.txt", b"not for the public");
         dist
     }
@@ -118,6 +122,32 @@ async fn the_files_are_public_typed_and_cached_for_as_long_as_they_hold() {
     let newer = anybody.get("/embed/v1/eventflow.js").await.status(200);
     assert!(newer.bytes.ends_with(b"y/element.js')") && newer.header("etag") != loader.header("etag"));
     anybody.act("/embed/v1/eventflow.js").await.refused(405, "method_not_allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_keeps_its_version_through_an_upgrade_of_the_servers() {
+    let (before, after) = (Dist::make(), Dist::of("v0.2.0-c0ffee123456"));
+    let platform = Platform::with(before.options()).await;
+    let upgraded = platform.another_server(after.options()).await;
+    let (old, new) = (format!("/embed/{VERSION}/element.js"), "/embed/v0.2.0-c0ffee123456/element.js");
+    // Both ways: a page of the new server may load its parts from the old one while both run.
+    for (server, path, own) in
+        [(&upgraded, &*old, platform.anybody()), (&platform.anybody(), new, upgraded.clone())]
+    {
+        let there = server.get(path).await.status(200);
+        assert_eq!(there.header("cache-control"), "public, max-age=31536000, immutable");
+        assert_eq!(there.header("content-type"), "text/javascript; charset=utf-8");
+        assert_eq!(there.header("access-control-allow-origin"), "*");
+        assert!(there.bytes == own.get(path).await.status(200).bytes);
+        let packed = server.with_header("accept-encoding", "br").get(path).await.status(200);
+        assert!(packed.header("content-encoding") == "br" && packed.bytes.len() < there.bytes.len());
+    }
+    // The loader is each server's own, and nothing else of a version is kept.
+    assert_eq!(platform.number("SELECT count(*) FROM embed_files WHERE path LIKE 'v0%'").await, 2);
+    assert_eq!(platform.number("SELECT count(*) FROM embed_files WHERE path NOT LIKE 'v0%'").await, 0);
+    for path in [format!("/embed/{VERSION}/engine_bg.wasm"), format!("/embed/{VERSION}/nothing.js")] {
+        upgraded.get(&path).await.refused(404, "route_not_found");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
