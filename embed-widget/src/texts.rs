@@ -18,6 +18,8 @@ const ASK_MAX: usize = 256;
 const BYTES_MAX: usize = 6 << 20;
 /// Texts that are kept.
 const TEXTS_MAX: usize = 20_000;
+/// The width of a character in font sizes, about: what is not known before the browser has drawn the text.
+const CHARACTER: f64 = 0.6;
 /// The largest bitmap: a line across a large screen at the largest size.
 const PIXELS_MAX: i32 = 1 << 20;
 
@@ -68,6 +70,20 @@ impl Texts {
     /// The largest size that is not above the one wished for; `None` below the smallest.
     pub fn fitting_size(wished: f64) -> Option<u16> {
         SIZES.iter().rev().copied().find(|&size| f64::from(size) <= wished)
+    }
+
+    /// The sizes between two bounds, largest first.
+    pub fn sizes(least: f64, most: f64) -> impl Iterator<Item = u16> {
+        SIZES.iter().rev().copied().filter(move |&size| (least..=most).contains(&f64::from(size)))
+    }
+
+    /// How wide a text is, or will be, about, while it has no bitmap.
+    pub fn width(&self, text: &str, size: u16, bold: bool) -> f64 {
+        let known = self
+            .find(text, size, bold, 0)
+            .filter(|entry| entry.width > 0)
+            .map(|entry| f64::from(entry.width));
+        known.unwrap_or(text.chars().count() as f64 * CHARACTER * f64::from(size))
     }
 
     /// The bitmap. If it is not there yet it is asked for, and that of another size stands in for it, if there is one.

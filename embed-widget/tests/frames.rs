@@ -187,3 +187,22 @@ fn the_minimap_leads_to_where_one_points() {
     house.picker.minimap_to(0.9, 0.3);
     assert!(house.place("P-A-1").0 < left - 300.0);
 }
+
+#[test]
+fn the_minimap_shows_the_whole_floor_with_a_margin() {
+    const MARGIN: usize = 4;
+    let mut house = House::open();
+    house.picker.minimap_resize(120, 84);
+    for floor in 0..2 {
+        house.picker.set_floor(floor);
+        house.picker.zoom_by(4.0, 320.0, 200.0, false);
+        house.paint();
+        let pixels = house.picker.minimap_pixels();
+        let is_blank = |x: usize, y: usize| pixels[(y * 120 + x) * 4..][..3] == [0xff; 3];
+        for (x, y) in (0..84).flat_map(|y| (0..120).map(move |x| (x, y))) {
+            let inner = (MARGIN..120 - MARGIN).contains(&x) && (MARGIN..84 - MARGIN).contains(&y);
+            assert!(inner || is_blank(x, y), "{x}, {y} of floor {floor}");
+        }
+        assert!((0..84).any(|y| !is_blank(60, y)), "floor {floor} is drawn");
+    }
+}

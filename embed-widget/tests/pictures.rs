@@ -100,6 +100,6 @@ fn the_other_floor() {
 fn a_stadium_from_afar() {
     use eventflow_core::seat_map::{Layout, stadium_on_one_floor};
     let mut house = House::of(Layout::compile(&stadium_on_one_floor(12_000)));
-    house.picker.resize(320.0, 240.0, 1.0);
+    house.picker.resize(640.0, 480.0, 1.0);
     same_as(&mut house, "stadium");
 }

@@ -64,21 +64,29 @@ impl Painter<'_> {
                 continue;
             }
             let color = self.area_color(area.area);
-            let fill = mix(color, self.theme.section, 176);
-            self.polygon(surface, &area.outline, fill, Some((1.5, self.theme.edge(color))));
+            self.polygon(
+                surface,
+                &area.outline,
+                self.area_fill(area.area),
+                Some((1.5, self.theme.edge(color))),
+            );
         }
     }
 
     /// The colour of an area's category; grey when nothing can be had there.
-    pub(super) fn area_color(&self, area: u16) -> u32 {
+    fn area_color(&self, area: u16) -> u32 {
         let category = self.layout.ga_areas().get(usize::from(area)).and_then(|area| area.category);
         let open = self.sale.area_left(area.into()) > 0 && self.sale.category_is_on(category);
         let color = category.and_then(|category| self.colors.get(usize::from(category)));
         if open { color.copied().unwrap_or(self.theme.muted) } else { self.theme.unavailable }
     }
 
+    pub(super) fn area_fill(&self, area: u16) -> u32 {
+        mix(self.area_color(area), self.theme.section, 176)
+    }
+
     /// From afar the colour of its category, paler the less is free; nearer a plain ground for its seats.
-    fn block_fill(&self, block: &Block) -> u32 {
+    pub(super) fn block_fill(&self, block: &Block) -> u32 {
         let share = ((TINT_NONE - self.radius) / (TINT_NONE - TINT_FULL)).clamp(0.0, 1.0);
         let color = block.category.and_then(|category| self.colors.get(usize::from(category)).copied());
         let Some(color) = color.filter(|_| share > 0.0) else { return self.theme.section };

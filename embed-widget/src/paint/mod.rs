@@ -24,6 +24,8 @@ use eventflow_raster::{Color, Fixed, Projection, Rect, Surface};
 pub const NEAR_RADIUS: f64 = 4.5;
 /// Below this radius, in device pixels, seats are too small to be drawn: sections tell by their colour.
 const SEATS_LEAST: f64 = 0.5;
+/// From this radius on, in CSS pixels, seats are seen as seats, and no word covers them.
+pub const SEEN_RADIUS: f64 = 1.6;
 
 /// What is drawn once and used again.
 #[derive(Debug, Default)]
@@ -49,6 +51,8 @@ pub struct Painter<'a> {
     pub radius: f64,
     pub stage_label: &'a str,
     pub overlays: &'a Overlays,
+    /// Where the whole floor is in view its seats are too small to be seen.
+    pub large: bool,
     /// Images lie below: the ground is left clear.
     pub clear: bool,
 }
@@ -70,10 +74,6 @@ impl Painter<'_> {
     /// The floor as a small picture without words.
     pub fn overview(&self, surface: &mut impl Surface, stock: &mut Stock) {
         self.ground(surface, stock);
-    }
-
-    fn is_near(&self) -> bool {
-        self.css_radius() >= NEAR_RADIUS
     }
 
     fn css_radius(&self) -> f64 {

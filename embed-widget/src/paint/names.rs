@@ -4,22 +4,25 @@ use eventflow_core::seat_map::IconKind;
 
 use super::{Painter, Stock, Style};
 use crate::{
-    geometry::{Box2, Spot, bounded},
+    geometry::{Box2, Spot, span},
     icons::Icon,
-    scene::{Area, Block},
+    paint::{NEAR_RADIUS, SEEN_RADIUS},
     texts::Texts,
 };
-use eventflow_raster::{Color, Surface, contrast, mix};
+use eventflow_raster::{Color, Rect, Surface, contrast, mix, readable_on};
 
 /// The radius from which rows have labels, in CSS pixels.
 const ROWS_RADIUS: f64 = 4.5;
 /// How far a label of a row may reach from its middle, in CSS pixels.
 const ROWS_REACH: f64 = 60.0;
-/// Names of sections, in CSS pixels.
+/// Names of sections and areas, and the air around them, in CSS pixels.
 const NAME_LEAST: f64 = 9.0;
-const NAME_MOST: f64 = 19.0;
-/// The width of a character in font sizes, about: what is not known before the browser has drawn the text.
-const CHARACTER: f64 = 0.6;
+const PLAN_LEAST: f64 = 5.0;
+const NAME_MOST: f64 = 12.0;
+const AREA_MOST: f64 = 18.0;
+/// Pixels of a bitmap's width in which there is nothing.
+const BLANK: i32 = 4;
+const PAD: f64 = 3.0;
 
 impl Painter<'_> {
     pub(super) fn names(&self, surface: &mut impl Surface, stock: &mut Stock) {
@@ -30,27 +33,30 @@ impl Painter<'_> {
             if let Some(facts) = self.layout.ga_areas().get(usize::from(area.area))
                 && self.sees(surface.clip(), area.bounds, 80)
             {
-                let Area { bounds, middle, side, .. } = *area;
-                let named = Named {
-                    name: &facts.name,
-                    left: self.sale.area_left(area.area.into()),
-                    bounds,
-                    middle,
-                    side,
-                };
-                self.name(surface, &mut stock.texts, named, false);
+                let left = self.sale.area_left(area.area.into());
+                let ground = self.area_fill(area.area);
+                let (outline, middle) = (&area.outline, area.middle);
+                let named =
+                    Named { name: &facts.name, left, outline, middle, ground, plate: false, most: AREA_MOST };
+                self.name(surface, &mut stock.texts, named);
             }
         }
-        if !self.is_near() {
-            for block in &self.floor.blocks {
-                if let Some(section) = self.layout.sections().get(usize::from(block.section))
-                    && self.sees(surface.clip(), block.bounds, 80)
-                {
-                    let Block { bounds, middle, side, .. } = *block;
-                    let left = self.sale.section_free(block.section.into());
-                    let named = Named { name: &section.name, left, bounds, middle, side };
-                    self.name(surface, &mut stock.texts, named, true);
+        // Seats that are seen as seats have the name beside them.
+        let over = self.css_radius() < if self.large { NEAR_RADIUS } else { SEEN_RADIUS };
+        let plate = self.radius >= super::SEATS_LEAST;
+        for block in &self.floor.blocks {
+            let Some(section) = self.layout.sections().get(usize::from(block.section)) else { continue };
+            if !over {
+                if let Some(room) = block.beside {
+                    self.name_beside(surface, &mut stock.texts, &section.name, room, block.middle);
                 }
+            } else if self.sees(surface.clip(), block.bounds, 4) {
+                let left = self.sale.section_free(block.section.into());
+                let ground = if plate { self.theme.section } else { self.block_fill(block) };
+                let (outline, middle) = (&block.outline, block.middle);
+                let named =
+                    Named { name: &section.name, left, outline, middle, ground, plate, most: NAME_MOST };
+                self.name(surface, &mut stock.texts, named);
             }
         }
     }
@@ -66,7 +72,7 @@ impl Painter<'_> {
             let Some(drawn) = texts.get(self.layout.shown_row(label.row), size, false, 0) else { continue };
             let (x, y) = self.projection.pixel(label.at);
             // Long labels go on outwards.
-            let room = (self.radius * 1.2) as i32;
+            let room = (self.radius * 1.2) as i32 + BLANK;
             let out = |length: i32, away: i8| (length - room).max(0) / 2 * i32::from(away) / 100;
             let x = x + drawn.left + out(drawn.mask.width, label.away.0);
             let y = y + drawn.top + out(drawn.mask.height, label.away.1);
@@ -78,6 +84,8 @@ impl Painter<'_> {
         let on_floor = |floor: Option<u16>| floor.is_none_or(|floor| floor == self.floor_index);
         for text in self.layout.texts().iter().filter(|text| on_floor(text.floor)) {
             let size = self.projection.length(f64::from(text.size)) / 256.0 * 0.8;
+            // Too small to be read, words are as small as can be, or nothing but specks.
+            let size = if size < PLAN_LEAST * self.dpr { 0.0 } else { size.max(NAME_LEAST * self.dpr) };
             if let Some(size) = Texts::fitting_size(size) {
                 let given = text.color.map(|[red, green, blue]| u32::from_be_bytes([0, red, green, blue]));
                 let ink = given.filter(|&ink| contrast(ink, self.theme.background) >= 2.0);
@@ -117,41 +125,84 @@ impl Painter<'_> {
         if let Some(size) = Texts::fitting_size(13.0 * self.dpr) {
             let style =
                 Style { bold: true, plate: Some(self.theme.shape), ..Style::plain(size, self.theme.text) };
-            self.text(surface, texts, self.projection.pixel(focal), style, self.stage_label);
+            // Above the spot: below it people may stand.
+            let (x, y) = self.projection.pixel(focal);
+            self.text(surface, texts, (x, y - (13.0 * self.dpr) as i32), style, self.stage_label);
         }
     }
 
-    /// A name and below it how many places are left, as large as there is room.
-    fn name(&self, surface: &mut impl Surface, texts: &mut Texts, place: Named, over_seats: bool) {
-        let pixels = |hundredths: i32| self.projection.length(f64::from(hundredths)) / 256.0;
-        let height = pixels(place.bounds.height());
-        let width = pixels(place.bounds.width()).min(pixels(place.side) * 1.4);
-        let (least, most) = (NAME_LEAST * self.dpr, NAME_MOST * self.dpr);
-        let fitting = |name: &str| {
-            let characters = name.chars().count().max(2) as f64;
-            (width * 0.94 / (characters * CHARACTER)).min(height * 0.42)
-        };
-        let names = [Some(place.name), short(place.name)].into_iter().flatten();
-        let name = names.map(|name| (name, fitting(name))).find(|&(_, fitting)| fitting >= least * 0.85);
-        let size = Texts::fitting_size(name.map_or(least, |(_, fitting)| bounded(fitting, least, most)));
-        let Some(size) = size.filter(|_| height > least * 1.2) else { return };
-        let ink = if place.left > 0 { self.theme.text } else { self.theme.muted };
-        let plate = over_seats.then_some(self.theme.section).filter(|_| self.radius >= super::SEATS_LEAST);
-        let style = Style { bold: true, plate, ..Style::plain(size, ink) };
-        let line = f64::from(size) * 1.35;
+    /// A name and below it how many places are left, as large as there is room inside. What does not fit is left out:
+    /// the first words of the name, then the number, then all.
+    fn name(&self, surface: &mut impl Surface, texts: &mut Texts, place: Named) {
         let mut left = crate::json::Json::default();
         left.number(place.left.into());
         let left = left.text();
-        let counted = height > line * 2.4 && fitting(&left) >= least * 0.85 || name.is_none() && !over_seats;
-        let (x, y) = self.projection.pixel(place.middle);
-        let (upper, lower) =
-            if counted && name.is_some() { ((line * 0.46) as i32, (line * 0.54) as i32) } else { (0, 0) };
-        if let Some((name, _)) = name {
-            self.text(surface, texts, (x, y - upper), style, name);
+        let last = short(place.name);
+        for (name, counted) in [(place.name, true), (last, true), (place.name, false), (last, false)] {
+            for size in Texts::sizes(NAME_LEAST * self.dpr, place.most * self.dpr) {
+                let small =
+                    Texts::fitting_size((f64::from(size) * 0.84).max(8.0 * self.dpr)).filter(|_| counted);
+                let counted_width = small.map_or(0.0, |small| texts.width(&left, small, false));
+                let pad = if place.plate { 2.0 * PAD * self.dpr } else { 0.0 };
+                let width = texts.width(name, size, true).max(counted_width) + pad;
+                let (line, lower) = (f64::from(size) * 1.3, f64::from(small.unwrap_or(0)) * 1.2);
+                let height = line + lower + pad / 2.0;
+                let Some((x, y)) = self.room(place.outline, place.middle, width, height) else { continue };
+                if texts.get(name, size, true, 0).is_none() {
+                    return;
+                }
+                if place.plate {
+                    let (w, h) = ((width / 2.0) as i32, (height / 2.0) as i32);
+                    let rect = Rect::new(x - w, y - h, x + w, y + h);
+                    self.plate(surface, rect, Color::rgb(place.ground).faded(224));
+                }
+                let ink = if place.left > 0 { readable_on(place.ground) } else { self.theme.muted };
+                let style = Style { bold: true, ..Style::plain(size, ink) };
+                self.text(surface, texts, (x, y - (lower / 2.0) as i32), style, name);
+                if let Some(small) = small {
+                    let style = Style::plain(small, mix(ink, place.ground, 40));
+                    self.text(surface, texts, (x, y + (line / 2.0) as i32), style, &left);
+                }
+                return;
+            }
         }
-        if counted && let Some(size) = Texts::fitting_size((f64::from(size) * 0.84).max(8.0 * self.dpr)) {
-            let style = Style { bold: false, size, ink: self.theme.muted, ..style };
-            self.text(surface, texts, (x, y + lower), style, &left);
+    }
+
+    /// Where a text of this size, in device pixels, fits into an outline, near a point in it.
+    fn room(&self, outline: &[Spot], at: Spot, width: f64, height: f64) -> Option<(i32, i32)> {
+        let pixel = self.projection.length(1.0) / 256.0;
+        let (x, y) = (f64::from(at.0), f64::from(at.1));
+        let (mut from, mut to) = (f64::MIN, f64::MAX);
+        for part in [-0.5, 0.0, 0.5] {
+            let (left, right) = span(outline, (x, y + part * height / pixel))?;
+            (from, to) = (from.max(left), to.min(right));
+        }
+        let fits = (to - from) * pixel >= width;
+        fits.then(|| self.projection.pixel((f64::midpoint(from, to) as i32, at.1)))
+    }
+
+    /// A name in the room beside its section, close to it.
+    fn name_beside(
+        &self,
+        surface: &mut impl Surface,
+        texts: &mut Texts,
+        name: &str,
+        room: Box2,
+        middle: Spot,
+    ) {
+        if !self.sees(surface.clip(), room, 8) {
+            return;
+        }
+        let rect = self.projection.rect(room);
+        for size in Texts::sizes(NAME_LEAST * self.dpr, NAME_MOST * self.dpr) {
+            let line = f64::from(size) * 1.3;
+            if line <= f64::from(rect.height()) && texts.width(name, size, true) <= f64::from(rect.width()) {
+                let half = (line / 2.0) as i32;
+                let y = if room.y0 < middle.1 { rect.y1 - half } else { rect.y0 + half };
+                let style = Style { bold: true, ..Style::plain(size, self.theme.muted) };
+                self.text(surface, texts, (rect.x0 + rect.width() / 2, y), style, name);
+                return;
+            }
         }
     }
 }
@@ -160,13 +211,19 @@ impl Painter<'_> {
 struct Named<'a> {
     name: &'a str,
     left: u32,
-    bounds: Box2,
+    outline: &'a [Spot],
+    /// Inside.
     middle: Spot,
-    side: i32,
+    /// The colour below.
+    ground: u32,
+    /// Over seats: on a plate of that colour.
+    plate: bool,
+    /// The largest size, in CSS pixels.
+    most: f64,
 }
 
-/// The number at the end of a name: "301" of "Block 301".
-fn short(name: &str) -> Option<&str> {
-    let (_, last) = name.rsplit_once(' ')?;
-    last.bytes().any(|byte| byte.is_ascii_digit()).then_some(last)
+/// The number at the end of a name: "301" of "Block 301"; else the whole name.
+fn short(name: &str) -> &str {
+    let last = name.rsplit(' ').next().unwrap_or(name);
+    if last.bytes().any(|byte| byte.is_ascii_digit()) { last } else { name }
 }

@@ -7,7 +7,7 @@ use crate::{
     damage::Damage,
     geometry::Box2,
     looks::{Look, SIZES, State},
-    paint::{Mark, NEAR_RADIUS, Overlays, Painter, Stock},
+    paint::{Mark, NEAR_RADIUS, Overlays, Painter, SEEN_RADIUS, Stock},
     picker::pointers::Hit,
     sale::Flags,
 };
@@ -325,6 +325,7 @@ impl Picker {
             radius: projection.length(self.scene.radius) / 256.0,
             stage_label: &self.stage_label,
             overlays,
+            large: self.camera.scale_fitted() * self.scene.radius < SEEN_RADIUS * self.camera.dpr(),
             clear: self.has_images(),
         }
     }
@@ -414,7 +415,7 @@ impl Picker {
         let (size, floor) = (self.frame.map.base.bounds(), self.scene.floors[usize::from(self.floor)].bounds);
         let (width, height) = (f64::from(size.x1), f64::from(size.y1));
         let scale =
-            (width / f64::from(floor.width().max(1))).min(height / f64::from(floor.height().max(1))) * 0.94;
+            (width / f64::from(floor.width().max(1))).min(height / f64::from(floor.height().max(1))) * 0.86;
         let (x, y) = floor.centre();
         Projection::new(scale, width / 2.0 - x * scale, height / 2.0 - y * scale)
     }

@@ -82,6 +82,11 @@ impl Grid {
         })
     }
 
+    /// Whether a place lies in a box.
+    pub fn touches(&self, area: Box2) -> bool {
+        self.within(area).flatten().any(|place| area.contains((place.x, place.y)))
+    }
+
     /// The place nearest to a point, at most `reach` away. Ties go to the lower seat.
     pub fn nearest(&self, x: f64, y: f64, reach: f64, wanted: &dyn Fn(&Place) -> bool) -> Option<&Place> {
         let whole = |value: f64| value as i32;

@@ -2,6 +2,7 @@
 
 mod drawings;
 mod grid;
+mod labels;
 mod outlines;
 mod sizes;
 
@@ -10,7 +11,7 @@ use eventflow_core::seat_map::{Layout, LayoutRow, RowKind, Seat, SeatIndex};
 pub use drawings::{Drawing, Solid};
 pub use grid::{Grid, Place};
 
-use crate::geometry::{Box2, Spot, centroid, doubled_area, inside};
+use crate::geometry::{Box2, Spot, centroid, inside};
 
 /// The share of the distance between two seats that the radius of a seat is.
 const RADIUS_SHARE: f64 = 0.42;
@@ -53,11 +54,11 @@ pub struct Block {
     pub bounds: Box2,
     /// A point inside, for its name.
     pub middle: Spot,
-    /// The side of a square as large, which is about how wide its name may be.
-    pub side: i32,
     pub seats: u32,
     /// The category of most of its seats.
     pub category: Option<u16>,
+    /// Where its name may stand when its seats are to be seen: above or below them, over nothing else.
+    pub beside: Option<Box2>,
 }
 
 #[derive(Debug)]
@@ -66,8 +67,6 @@ pub struct Area {
     pub outline: Vec<Spot>,
     pub bounds: Box2,
     pub middle: Spot,
-    /// As [`Block::side`].
-    pub side: i32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -142,11 +141,9 @@ impl Scene {
                 area: area.index,
                 bounds: Box2::of(area.outline.iter().copied()),
                 middle: middle(&area.outline, None),
-                side: side(&area.outline),
                 outline: area.outline.clone(),
             })
             .collect();
-        let row_labels = row_labels(layout, &grid, on_floor, pitch);
         let drawings: Vec<Drawing> = layout
             .shapes()
             .iter()
@@ -163,7 +160,9 @@ impl Scene {
         if bounds.is_empty() {
             bounds = Box2 { x0: 0, y0: 0, x1: 100_000, y1: 100_000 };
         }
-        Floor { bounds, grid, blocks, areas, solids, drawings, row_labels }
+        let mut floor = Floor { bounds, grid, blocks, areas, solids, drawings, row_labels: Vec::new() };
+        labels::place(layout, &mut floor, index, on_floor, pitch);
+        floor
     }
 }
 
@@ -207,15 +206,11 @@ fn block(
         section,
         bounds: Box2::of(outline.iter().copied()),
         middle: middle(&outline, inner),
-        side: side(&outline),
         outline,
         seats: seats.count() as u32,
         category,
+        beside: None,
     })
-}
-
-fn side(outline: &[Spot]) -> i32 {
-    ((doubled_area(outline).unsigned_abs() / 2) as f64).sqrt() as i32
 }
 
 /// The middle of a polygon where it lies inside, else a point that is known to.
@@ -226,43 +221,4 @@ fn middle(outline: &[Spot], inner: Option<Spot>) -> Spot {
         Some(inner) if !inside(outline, (x, y)) => inner,
         _ => middle,
     }
-}
-
-/// Beyond both ends of each row, where no seat and no other label is.
-fn row_labels(layout: &Layout, grid: &Grid, on_floor: impl Fn(u16) -> bool, pitch: f64) -> Vec<RowLabel> {
-    let mut labels: Vec<RowLabel> = Vec::new();
-    for (row, number) in layout.rows().iter().zip(0..) {
-        if row.kind != RowKind::Row || !on_floor(row.section) {
-            continue;
-        }
-        let seats = seats_of(layout, row);
-        let ends = [(seats.first(), seats.get(1)), (seats.last(), seats.iter().rev().nth(1))];
-        for (end, next) in ends {
-            let Some(end) = end else { continue };
-            let (dx, dy) =
-                next.map_or((-1.0, 0.0), |next| (f64::from(end.x - next.x), f64::from(end.y - next.y)));
-            let length = (dx * dx + dy * dy).sqrt().max(1.0);
-            let (dx, dy) = (dx / length, dy / length);
-            let (x, y) = (f64::from(end.x) + dx * pitch * 0.95, f64::from(end.y) + dy * pitch * 0.95);
-            if grid.nearest(x, y, pitch * 0.8, &|_| true).is_none() {
-                let at = (x.round() as i32, y.round() as i32);
-                labels.push(RowLabel { row: number, at, away: ((dx * 100.0) as i8, (dy * 100.0) as i8) });
-            }
-            if next.is_none() {
-                break;
-            }
-        }
-    }
-    let places: Vec<Place> = (0..)
-        .zip(&labels)
-        .map(|(seat, label)| Place { x: label.at.0, y: label.at.1, seat, look: 0 })
-        .collect();
-    let others = Grid::new(&places);
-    let mut kept = vec![true; labels.len()];
-    for (at, label) in labels.iter().enumerate() {
-        let (x, y) = (f64::from(label.at.0), f64::from(label.at.1));
-        let before = |place: &Place| (place.seat as usize) < at && kept[place.seat as usize];
-        kept[at] = others.nearest(x, y, pitch * 0.85, &before).is_none();
-    }
-    labels.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(label, _)| label).collect()
 }
