@@ -149,8 +149,8 @@ impl SeatPicker {
         self.picker.set_traits_filter(required, excluded);
     }
 
-    /// The seat rules of the event. `orphans`: 0 off, 1 lenient, 2 strict. `max` 0 = no limit; it counts places of the
-    /// selection, so take away what is in the basket otherwise.
+    /// The seat rules of the event. `orphans`: 0 off, 1 lenient, 2 strict. `max` 0 = no limit; `min` and `max` count
+    /// seats and standing places.
     pub fn set_rules(&mut self, orphans: u8, adjacent: bool, companions: bool, min: u32, max: u32) {
         self.picker.set_rules(orphans, adjacent, companions, min, max);
     }

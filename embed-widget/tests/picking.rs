@@ -152,6 +152,13 @@ fn violations_name_the_rule_and_the_seats() {
     // A standing place beside it counts.
     house.picker.set_area_picks(&[0, 1]);
     assert_eq!(json(&house.picker.violations()).as_array().unwrap().len(), 1);
+    house.picker.set_rules(0, false, false, 1, 2);
+    assert_eq!(json(&house.picker.toggle(house.seat("P-D-5"), 1))["refused"]["code"], "max");
+    house.picker.set_area_picks(&[0, 2]);
+    assert_eq!(json(&house.picker.violations())[0]["rule"], "max_places");
+    house.picker.set_area_picks(&[0, 0]);
+    assert_eq!(json(&house.picker.violations()), value!([]));
+    assert_eq!(json(&house.picker.toggle(house.seat("P-D-5"), 1))["refused"], Value::Null);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 import type { SeatPicker } from "../pkg/engine.js";
 import type { Applied } from "./stream.js";
-import type { Violation } from "./store.js";
+import type { AreaPick, Violation } from "./store.js";
 
 export interface Section {
   i: number;
@@ -187,8 +187,12 @@ export class Engine {
   mine(seats: number[]): void {
     this.picker.mine(Uint32Array.from(seats));
   }
-  violations(): Violation[] {
-    return JSON.parse(this.picker.violations()) as Violation[];
+  /** What speaks against the selection together with these places of areas. */
+  violations(areas: readonly AreaPick[]): Violation[] {
+    const sum = (key: string): number => areas.reduce((sum, one) => sum + (one.area === key ? one.quantity : 0), 0);
+    this.picker.set_area_picks(Uint32Array.from(this.meta.areas.flatMap(({ i, key }) => [i, sum(key)])));
+    const found = JSON.parse(this.picker.violations()) as { rule: string; seats: number[]; area: number; limit: number }[];
+    return found.map(({ rule, seats, area, limit }) => ({ rule, seats, n: limit || seats.length, area: this.meta.areas[area]?.name ?? "" }));
   }
   lost(): number[] {
     return [...this.picker.take_lost()];

@@ -7,7 +7,7 @@ import { FREE } from "./engine.js";
 import type { BestAvailable, EventflowPlace } from "./eventflow-seats.js";
 import { gross } from "./money.js";
 import { places, publicHold } from "./places.js";
-import { basketViolations, tiersFor } from "./rules.js";
+import { tiersFor, tierViolations } from "./rules.js";
 import { extendable, remainingMs, type AreaPick, type Pick, type State } from "./store.js";
 import type { Hold, HoldInput, Tier } from "./wire.js";
 
@@ -44,17 +44,13 @@ export class Purchase {
   /** Hands the rules of the event to the engine, which judges each click by them. */
   applyRules(): void {
     const rules = this.#state.event?.seat_rules;
-    const standing = this.#areas.reduce((sum, area) => sum + area.quantity, 0);
-    const most = this.max();
     const orphans = { off: 0, lenient: 1, strict: 2 }[rules?.orphans ?? "off"];
     this.ctx.engine.picker.set_rules(
       orphans,
       rules?.adjacent ?? false,
       rules?.companions ?? true,
-      // The least counts places of areas as well: `basketViolations` looks at it.
-      0,
-      // 0 is "no limit" for the engine: with every place taken by areas `basketViolations` speaks.
-      most > 0 ? Math.max(1, most - standing) : 0,
+      rules?.min_per_hold ?? 0,
+      this.max(),
     );
   }
 
@@ -72,8 +68,9 @@ export class Purchase {
     if (!this.choosing) return;
     const now = this.ctx.engine.seat(seat);
     if (!now) return;
-    if (!now.sel && !this.#mayAdd([seat])) return;
-    this.#after(this.ctx.engine.toggle(seat, now.sel ? 1 : this.#state.party));
+    const toggle = (): void => this.#after(this.ctx.engine.toggle(seat, now.sel ? 1 : this.#state.party));
+    if (now.sel) toggle();
+    else void this.#ask(this.#placesOf([seat]), toggle);
   }
 
   marquee(box: [number, number, number, number]): void {
@@ -81,15 +78,17 @@ export class Purchase {
   }
 
   /** Selects in addition to what is selected. */
-  add(seats: number[], tiers: readonly (string | undefined)[] = []): Toggled | null {
-    if (!this.choosing || !this.#mayAdd(seats)) return null;
-    seats.forEach((seat, at) => {
-      const tier = tiers[at];
-      if (tier) this.#tiers.set(seat, tier);
+  add(seats: number[], tiers: readonly (string | undefined)[] = []): Promise<Toggled | null> | Toggled | null {
+    if (!this.choosing) return null;
+    return this.#ask(this.#placesOf(seats), () => {
+      seats.forEach((seat, at) => {
+        const tier = tiers[at];
+        if (tier) this.#tiers.set(seat, tier);
+      });
+      const answer = this.ctx.engine.select([...new Set([...this.ctx.engine.selected(), ...seats])]);
+      this.#after(answer);
+      return answer;
     });
-    const answer = this.ctx.engine.select([...new Set([...this.ctx.engine.selected(), ...seats])]);
-    this.#after(answer);
-    return answer;
   }
 
   remove(seats: readonly number[]): void {
@@ -116,12 +115,12 @@ export class Purchase {
     this.#picked();
   }
 
-  setArea(area: string, tier: string, quantity: number): void {
+  async setArea(area: string, tier: string, quantity: number): Promise<void> {
     if (!this.choosing) return;
     const before = this.#areas.find((one) => one.area === area && one.tier === tier)?.quantity ?? 0;
     if (quantity === before) return;
     const change = places(this.ctx, [], [{ area, tier, quantity: Math.abs(quantity - before) }]);
-    if (quantity > before && !this.ctx.emit("eventflow-before-select", { places: change })) return;
+    if (quantity > before && !(await this.#ask(change, () => true))) return;
     this.#areas = this.#areas.filter((one) => one.area !== area || one.tier !== tier);
     if (quantity > 0) this.#areas.push({ area, tier, quantity });
     this.#picked();
@@ -311,9 +310,15 @@ export class Purchase {
     clearTimeout(this.#timer);
   }
 
-  #mayAdd(seats: number[]): boolean {
-    const picks = seats.map((seat) => ({ seat, tier: this.#tierOf(seat) }));
-    return this.ctx.emit("eventflow-before-select", { places: places(this.ctx, picks, []) });
+  #placesOf(seats: readonly number[]): EventflowPlace[] {
+    return places(this.ctx, seats.map((seat) => ({ seat, tier: this.#tierOf(seat) })), []);
+  }
+
+  /** Goes on when whoever listens lets these places be selected. The page around a frame answers a little later. */
+  #ask<T>(places: EventflowPlace[], go: () => T): T | null | Promise<T | null> {
+    const asked: { places: EventflowPlace[]; answer?: Promise<boolean> } = { places };
+    if (!this.ctx.emit("eventflow-before-select", asked)) return null;
+    return asked.answer ? asked.answer.then((may) => (may && this.choosing ? go() : null)) : go();
   }
 
   #after(answer: Toggled): void {
@@ -338,8 +343,7 @@ export class Purchase {
     ] as const) {
       const [first] = seats;
       if (first === undefined) continue;
-      const picks = seats.map((seat) => ({ seat, tier: this.#tierOf(seat) }));
-      this.#tell(name, places(this.ctx, picks, []));
+      this.#tell(name, this.#placesOf(seats));
       const seat = seats.length === 1 ? this.ctx.names.of(first) : texts.t("basket.count", { n: seats.length });
       this.ctx.say(texts.t(said, { seat, ...this.#summary() }));
     }
@@ -361,13 +365,9 @@ export class Purchase {
   /** Takes the selection of the engine over into the basket. */
   #picked(): void {
     if (this.#state.phase !== "picking" && this.#state.phase !== "loading") return;
-    this.applyRules();
     const picks = this.ctx.engine.selected().map((seat) => ({ seat, tier: this.#tierOf(seat) }));
     const areas = this.#areas;
-    const limits = { min: this.#state.event?.seat_rules?.min_per_hold ?? 0, max: this.max() };
-    const basket = basketViolations(picks, areas, this.#state.tiers, (key) => this.ctx.engine.areaByKey(key), limits);
-    const seats = (picks.length ? this.ctx.engine.violations() : []).filter((one) => one.seats.length > 0);
-    const violations = [...seats, ...basket];
+    const violations = [...this.ctx.engine.violations(areas), ...tierViolations(picks, areas, this.#state.tiers)];
     this.ctx.engine.picker.highlight(Uint32Array.from(violations.flatMap((one) => [...one.seats])));
     this.ctx.store.do({ do: "picked", picks, areas: [...areas], violations });
     this.#remember();
@@ -380,7 +380,7 @@ export class Purchase {
 
   #lose(lost: number[]): void {
     if (this.#state.phase !== "picking") return;
-    const gone = places(this.ctx, lost.map((seat) => ({ seat, tier: this.#tierOf(seat) })), []);
+    const gone = this.#placesOf(lost);
     this.#picked();
     const names = this.ctx.texts.list(lost.map((seat) => this.ctx.names.of(seat)));
     const text = this.ctx.texts.t("lost", { n: lost.length, seats: names });

@@ -1,6 +1,5 @@
-/** What may be bought together: limits of ticket types, areas and the order, beside the seat rules that the engine knows. */
+/** What may be bought together: limits of ticket types, beside the rules for places, which the engine knows. */
 
-import type { Area } from "./engine.js";
 import type { AreaPick, Pick, Violation } from "./store.js";
 import type { Tier } from "./wire.js";
 
@@ -13,46 +12,9 @@ export function countByTier(picks: readonly Pick[], areas: readonly AreaPick[]):
   return counts;
 }
 
-export interface Limits {
-  /** Places of one order; 0 = no limit. */
-  min: number;
-  max: number;
-}
-
-/** What speaks against the basket, seat rules left aside. An empty basket breaks no rule. */
-export function basketViolations(
-  picks: readonly Pick[],
-  areas: readonly AreaPick[],
-  tiers: readonly Tier[],
-  areaOf: (key: string) => AreaLimits | undefined,
-  limits: Limits,
-): Violation[] {
+/** What ticket types have against the basket. An empty basket breaks no rule. */
+export function tierViolations(picks: readonly Pick[], areas: readonly AreaPick[], tiers: readonly Tier[]): Violation[] {
   const counts = countByTier(picks, areas);
-  const total = [...counts.values()].reduce((sum, n) => sum + n, 0);
-  if (total === 0) return [];
-  const found: Violation[] = [];
-  if (total < limits.min) found.push({ rule: "min_places", seats: [], n: limits.min });
-  if (limits.max > 0 && total > limits.max) found.push({ rule: "max_places", seats: [], n: limits.max });
-  for (const key of new Set(areas.map((one) => one.area))) {
-    const area = areaOf(key);
-    if (!area || area.sold === "place") continue;
-    const n = areas.reduce((sum, one) => sum + (one.area === key ? one.quantity : 0), 0);
-    const name = area.name;
-    if (area.sold === "whole" && n !== area.capacity) {
-      found.push({ rule: "whole_area", seats: [], n: area.capacity, area: name });
-    }
-    if (area.sold === "group" && n < area.min) found.push({ rule: "group_min", seats: [], n: area.min, area: name });
-    if (area.sold === "group" && area.max > 0 && n > area.max) {
-      found.push({ rule: "group_max", seats: [], n: area.max, area: name });
-    }
-  }
-  return [...found, ...tierViolations(counts, tiers)];
-}
-
-/** The members of an area that rules look at. */
-type AreaLimits = { [K in "name" | "sold" | "capacity" | "min" | "max"]: Area[K] };
-
-function tierViolations(counts: Map<string, number>, tiers: readonly Tier[]): Violation[] {
   const found: Violation[] = [];
   let unaccompanied = "";
   let adults = 0;

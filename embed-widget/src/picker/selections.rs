@@ -69,7 +69,7 @@ impl Picker {
             (together, Vec::new())
         };
         let count = self.sale.selected().len() - before.len() + group.len();
-        if count as u64 > u64::from(self.rules.max) {
+        if count > self.room() {
             return Change::refused("max", group);
         }
         self.change(group, before)
@@ -163,7 +163,7 @@ impl Picker {
     }
 
     pub fn select(&mut self, seats: &[u32]) -> String {
-        let room = self.rules.max as usize;
+        let room = self.room();
         let mut wanted: Vec<SeatIndex> = Vec::new();
         let mut taken = vec![false; self.layout.seats().len()];
         let mut full = Vec::new();
@@ -202,6 +202,12 @@ impl Picker {
     pub fn set_area_picks(&mut self, picks: &[u32]) {
         let pairs = picks.chunks_exact(2).filter(|pair| pair[1] > 0);
         self.area_picks = pairs.filter_map(|pair| Some((u16::try_from(pair[0]).ok()?, pair[1]))).collect();
+    }
+
+    /// Seats that may be selected beside the standing places.
+    fn room(&self) -> usize {
+        let standing = self.area_picks.iter().fold(0, |sum: u32, &(_, places)| sum.saturating_add(places));
+        self.rules.max.saturating_sub(standing) as usize
     }
 
     pub fn violations(&self) -> String {

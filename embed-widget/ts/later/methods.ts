@@ -25,7 +25,7 @@ export class Methods {
       setArea: async (area, quantity, tier) => {
         const chosen = tier ?? tiersOfArea(app.store.state, area)[0]?.id;
         if (!engine.areaByKey(area) || !chosen) throw new Problem("unknown_seat", 0, `no area ${area}`);
-        purchase.setArea(area, chosen, Math.max(0, Math.trunc(quantity)));
+        await purchase.setArea(area, chosen, Math.max(0, Math.trunc(quantity)));
         return this.#selection();
       },
       bestAvailable: async (wish: BestAvailable) => publicHold(app, await purchase.hold(wish)),
@@ -67,10 +67,10 @@ export class Methods {
     return places(this.app, picks, areas);
   }
 
-  #select(choices: SeatChoice[]): EventflowPlace[] {
+  async #select(choices: SeatChoice[]): Promise<EventflowPlace[]> {
     const each = choices.map((choice) => (typeof choice === "object" ? choice : { seat: choice }));
     const seats = each.map((choice) => this.#seat(choice.seat));
-    const answer = this.app.purchase.add(seats, each.map((choice) => ("priceTier" in choice ? choice.priceTier : undefined)));
+    const answer = await this.app.purchase.add(seats, each.map((choice) => ("priceTier" in choice ? choice.priceTier : undefined)));
     if (!answer) throw new Problem("conflict", 0, "nothing can be selected now");
     const selected = new Set(this.app.engine.selected());
     if (answer.refused || !seats.some((seat) => selected.has(seat))) {
