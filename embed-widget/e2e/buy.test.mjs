@@ -95,3 +95,31 @@ scenario("buy two seats in a frame, where the page allows no WebAssembly", DESKT
   await page.waitForURL((url) => url.origin === site);
   await frame.locator('[part="ticket"] [part="code"]').nth(1).waitFor();
 });
+
+scenario("a frame looks like the page around it, and asks it before seats are selected", DESKTOP, async (ada) => {
+  const { page } = ada;
+  await page.goto(`${site}/frame.html?event=${await newEvent()}`);
+  await ada.heard("eventflow-ready");
+  const frame = page.locator("eventflow-seats").frameLocator("iframe");
+  const inside = (selector, look) => frame.locator(selector).first().evaluate((element, look) => getComputedStyle(element)[look], look);
+  const becomes = async (selector, look, wanted) => {
+    for (let asked = 0; asked < 100 && (await inside(selector, look)) !== wanted; asked += 1) await page.waitForTimeout(50);
+    assert.equal(await inside(selector, look), wanted, `${look} of ${selector}`);
+  };
+  assert.equal(await inside("body", "backgroundColor"), "rgba(0, 0, 0, 0)");
+  await page.evaluate(() => {
+    const { style } = document.querySelector("eventflow-seats");
+    style.setProperty("--ef-accent", "rgb(1, 2, 3)");
+    style.colorScheme = "dark";
+  });
+  await becomes('.floors [aria-pressed="true"]', "color", "rgb(1, 2, 3)");
+  await becomes("html", "colorScheme", "dark");
+  await page.evaluate(() => {
+    globalThis.refuse = (event) => event.preventDefault();
+    addEventListener("eventflow-before-select", refuse);
+  });
+  await assert.rejects(ada.call("select", 700));
+  assert.deepEqual(await ada.call("selection"), []);
+  await page.evaluate(() => removeEventListener("eventflow-before-select", refuse));
+  assert.equal((await ada.call("select", 700)).length, 1);
+});

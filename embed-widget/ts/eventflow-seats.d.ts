@@ -46,7 +46,7 @@ export interface EventflowProblem {
 export interface EventDetails {
   /** The map is shown and live. */
   "eventflow-ready": { event: string; seats: number };
-  /** Cancelable: places are about to be selected. */
+  /** Cancelable: places are about to be selected. In a frame an answer within half a second counts. */
   "eventflow-before-select": { places: EventflowPlace[] };
   "eventflow-select": { places: EventflowPlace[]; selection: EventflowPlace[] };
   "eventflow-deselect": { places: EventflowPlace[]; selection: EventflowPlace[] };

@@ -4,14 +4,36 @@ import { HELLO, type FromFrame, type ToFrame } from "./framed.js";
 import { EVENTS } from "./mount.js";
 import type { EventflowSeatsElement } from "./eventflow-seats.js";
 
+/** Custom properties that the page around us may set here; heights are those of the frame. */
+const LOOK = (
+  "font font-size background surface text muted line edge accent on-accent danger success radius map-background map-section " +
+  "map-section-line selection selection-mark focus unavailable map-shape map-shape-line"
+)
+  .split(" ")
+  .map((name) => `--ef-${name}`);
+/** No colour and no list of fonts is longer. */
+const LOOK_LENGTH_MAX = 200;
+/** Nothing announces that the page looks different: it is asked now and then. */
+const LOOK_MS = 1_000;
+/** Without an answer in this time places may be selected. */
+const ANSWER_MS = 500;
+
 /** The element here, and how it is spoken with. */
 class Frame {
+  readonly #asked = new Map<number, (go: boolean) => void>();
+  #asks = 0;
+
   constructor(
     private readonly element: EventflowSeatsElement,
     private readonly port: MessagePort,
   ) {
     port.onmessage = (message: MessageEvent<ToFrame>) => this.#hear(message.data);
     for (const name of EVENTS) this.element.addEventListener(name, this.#relay as EventListener);
+    const look = (): void => {
+      if (document.visibilityState === "visible") this.#send({ look: LOOK });
+    };
+    look();
+    setInterval(look, LOOK_MS);
   }
 
   #send(message: FromFrame): void {
@@ -23,8 +45,29 @@ class Frame {
     if (event.type === "eventflow-checkout") event.preventDefault();
     // The value first: whoever hears the event may read it.
     this.#send({ value: this.element.value });
-    this.#send({ event: event.type, detail: event.detail as unknown });
+    const detail = event.detail as { answer?: Promise<boolean> };
+    if (event.type !== "eventflow-before-select") return this.#send({ event: event.type, detail });
+    const ask = ++this.#asks;
+    this.#send({ event: event.type, detail, ask });
+    detail.answer = new Promise((resolve) => {
+      this.#asked.set(ask, resolve);
+      setTimeout(() => this.#answer(ask, true), ANSWER_MS);
+    });
   };
+
+  #answer(ask: number, go: boolean): void {
+    this.#asked.get(ask)?.(go);
+    this.#asked.delete(ask);
+  }
+
+  /** The colours and fonts of the page around us. */
+  #look(look: Record<string, unknown>, dark: boolean): void {
+    document.documentElement.style.colorScheme = dark ? "dark" : "light";
+    for (const name of LOOK) {
+      const value = look[name];
+      this.element.style.setProperty(name, typeof value === "string" && value.length <= LOOK_LENGTH_MAX ? value : "");
+    }
+  }
 
   #hear(said: ToFrame): void {
     if ("attributes" in said) {
@@ -32,6 +75,8 @@ class Frame {
       this.#open(said.attributes, said.height);
     }
     else if ("attribute" in said) this.#set(said.attribute, said.value);
+    else if ("look" in said) this.#look(said.look, said.dark);
+    else if ("answer" in said) this.#answer(said.answer, said.go);
     else void this.#call(said.call, said.name, said.args);
   }
 
@@ -52,7 +97,9 @@ class Frame {
     this.element.setAttribute("mode", "inline");
     for (const [name, value] of Object.entries(attributes)) this.#set(name, value);
     // Heights of the view are those of the frame here, which follows its contents.
-    this.element.style.setProperty("--ef-height", `${Math.round(Math.min(820, Math.max(480, height * 0.85)))}px`);
+    const held = (share: number, least: number, most: number): string => `${Math.round(Math.min(most, Math.max(least, height * share)))}px`;
+    this.element.style.setProperty("--ef-height", held(0.85, 480, 820));
+    this.element.style.setProperty("--ef-map-height", held(0.78, 384, 704));
     // And the page is as tall as what it shows, instead of as the frame: the frame is made to fit.
     const { body, documentElement: page } = document;
     for (const one of [page, body, this.element.parentElement]) {
@@ -67,7 +114,6 @@ class Frame {
   }
 
   #set(name: string, value: string | null): void {
-    if (name === "theme") document.documentElement.style.colorScheme = value === "dark" || value === "light" ? value : "light dark";
     if (value === null) this.element.removeAttribute(name);
     else this.element.setAttribute(name, value);
   }

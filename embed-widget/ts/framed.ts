@@ -9,15 +9,18 @@ import { EVENTS, LIVE_ATTRIBUTES, type Mounted, type MountOptions } from "./moun
 export type ToFrame =
   | { attributes: Record<string, string | null>; height: number; saved: string | null }
   | { attribute: string; value: string | null }
+  | { look: Record<string, string>; dark: boolean }
+  | { answer: number; go: boolean }
   | { call: number; name: string; args: unknown[] };
 
 /** What the frame says to the page. */
 export type FromFrame =
-  | { ready: true }
   | { height: number }
+  | { look: string[] }
   | { save: string }
   | { value: string }
-  | { event: string; detail: unknown }
+  /** With `ask`, whether the event was cancelled has to be answered. */
+  | { event: string; detail: unknown; ask?: number }
   | { result: number; value?: unknown; problem?: unknown };
 
 export const HELLO = "eventflow-frame";
@@ -43,7 +46,6 @@ function attributesOf(host: HTMLElement): Record<string, string | null> {
   attributes["success-url"] ??= comeBack("paid");
   attributes["cancel-url"] ??= comeBack("back");
   attributes["lang"] ??= host.closest<HTMLElement>("[lang]")?.lang ?? null;
-  attributes["theme"] ??= getComputedStyle(host).colorScheme.includes("dark") && matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : null;
   return attributes;
 }
 
@@ -72,7 +74,10 @@ export async function framed({ host, root, internals, api, event, key }: Framed)
     else if ("value" in said && !("result" in said)) {
       value = String(said.value);
       internals.setFormValue(value || null);
-    } else if ("event" in said) relay(host, said.event, said.detail);
+    } else if ("event" in said) {
+      const go = relay(host, said.event, said.detail);
+      if (said.ask) send({ answer: said.ask, go });
+    } else if ("look" in said) send(lookOf(frame, host.getAttribute("theme"), said.look));
     else if ("result" in said) {
       const call = calls.get(said.result);
       calls.delete(said.result);
@@ -96,6 +101,17 @@ export async function framed({ host, root, internals, api, event, key }: Framed)
       frame.remove();
     },
   };
+}
+
+/** Custom properties of ours as they are at the frame, and whether its colours are dark ones. */
+function lookOf(frame: HTMLIFrameElement, theme: string | null, names: string[]): ToFrame {
+  // What is behind a frame shows through only when the page in it has the same scheme.
+  frame.style.colorScheme = theme === "dark" || theme === "light" ? theme : "";
+  frame.style.color = "light-dark(#000,#fff)";
+  const style = getComputedStyle(frame);
+  const look: Record<string, string> = {};
+  for (const name of names) if (/^--ef-/.test(name)) look[name] = style.getPropertyValue(name);
+  return { look, dark: /255/.test(style.color) };
 }
 
 /** Browsers keep nothing for frames of others: the page around them keeps the basket, under the name that it has there. */
@@ -137,11 +153,13 @@ function greet(frame: HTMLIFrameElement, root: ShadowRoot, origin: string): Prom
   });
 }
 
-/** An event of the frame becomes one of the element; only known ones, and only web pages to go to. */
-function relay(host: HTMLElement, name: string, detail: unknown): void {
-  if (!(EVENTS as readonly string[]).includes(name)) return;
-  const cancelable = name === "eventflow-checkout";
+/** An event of the frame becomes one of the element; only known ones, and only web pages to go to. False when cancelled. */
+function relay(host: HTMLElement, name: string, detail: unknown): boolean {
+  if (!(EVENTS as readonly string[]).includes(name)) return true;
+  const leaves = name === "eventflow-checkout";
+  const cancelable = leaves || name === "eventflow-before-select";
   const go = host.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable }));
-  const url = cancelable && go ? (detail as { url?: unknown }).url : undefined;
+  const url = leaves && go ? (detail as { url?: unknown }).url : undefined;
   if (typeof url === "string" && /^https?:\/\//.test(url)) location.assign(url);
+  return go;
 }
