@@ -305,12 +305,21 @@ fn element(
         attributes += " cancelled";
     }
     let texts = language.texts();
-    let text = match (order, cancelled) {
-        (None, _) => texts.loading,
-        (Some(_), false) => texts.paid,
-        (Some(_), true) => texts.not_paid,
+    let inside = match order_text {
+        None => format!("<p class=\"wait\">{}</p>", texts.loading),
+        Some(order) => {
+            let (said, help) =
+                if cancelled { (texts.not_paid, texts.again) } else { (texts.paid, texts.elsewhere) };
+            // Who has no right to the order on this device, or came without a key, reads on here.
+            let link = event.zip(key).map(|(event, key)| {
+                let address = format!("/e/{event}?key={key}&lang={}", language.tag());
+                format!("<p><a href=\"{}\">{}</a></p>", escape(&address), texts.shop)
+            });
+            let link = link.unwrap_or_default();
+            format!("<div class=\"message\"><h2>{said}</h2><p>{help} <b>{order}</b></p>{link}</div>")
+        }
     };
-    format!("<eventflow-seats{attributes}><p class=\"wait\">{text}</p></eventflow-seats>")
+    format!("<eventflow-seats{attributes}>{inside}</eventflow-seats>")
 }
 
 fn module(path: &str) -> String {

@@ -351,6 +351,13 @@ async fn a_buyer_comes_back_to_the_order() {
     let shown = platform.anybody().get(&path(&success)).await.status(200);
     assert!(html(&shown).contains(&format!("order=\"{}\">", text(&ours, "id"))), "{shown}");
     assert!(html(&shown).contains("Thank you!") && html(&shown).contains("noindex"), "{shown}");
+    // Without a key there is nothing to load: the way out, and what to ask with.
+    assert!(html(&shown).contains("please go back there"), "{shown}");
+    assert!(html(&shown).contains(&format!("<b>{}</b>", text(&ours, "id"))), "{shown}");
+    let key = &tenant.page.token;
+    let keyed = platform.anybody().get(&format!("{}&key={key}&lang=de", path(&success))).await.status(200);
+    let shop = format!("<a href=\"/e/{}?key={key}&amp;lang=de\">Zum Ticketshop</a>", event.id);
+    assert!(html(&keyed).contains(&shop), "{keyed}");
     let unpaid = platform.anybody().get(&path(&cancel)).await.status(200);
     assert!(
         html(&unpaid).contains(" cancelled>") && html(&unpaid).contains("Nothing was charged"),
