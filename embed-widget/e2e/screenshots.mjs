@@ -44,6 +44,7 @@ for (const colorScheme of ["light", "dark"]) {
     await one.open(hall);
     await center(one);
     await one.button("List").click();
+    await one.$('[part="list"]').waitFor();
   });
   await picture(`hall-phone-${colorScheme}`, phone, async (one, shoot) => {
     await one.open(hall);
@@ -83,7 +84,27 @@ await picture("order-desktop", DESKTOP, async (one, shoot) => {
   await one.page.locator("eventflow-seats").evaluate((element) => element.scrollIntoView());
 });
 const hall = await newEvent();
+for (const [name, device] of [["desktop", DESKTOP], ["phone", PHONE]]) {
+  await picture(`german-${name}`, { ...device, locale: "de-DE" }, async (one, shoot) => {
+    await one.open(hall, "index.html");
+    await center(one);
+    await shoot("fit");
+    await one.$(".menu summary").click();
+    await shoot("filters");
+    await one.$(".menu summary").click();
+    await one.call("select", 700, 702);
+    await one.call("zoomToSeats", 700, 702);
+    await one.lines.nth(1).waitFor({ state: "attached" });
+    if (device === PHONE) await one.$(".sheet-handle").tap();
+  });
+}
 await picture("frame-desktop", DESKTOP, async (one) => {
+  await one.page.goto(`${world.site}/frame.html?event=${hall}`);
+  await one.heard("eventflow-ready");
+  await one.$("iframe").evaluate((frame) => frame.scrollIntoView({ block: "center" }));
+  await one.page.waitForTimeout(1_500);
+});
+await picture("frame-desktop-dark", { ...DESKTOP, colorScheme: "dark" }, async (one) => {
   await one.page.goto(`${world.site}/frame.html?event=${hall}`);
   await one.heard("eventflow-ready");
   await one.$("iframe").evaluate((frame) => frame.scrollIntoView({ block: "center" }));
@@ -92,6 +113,9 @@ await picture("react-desktop", DESKTOP, async (one) => {
   await one.page.goto(`${world.site}/react.html?event=${hall}`);
   await one.heard("eventflow-ready");
   await one.call("select", ...seats);
+});
+await picture("hosted-phone-returned", { ...PHONE, locale: "de-DE" }, async (one) => {
+  await one.page.goto(`${world.platform}/e/${hall}?order=ord_01m8a9rzh0ekxasmbknzyrqwnw`);
 });
 await picture("hosted-phone", PHONE, async (one) => {
   await one.page.goto(`${world.platform}/e/${hall}?key=${world.publishable_key}`);
