@@ -21,6 +21,9 @@ import { adopt, watchTheme } from "./styles.js";
 import { failure } from "./ui/panel.js";
 import { Shell } from "./ui/shell.js";
 
+/** Within this time a change of prices or rules is read. */
+const OFFER_MS = 1_000;
+
 /** One download and one instance of the engine for all elements of a page. */
 let wasm: Promise<WebAssembly.Memory> | undefined;
 const openEngine = (response: Promise<Response>): Promise<WebAssembly.Memory> => {
@@ -256,7 +259,8 @@ class Widget implements Mounted {
       {
         snapshot: (bytes) => applied(ctx.engine.applySnapshot(bytes)),
         diff: (bytes) => applied(ctx.engine.applyDiff(bytes)),
-        offer: () => void this.#offer(ctx, purchase),
+        // Everybody hears it at the same moment: not everybody asks at once.
+        offer: () => void setTimeout(() => void this.#offer(ctx, purchase), Math.random() * OFFER_MS),
         state: (net) => {
           if (net === this.#store.state.net) return;
           this.#store.do({ do: "net", net, now: Date.now() });
@@ -269,6 +273,7 @@ class Widget implements Mounted {
 
   /** Prices, rules or the state of the event have changed. */
   async #offer(ctx: Ctx, purchase: Purchase): Promise<void> {
+    if (this.#closed) return;
     try {
       const [event, tiers] = await Promise.all([ctx.api.getEvent(), ctx.api.tiers()]);
       this.#store.do({ do: "offer", event, tiers, now: Date.now() });
