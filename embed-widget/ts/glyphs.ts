@@ -1,6 +1,7 @@
 /** Draws the texts that the engine wants: the browser knows fonts, scripts and directions. */
 
 import type { SeatPicker } from "../pkg/engine.js";
+import { isRightToLeft } from "./i18n/texts.js";
 
 interface Wanted {
   id: number;
@@ -68,6 +69,7 @@ function draw(context: CanvasRenderingContext2D, wanted: Wanted, font: string): 
   context.rotate(angle);
   // Setting the size of a canvas forgets its font.
   context.font = css;
+  context.direction = isRightToLeft(wanted.text) ? "rtl" : "ltr";
   context.textAlign = "center";
   context.textBaseline = "alphabetic";
   context.fillText(wanted.text, 0, wanted.size * 0.36);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { messages as de } from "./de.js";
 import { messages as en } from "./en.js";
-import { Texts } from "./texts.js";
+import { isRightToLeft, Texts } from "./texts.js";
 
 const placeholders = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "").sort();
 
@@ -48,4 +48,9 @@ test("time is left in minutes and seconds, never below zero", () => {
   assert.equal(texts.span(545), "9:05");
   assert.equal(texts.span(0.2), "0:01");
   assert.equal(texts.span(-3), "0:00");
+});
+
+test("a text runs as its first letter does, whatever comes before", () => {
+  for (const text of ["יציע", "12 יציע", "(3) شرفة A"]) assert.ok(isRightToLeft(text), text);
+  for (const text of ["Block 301", "12", "", "A יציע", "12 Rang"]) assert.ok(!isRightToLeft(text), text);
 });

@@ -7,6 +7,9 @@ export type { Key } from "./en.js";
 /** Scripts that run from right to left, by language. */
 const RIGHT_TO_LEFT = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
 
+/** Whether the first letter, after digits and signs, is of a script that runs from right to left. */
+export const isRightToLeft = (text: string): boolean => /^\P{L}*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u.test(text);
+
 /** Keys without their plural form: what `t` takes beside the plain ones. */
 type Plural = Key extends infer K ? (K extends `${infer Base}.other` ? Base : never) : never;
 export type TextKey = Key | Plural;
