@@ -140,8 +140,8 @@ impl Painter<'_> {
         let last = short(place.name);
         for (name, counted) in [(place.name, true), (last, true), (place.name, false), (last, false)] {
             for size in Texts::sizes(NAME_LEAST * self.dpr, place.most * self.dpr) {
-                let small =
-                    Texts::fitting_size((f64::from(size) * 0.84).max(8.0 * self.dpr)).filter(|_| counted);
+                let small = (f64::from(size) * 0.84).max(NAME_LEAST * self.dpr);
+                let small = Texts::fitting_size(small).filter(|_| counted);
                 let counted_width = small.map_or(0.0, |small| texts.width(&left, small, false));
                 let pad = if place.plate { 2.0 * PAD * self.dpr } else { 0.0 };
                 let width = texts.width(name, size, true).max(counted_width) + pad;
