@@ -98,6 +98,45 @@ for (const [name, device] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     if (device === PHONE) await one.$(".sheet-handle").tap();
   });
 }
+await picture("tapped-phone", PHONE, async (one, shoot) => {
+  await one.page.goto(`${world.platform}/e/${hall}?key=${world.publishable_key}`);
+  await one.heard("eventflow-ready");
+  await one.call("zoomToSeats", 700);
+  const map = await one.$('[part="map"]').boundingBox();
+  await one.page.touchscreen.tap(map.x + map.width / 2, map.y + map.height / 2);
+  await one.lines.nth(0).waitFor({ state: "attached" });
+  await shoot("card");
+  await one.button("List").tap();
+  await one.$('[part="list"]').waitFor();
+});
+await picture("focus-desktop", DESKTOP, async (one, shoot) => {
+  await one.open(hall);
+  await center(one);
+  await one.$('[role="grid"]').focus();
+  for (const key of ["ArrowRight", "ArrowRight", "Enter"]) await one.page.keyboard.press(key);
+  await one.lines.nth(0).waitFor();
+  await shoot("seat");
+  for (let presses = 0; presses < 3; presses += 1) await one.page.keyboard.press("Tab");
+});
+await picture("soon-desktop", DESKTOP, async (one) => {
+  await one.open(await newEvent({ sale_starts_at: new Date(Date.now() + 86_400_000).toISOString() }));
+  await center(one);
+});
+await picture("expired-desktop", DESKTOP, async (one) => {
+  await one.open(await newEvent({ hold_ttl_secs: 5 }));
+  await one.call("select", ...seats);
+  await one.reserve();
+  await one.heard("eventflow-hold-expired");
+  await center(one);
+});
+for (const [name, device] of [["desktop", DESKTOP], ["phone", { ...PHONE, colorScheme: "dark" }]]) {
+  await picture(`failure-${name}`, device, async (one) => {
+    await one.page.goto(`${world.site}/en.html?event=evt_01m8a9rzh0ekxasmbknzyrqwnw`);
+    await one.heard("eventflow-error");
+    await one.$('[part="failure"]').waitFor();
+    await one.page.locator("eventflow-seats").evaluate((element) => element.scrollIntoView({ block: "center" }));
+  });
+}
 await picture("frame-desktop", DESKTOP, async (one) => {
   await one.page.goto(`${world.site}/frame.html?event=${hall}`);
   await one.heard("eventflow-ready");
