@@ -7,37 +7,29 @@ pub fn bounded(value: f64, low: f64, high: f64) -> f64 {
     value.max(low).min(high)
 }
 
-/// Where the edges of a polygon cross a height.
-fn crossings(polygon: &[Spot], y: f64, mut each: impl FnMut(f64)) {
-    let Some(&last) = polygon.last() else { return };
-    let mut before = (f64::from(last.0), f64::from(last.1));
-    for &(px, py) in polygon {
-        let here = (f64::from(px), f64::from(py));
-        if (here.1 > y) != (before.1 > y) {
-            each((before.0 - here.0) * (y - here.1) / (before.1 - here.1) + here.0);
-        }
-        before = here;
-    }
-}
-
 /// Whether a point lies in a polygon (even-odd).
-pub fn inside(polygon: &[Spot], (x, y): (f64, f64)) -> bool {
-    let mut within = false;
-    crossings(polygon, y, |cross| within ^= x < cross);
-    within
+pub fn inside(polygon: &[Spot], point: (f64, f64)) -> bool {
+    span(polygon, point).is_some()
 }
 
 /// From where to where a polygon reaches to the left and to the right of a point in it.
 pub fn span(polygon: &[Spot], (x, y): (f64, f64)) -> Option<(f64, f64)> {
     let (mut from, mut to, mut within) = (f64::MIN, f64::MAX, false);
-    crossings(polygon, y, |cross| {
-        if x < cross {
-            to = to.min(cross);
-            within ^= true;
-        } else {
-            from = from.max(cross);
+    let &last = polygon.last()?;
+    let mut before = (f64::from(last.0), f64::from(last.1));
+    for &(px, py) in polygon {
+        let here = (f64::from(px), f64::from(py));
+        if (here.1 > y) != (before.1 > y) {
+            let cross = (before.0 - here.0) * (y - here.1) / (before.1 - here.1) + here.0;
+            if x < cross {
+                to = to.min(cross);
+                within = !within;
+            } else {
+                from = from.max(cross);
+            }
         }
-    });
+        before = here;
+    }
     within.then_some((from, to))
 }
 

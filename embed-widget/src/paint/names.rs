@@ -15,14 +15,15 @@ use eventflow_raster::{Color, Rect, Surface, contrast, mix, readable_on};
 const ROWS_RADIUS: f64 = 4.5;
 /// How far a label of a row may reach from its middle, in CSS pixels.
 const ROWS_REACH: f64 = 60.0;
-/// Names of sections and areas, and the air around them, in CSS pixels.
-const NAME_LEAST: f64 = 9.0;
-const PLAN_LEAST: f64 = 5.0;
-const NAME_MOST: f64 = 12.0;
-const AREA_MOST: f64 = 18.0;
 /// Pixels of a bitmap's width in which there is nothing.
 const BLANK: i32 = 4;
+/// Names of sections and areas, in CSS pixels, and the air around them on a plate.
+const NAME_LEAST: f64 = 9.0;
+const NAME_MOST: f64 = 12.0;
+const AREA_MOST: f64 = 18.0;
 const PAD: f64 = 3.0;
+/// Texts of the plan that would be smaller are left out.
+const PLAN_LEAST: f64 = 5.0;
 
 impl Painter<'_> {
     pub(super) fn names(&self, surface: &mut impl Surface, stock: &mut Stock) {
@@ -134,11 +135,12 @@ impl Painter<'_> {
     /// A name and below it how many places are left, as large as there is room inside. What does not fit is left out:
     /// the first words of the name, then the number, then all.
     fn name(&self, surface: &mut impl Surface, texts: &mut Texts, place: Named) {
+        let any = place.left > 0;
         let mut left = crate::json::Json::default();
         left.number(place.left.into());
         let left = left.text();
         let last = short(place.name);
-        for (name, counted) in [(place.name, true), (last, true), (place.name, false), (last, false)] {
+        for (name, counted) in [(place.name, any), (last, any), (place.name, false), (last, false)] {
             for size in Texts::sizes(NAME_LEAST * self.dpr, place.most * self.dpr) {
                 let small = (f64::from(size) * 0.84).max(NAME_LEAST * self.dpr);
                 let small = Texts::fitting_size(small).filter(|_| counted);
@@ -156,7 +158,7 @@ impl Painter<'_> {
                     let rect = Rect::new(x - w, y - h, x + w, y + h);
                     self.plate(surface, rect, Color::rgb(place.ground).faded(224));
                 }
-                let ink = if place.left > 0 { readable_on(place.ground) } else { self.theme.muted };
+                let ink = if any { readable_on(place.ground) } else { self.theme.muted };
                 let style = Style { bold: true, ..Style::plain(size, ink) };
                 self.text(surface, texts, (x, y - (lower / 2.0) as i32), style, name);
                 if let Some(small) = small {
@@ -188,28 +190,29 @@ impl Painter<'_> {
         texts: &mut Texts,
         name: &str,
         room: Box2,
-        middle: Spot,
+        block: Spot,
     ) {
         if !self.sees(surface.clip(), room, 8) {
             return;
         }
-        let rect = self.projection.rect(room);
-        for size in Texts::sizes(NAME_LEAST * self.dpr, NAME_MOST * self.dpr) {
-            let line = f64::from(size) * 1.3;
-            if line <= f64::from(rect.height()) && texts.width(name, size, true) <= f64::from(rect.width()) {
-                let half = (line / 2.0) as i32;
-                let y = if room.y0 < middle.1 { rect.y1 - half } else { rect.y0 + half };
-                let style = Style { bold: true, ..Style::plain(size, self.theme.muted) };
-                self.text(surface, texts, (rect.x0 + rect.width() / 2, y), style, name);
-                return;
-            }
-        }
+        let Box2 { x0, y0, x1, y1 } = room;
+        let line = (NAME_MOST * 0.7 * self.dpr * 256.0 / self.projection.length(1.0)) as i32;
+        let line = line.min((y1 - y0) / 2);
+        let middle = ((x0 + x1) / 2, if y0 < block.1 { y1 - line } else { y0 + line });
+        let outline = &[(x0, y0), (x1, y0), (x1, y1), (x0, y1)];
+        let ground = self.theme.background;
+        self.name(
+            surface,
+            texts,
+            Named { name, left: 0, outline, middle, ground, plate: false, most: NAME_MOST },
+        );
     }
 }
 
 /// A section or an area that is to be named.
 struct Named<'a> {
     name: &'a str,
+    /// Places that are left; 0 is not said.
     left: u32,
     outline: &'a [Spot],
     /// Inside.
