@@ -195,10 +195,12 @@ impl Painter<'_> {
         if !self.sees(surface.clip(), room, 8) {
             return;
         }
-        let Box2 { x0, y0, x1, y1 } = room;
         let line = (NAME_MOST * 0.7 * self.dpr * 256.0 / self.projection.length(1.0)) as i32;
-        let line = line.min((y1 - y0) / 2);
-        let middle = ((x0 + x1) / 2, if y0 < block.1 { y1 - line } else { y0 + line });
+        let line = line.min(room.height() / 2);
+        let y = if room.y0 < block.1 { room.y1 - line } else { room.y0 + line };
+        let middle = ((room.x0 + room.x1) / 2, y);
+        // It keeps clear of seats by more than this.
+        let Box2 { x0, y0, x1, y1 } = room.grown(room.height() / 10);
         let outline = &[(x0, y0), (x1, y0), (x1, y1), (x0, y1)];
         let ground = self.theme.background;
         self.name(

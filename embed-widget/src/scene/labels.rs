@@ -83,11 +83,11 @@ fn beside(
     let upright: Vec<Spot> = outline.iter().map(|&(x, y)| (y, x)).collect();
     let (x, y) = (f64::from(middle.0), f64::from(middle.1));
     let (top, bottom) = span(&upright, (y, x))?;
-    for height in NAME_HEIGHTS {
-        let height = height * pitch / 2.0;
-        let width = height * (characters + 1.0) * NAME_CHARACTER;
-        // A slanted edge leaves more room to one side.
-        for aside in [0.0, -0.7, 0.7] {
+    // A slanted edge leaves more room to one side.
+    for aside in [0.0, -0.7, 0.7] {
+        for height in NAME_HEIGHTS {
+            let height = height * pitch / 2.0;
+            let width = height * (characters + 1.0) * NAME_CHARACTER;
             for step in 0..NAME_STEPS {
                 let away = height + f64::from(step) * pitch * 0.4;
                 for y in [top - away, bottom + away] {
