@@ -48,7 +48,11 @@ enum Command {
         config: Box<Config>,
     },
     /// Print the contract (OpenAPI 3.0) and exit; needs no database
-    Openapi,
+    Openapi {
+        /// Print the JSON Schema of seat map documents instead
+        #[arg(long)]
+        seat_map: bool,
+    },
     /// Say what is configured, reachable and migrated, and what to do
     Doctor {
         #[command(flatten)]
@@ -110,7 +114,8 @@ async fn run(command: Command) -> Result<ExitCode> {
             databases.stop().await;
             println!("{} migrations applied", applied?.len());
         }
-        Command::Openapi => print!("{}", openapi::text()),
+        Command::Openapi { seat_map: false } => print!("{}", openapi::text()),
+        Command::Openapi { seat_map: true } => println!("{:#}", eventflow_core::seat_map::schema()),
         Command::Doctor { config } => return doctor::examine(&config).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -104,11 +104,7 @@ fn places(document: &Value) -> Vec<String> {
 #[test]
 fn the_published_file_is_this_schema() {
     let published = file("openapi/seat-map.schema.json");
-    assert_eq!(
-        published,
-        format!("{:#}\n", schema()),
-        "run `cargo run -p eventflow-core --example seat_map_schema > openapi/seat-map.schema.json`"
-    );
+    assert_eq!(published, format!("{:#}\n", schema()), "run `cargo xtask openapi`");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::demo::{
 use crate::{packages, process, repository};
 
 const CONTRACT: &str = "openapi/eventflow.json";
+const SEAT_MAPS: &str = "openapi/seat-map.schema.json";
 const TOOLS: &str = "tools/contract";
 
 /// `cargo xtask openapi`
@@ -24,29 +25,27 @@ pub fn build_and_update(check: bool) -> Result<()> {
     write_or_check(check)
 }
 
-/// Compares the committed contract with what the code says. With `check` a difference is an error, else it is written.
+/// Compares what is committed with what the code says. With `check` a difference is an error, else it is written.
 pub fn write_or_check(check: bool) -> Result<()> {
-    let mut command = Command::new(repository::binary("eventflow"));
-    command.arg("openapi").current_dir(repository::root());
-    let generated = process::output(command)?;
-    let document: serde_json::Value =
-        serde_json::from_slice(&generated).context("`eventflow openapi` does not print JSON")?;
-    let operations = document["paths"].as_object().map_or(0, |paths| paths.len());
-    let path = repository::root().join(CONTRACT);
-    let committed = fs::read(&path).unwrap_or_default();
-    if committed == generated {
-        println!("{CONTRACT} is up to date ({operations} paths)");
-        return Ok(());
+    for (path, arguments) in [(CONTRACT, &["openapi"][..]), (SEAT_MAPS, &["openapi", "--seat-map"])] {
+        let mut command = Command::new(repository::binary("eventflow"));
+        command.args(arguments).current_dir(repository::root());
+        let generated = process::output(command)?;
+        serde_json::from_slice::<serde_json::Value>(&generated)
+            .with_context(|| format!("`eventflow {}` does not print JSON", arguments.join(" ")))?;
+        let file = repository::root().join(path);
+        let committed = fs::read(&file).unwrap_or_default();
+        if committed == generated {
+            println!("{path} is up to date");
+        } else if check {
+            let place = difference(&committed, &generated);
+            bail!("{path} differs from the code {place}: run `cargo xtask openapi` and commit it");
+        } else {
+            fs::create_dir_all(file.parent().expect("the contract lies in a directory"))?;
+            fs::write(&file, &generated)?;
+            println!("{path} written");
+        }
     }
-    if check {
-        bail!(
-            "{CONTRACT} differs from the code {}: run `cargo xtask openapi` and commit it",
-            difference(&committed, &generated)
-        );
-    }
-    fs::create_dir_all(path.parent().expect("the contract lies in a directory"))?;
-    fs::write(&path, &generated)?;
-    println!("{CONTRACT} written ({operations} paths)");
     Ok(())
 }
 

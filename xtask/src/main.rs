@@ -32,7 +32,7 @@ enum Command {
     Test(steps::Options),
     /// The fast subset of `test`: format, clippy, core for wasm, unit tests without services
     Check(steps::Options),
-    /// Write openapi/eventflow.json from the code
+    /// Write openapi/eventflow.json and openapi/seat-map.schema.json from the code
     Openapi {
         /// Write nothing; fail when the committed contract differs
         #[arg(long)]

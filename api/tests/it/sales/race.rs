@@ -74,7 +74,9 @@ impl Buyer {
             let seat = rand::rng().random_range(0..self.seats);
             json!({ "items": [{ "seat": seat }] })
         };
-        self.ask(&self.event.page, &self.event.path("/holds"), &body).await
+        // With a key, an answer that was lost on a busy machine is found again; without one, its seat waits for the expiry.
+        let page = self.event.page.with_key(&format!("hold-{}-{attempt}", self.number));
+        self.ask(&page, &self.event.path("/holds"), &body).await
     }
 
     async fn run(mut self) -> (End, Vec<(String, Value)>) {
