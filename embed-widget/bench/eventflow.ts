@@ -1,11 +1,10 @@
 // Our engine, painted as ts/map.ts paints it.
-import init, { SeatPicker, type InitOutput } from "../pkg/engine.js";
 import { drawTexts } from "../ts/glyphs.ts";
+import { SeatPicker } from "../ts/picker.ts";
 import { ANCHOR, enter, VIEW } from "./common.ts";
 
 const [PIXELS, TEXTS] = [1, 8];
 let picker: SeatPicker;
-let memory: InitOutput["memory"];
 let context: OffscreenCanvasRenderingContext2D;
 let bursts: Uint8Array[];
 
@@ -13,8 +12,7 @@ function draw(): void {
   const flags = picker.render(performance.now());
   if (flags & PIXELS) {
     const [width, height] = [picker.frame_width(), picker.frame_height()];
-    const pixels = new Uint8ClampedArray(memory.buffer, picker.frame_ptr(), picker.frame_len());
-    const image = new ImageData(pixels, width, height);
+    const image = new ImageData(picker.pixels(picker.frame(), width * height * 4), width, height);
     const dirty = picker.dirty();
     for (let at = 0; at + 3 < dirty.length; at += 4) {
       const [x = 0, y = 0, w = 0, h = 0] = dirty.subarray(at, at + 4);
@@ -27,9 +25,9 @@ function draw(): void {
 
 enter({
   async build(host, _seats, ratio, data) {
-    ({ memory } = await init());
+    const { instance } = await WebAssembly.instantiateStreaming(fetch("engine_bg.wasm"));
     bursts = data.bursts;
-    picker = new SeatPicker(data.plan);
+    picker = new SeatPicker(instance, data.plan);
     picker.apply_snapshot(data.snapshot);
     const canvas = document.createElement("canvas");
     canvas.style.cssText = `width:${VIEW.width}px;height:${VIEW.height}px`;
@@ -51,5 +49,5 @@ enter({
     draw();
   },
   hit: (x, y) => (picker.hit(x, y) === "{}" ? -1 : 0),
-  foreignBytes: () => memory.buffer.byteLength,
+  foreignBytes: () => picker.size,
 });

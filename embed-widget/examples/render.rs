@@ -6,7 +6,7 @@
 use std::{error::Error, fs, path::Path};
 
 use eventflow_core::seat_map::{Layout, SeatIndex, SeatMap, SeatStatus, Snapshot, stadium_on_one_floor};
-use eventflow_embed_widget::bridge::SeatPicker;
+use eventflow_embed_widget::picker::Picker;
 
 #[path = "../tests/support/font.rs"]
 mod font;
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn pictures(folder: &Path, name: &str, layout: &Layout) -> Result<(), Box<dyn Error>> {
-    let mut picker = SeatPicker::new(&layout.to_plan())?;
+    let mut picker = Picker::open(&layout.to_plan()).ok_or("no plan")?;
     picker.reduce_motion(true);
     picker.set_stage_label("Stage");
     picker.apply_snapshot(&state(layout).encode());
@@ -87,7 +87,7 @@ fn state(layout: &Layout) -> Snapshot {
     state
 }
 
-fn save(picker: &mut SeatPicker, folder: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+fn save(picker: &mut Picker, folder: &Path, name: &str) -> Result<(), Box<dyn Error>> {
     picker.render(0.0);
     while font::serve(picker) {
         picker.render(0.0);
@@ -95,7 +95,7 @@ fn save(picker: &mut SeatPicker, folder: &Path, name: &str) -> Result<(), Box<dy
     const FRAMES: u64 = 30;
     let begun = processor_ns();
     for _ in 0..FRAMES {
-        picker.reset_frame();
+        picker.repaint();
         picker.render(0.0);
     }
     println!(
@@ -106,7 +106,8 @@ fn save(picker: &mut SeatPicker, folder: &Path, name: &str) -> Result<(), Box<dy
     let mut encoder = png::Encoder::new(file, picker.frame_width(), picker.frame_height());
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header()?.write_image_data(&picker.pixels())?;
+    let pixels: Vec<u8> = picker.frame().iter().flat_map(|pixel| pixel.to_le_bytes()).collect();
+    encoder.write_header()?.write_image_data(&pixels)?;
     Ok(())
 }
 

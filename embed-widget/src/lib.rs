@@ -5,7 +5,7 @@
 //! come in as coverage bitmaps.
 
 mod angles;
-pub mod bridge;
+mod bridge;
 mod camera;
 mod damage;
 mod geometry;
@@ -15,7 +15,7 @@ mod keyboard;
 mod lean;
 mod looks;
 mod paint;
-mod picker;
+pub mod picker;
 mod sale;
 mod scene;
 mod sprites;

@@ -2,7 +2,7 @@
 
 use eventflow_raster::{contrast, luminance, mix};
 
-/// In the order of [`set_theme`](crate::bridge::SeatPicker::set_theme); each `0xRRGGBB`.
+/// In the order of [`set_theme`](crate::picker::Picker::set_theme); each `0xRRGGBB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
     pub background: u32,

@@ -3,6 +3,10 @@
 mod support;
 
 use eventflow_core::seat_map::SeatStatus::{Blocked, Free, Held, Sold};
+use eventflow_embed_widget::picker::{
+    Direction, Picker,
+    PointerKind::{Down, Move, Up},
+};
 use serde_json::{Value, json as value};
 use support::{House, json};
 
@@ -29,22 +33,22 @@ fn a_drag_is_no_click_and_a_pinch_zooms_around_its_middle() {
     let mut house = House::open();
     house.picker.zoom_to_section(0);
     let (x, y) = house.place("P-B-4");
-    house.pointer(0, 1, x, y, false);
-    assert_eq!(house.pointer(1, 1, x + 40.0, y, false), value!({"drag": true}));
-    assert_eq!(house.pointer(2, 1, x + 40.0, y, false), Value::Null);
+    house.pointer(Down, 1, x, y, false);
+    assert_eq!(house.pointer(Move, 1, x + 40.0, y, false), value!({"drag": true}));
+    assert_eq!(house.pointer(Up, 1, x + 40.0, y, false), Value::Null);
     assert!((house.place("P-B-4").0 - x - 40.0).abs() <= 1.0);
 
     let (x, y) = house.place("P-C-5");
     let zoom = house.picker.zoom()[0];
-    house.pointer(0, 1, x - 20.0, y, true);
-    house.pointer(0, 2, x + 20.0, y, true);
-    house.pointer(1, 1, x - 30.0, y, true);
-    house.pointer(1, 2, x + 30.0, y, true);
+    house.pointer(Down, 1, x - 20.0, y, true);
+    house.pointer(Down, 2, x + 20.0, y, true);
+    house.pointer(Move, 1, x - 30.0, y, true);
+    house.pointer(Move, 2, x + 30.0, y, true);
     assert!((house.picker.zoom()[0] / zoom - 1.5).abs() < 0.01);
     let after = house.place("P-C-5");
     assert!((after.0 - x).abs() < 2.5 && (after.1 - y).abs() < 1.5, "{after:?}");
-    assert_eq!(house.pointer(2, 1, x, y, true), Value::Null);
-    assert_eq!(house.pointer(2, 2, x, y, true), Value::Null);
+    assert_eq!(house.pointer(Up, 1, x, y, true), Value::Null);
+    assert_eq!(house.pointer(Up, 2, x, y, true), Value::Null);
 }
 
 #[test]
@@ -54,8 +58,8 @@ fn a_finger_reaches_farther_than_a_mouse() {
     let (x, y) = house.place("P-A-9");
     let seat = value!({"click": {"seat": house.seat("P-A-9")}});
     assert_ne!(house.click(x + 16.0, y - 12.0), seat);
-    house.pointer(0, 1, x + 16.0, y - 12.0, true);
-    assert_eq!(house.pointer(2, 1, x + 16.0, y - 12.0, true), seat);
+    house.pointer(Down, 1, x + 16.0, y - 12.0, true);
+    assert_eq!(house.pointer(Up, 1, x + 16.0, y - 12.0, true), seat);
 }
 
 #[test]
@@ -168,9 +172,9 @@ fn a_marquee_selects_what_it_holds_as_far_as_it_may() {
     house.picker.set_marquee_mode(true);
     let (x0, y0) = house.place("P-D-1");
     let (x1, y1) = house.place("P-D-4");
-    house.pointer(0, 1, x0 - 3.0, y0.min(y1) - 3.0, false);
-    house.pointer(1, 1, x1 + 3.0, y0.max(y1) + 3.0, false);
-    let event = house.pointer(2, 1, x1 + 3.0, y0.max(y1) + 3.0, false);
+    house.pointer(Down, 1, x0 - 3.0, y0.min(y1) - 3.0, false);
+    house.pointer(Move, 1, x1 + 3.0, y0.max(y1) + 3.0, false);
+    let event = house.pointer(Up, 1, x1 + 3.0, y0.max(y1) + 3.0, false);
     let at: Vec<f64> = event["marquee"].as_array().unwrap().iter().map(|at| at.as_f64().unwrap()).collect();
     house.picker.marquee(at[0], at[1], at[2], at[3], false);
     assert_eq!(house.selected(), ["P-D-1", "P-D-3", "P-D-4"]);
@@ -191,7 +195,7 @@ fn seats_that_somebody_else_takes_are_lost_but_never_our_own() {
     assert_eq!(house.picker.take_lost(), house.seats(&["P-C-1"]));
     assert!(house.picker.take_lost().is_empty());
     // The hold that we make ourselves comes back as held, too.
-    house.picker.mine(&house.seats(&["P-C-2"]));
+    house.picker.set_mine(&house.seats(&["P-C-2"]));
     house.becomes(&["P-C-2"], Held);
     assert!(house.picker.take_lost().is_empty());
     assert_eq!(house.selected(), ["P-C-2"]);
@@ -201,7 +205,7 @@ fn seats_that_somebody_else_takes_are_lost_but_never_our_own() {
         (true.into(), true.into(), 1.into())
     );
     // It expires, and the seat is sold to somebody else.
-    house.picker.mine(&[]);
+    house.picker.set_mine(&[]);
     assert_eq!(house.picker.take_lost(), house.seats(&["P-C-2"]));
 }
 
@@ -221,16 +225,7 @@ fn gaps_and_nonsense_change_nothing() {
     assert_eq!(house.picker.availability(0), [before[0] - 1, before[1]]);
     house.state.revision = 1;
     assert_eq!((house.becomes(&["P-C-2"], Free), house.picker.availability(0)[0]), (0, before[0] - 1));
-    assert!(SeatPickerError::opens(b"EFP1 or so").is_none());
-}
-
-/// What is no plan does not open.
-struct SeatPickerError;
-
-impl SeatPickerError {
-    fn opens(bytes: &[u8]) -> Option<eventflow_embed_widget::bridge::SeatPicker> {
-        eventflow_embed_widget::bridge::SeatPicker::new(bytes).ok()
-    }
+    assert!(Picker::open(b"EFP1 or so").is_none());
 }
 
 #[test]
@@ -240,20 +235,20 @@ fn the_focus_moves_with_the_keys_and_the_map_follows() {
     house.picker.focus(house.seat("P-B-3") as i32);
     let (x, y) = house.place("P-B-3");
     assert!((0.0..640.0).contains(&x) && (0.0..400.0).contains(&y));
-    let key = |house: &mut House, direction: u8| {
+    let key = |house: &mut House, direction: Direction| {
         let seat = u32::try_from(house.picker.move_focus(direction)).unwrap();
         house.labels(&[seat])[0].to_owned()
     };
-    assert_eq!(key(&mut house, 1), "P-B-4");
-    assert_eq!(key(&mut house, 0), "P-B-3");
-    assert_eq!(key(&mut house, 5), "P-B-9");
-    assert_eq!(key(&mut house, 5), "P-C-11");
-    assert_eq!(key(&mut house, 7), "T-1-1");
+    assert_eq!(key(&mut house, Direction::Right), "P-B-4");
+    assert_eq!(key(&mut house, Direction::Left), "P-B-3");
+    assert_eq!(key(&mut house, Direction::RowEnd), "P-B-9");
+    assert_eq!(key(&mut house, Direction::RowEnd), "P-C-11");
+    assert_eq!(key(&mut house, Direction::NextSection), "T-1-1");
     let (x, y) = house.place("T-1-1");
     assert!((0.0..640.0).contains(&x) && (0.0..400.0).contains(&y), "{x} {y}");
     // The section after is on the other floor.
-    assert_eq!((key(&mut house, 7).as_str(), house.picker.floor()), ("B-1-1", 1));
-    assert_eq!(house.picker.move_focus(7), house.seat("B-1-1") as i32);
+    assert_eq!((key(&mut house, Direction::NextSection).as_str(), house.picker.floor()), ("B-1-1", 1));
+    assert_eq!(house.picker.move_focus(Direction::NextSection), house.seat("B-1-1") as i32);
 }
 
 #[test]

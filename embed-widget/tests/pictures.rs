@@ -12,7 +12,7 @@ use support::{DARK, House, folder};
 fn same_as(house: &mut House, name: &str) {
     house.paint();
     let (width, height) = (house.picker.frame_width(), house.picker.frame_height());
-    let pixels = house.picker.pixels();
+    let pixels = house.pixels();
     let path = folder().join(format!("{name}.png"));
     if std::env::var_os("PICTURES").is_some_and(|what| what == "write") {
         let mut encoder = png::Encoder::new(BufWriter::new(fs::File::create(&path).unwrap()), width, height);
@@ -42,7 +42,7 @@ fn in_use() -> House {
     house.becomes(&["P-C-5", "P-B-3"], Held);
     house.becomes(&["P-D-1", "P-D-2"], Blocked);
     let mine = house.seats(&["P-D-7", "P-D-8"]);
-    house.picker.mine(&mine);
+    house.picker.set_mine(&mine);
     let picked = house.seats(&["P-B-4", "P-B-5", "T-X1"]);
     house.picker.select(&picked);
     house

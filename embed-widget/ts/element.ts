@@ -1,6 +1,5 @@
 /** The widget itself, which the loader fetches: opens the engine, the API and the views, and keeps them together. */
 
-import init, { SeatPicker } from "../pkg/engine.js";
 import { Api, newKey, Problem } from "./api.js";
 import type { Ctx } from "./ctx.js";
 import { h, render } from "./dom.js";
@@ -12,6 +11,7 @@ import { Money } from "./money.js";
 import type { Mount, Mounted, MountOptions } from "./mount.js";
 import { Names } from "./names.js";
 import { MARK, Ordering } from "./ordering.js";
+import { SeatPicker } from "./picker.js";
 import { Purchase } from "./purchase.js";
 import { Session } from "./session.js";
 import { readSettings } from "./settings.js";
@@ -24,12 +24,12 @@ import { Shell } from "./ui/shell.js";
 /** Within this time a change of prices or rules is read. */
 const OFFER_MS = 1_000;
 
-/** One download and one instance of the engine for all elements of a page. */
-let wasm: Promise<WebAssembly.Memory> | undefined;
-const openEngine = (response: Promise<Response>): Promise<WebAssembly.Memory> => {
-  wasm ??= init({ module_or_path: response }).then((output) => output.memory);
+/** One download of the engine for all elements of a page, and for each an instance of its own. */
+let wasm: Promise<WebAssembly.Module> | undefined;
+const openEngine = (response: Promise<Response>): Promise<WebAssembly.Instance> => {
+  wasm ??= WebAssembly.compileStreaming(response);
   wasm.catch(() => (wasm = undefined));
-  return wasm;
+  return wasm.then((module) => WebAssembly.instantiate(module));
 };
 
 class Widget implements Mounted {
@@ -169,7 +169,7 @@ class Widget implements Mounted {
       if (problem.code === "rebuilding") this.#store.do({ do: "show", patch: { rebuilding: true } });
     });
     const texts = (this.#saying = this.#loadTexts());
-    const [memory, plan, info, tiers, session] = await Promise.all([
+    const [instance, plan, info, tiers, session] = await Promise.all([
       openEngine(wasm),
       api.plan(early.plan),
       api.getEvent(early.event),
@@ -178,7 +178,7 @@ class Widget implements Mounted {
     ]);
     await texts;
     if (this.#closed) return;
-    const engine = new Engine(new SeatPicker(plan), memory);
+    const engine = new Engine(new SeatPicker(instance, plan));
     const settings = readSettings(host);
     const money = new Money(info.currency, this.#texts.locale);
     const ctx: Ctx = {

@@ -1,6 +1,6 @@
 /** The engine of the map (Rust, see src/bridge.rs) with its answers as objects. */
 
-import type { SeatPicker } from "../pkg/engine.js";
+import type { SeatPicker } from "./picker.js";
 import type { Applied } from "./stream.js";
 import type { AreaPick, Violation } from "./store.js";
 
@@ -143,10 +143,7 @@ export class Engine {
   readonly meta: Meta;
   readonly #areas: Map<string, Area>;
 
-  constructor(
-    readonly picker: SeatPicker,
-    readonly memory: WebAssembly.Memory,
-  ) {
+  constructor(readonly picker: SeatPicker) {
     this.meta = JSON.parse(picker.meta()) as Meta;
     this.#areas = new Map(this.meta.areas.map((area) => [area.key, area]));
   }

@@ -1,7 +1,7 @@
 /** Draws the texts that the engine wants: the browser knows fonts, scripts and directions. */
 
-import type { SeatPicker } from "../pkg/engine.js";
 import { isRightToLeft } from "./i18n/texts.js";
+import type { SeatPicker } from "./picker.js";
 
 interface Wanted {
   id: number;
@@ -24,19 +24,18 @@ export function drawTexts(picker: SeatPicker, font: string): boolean {
   const wanted = JSON.parse(picker.needs_texts()) as Wanted[];
   if (!wanted.length || !context) return false;
   const metrics: number[] = [];
-  const parts: Uint8Array[] = [];
-  for (const text of wanted) {
-    const bitmap = draw(context, text, font);
-    metrics.push(text.id, bitmap.width, bitmap.height, bitmap.left, bitmap.top, 0);
-    parts.push(bitmap.coverage);
-  }
-  const coverage = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const bitmaps = wanted.map((text) => {
+    const { width, height, left, top, coverage } = draw(context, text, font);
+    metrics.push(text.id, width, height, left, top, 0);
+    return coverage;
+  });
+  const all = new Uint8Array(bitmaps.reduce((sum, bitmap) => sum + bitmap.length, metrics.length * 4));
   let at = 0;
-  for (const part of parts) {
-    coverage.set(part, at);
+  for (const part of [new Uint8Array(Int32Array.from(metrics).buffer), ...bitmaps]) {
+    all.set(part, at);
     at += part.length;
   }
-  picker.add_texts(Int32Array.from(metrics), coverage);
+  picker.add_texts(wanted.length, all);
   return true;
 }
 

@@ -145,12 +145,11 @@ export class MapView {
   #draw = (now: number): void => {
     this.#frame = 0;
     if (!this.#size.width) return;
-    const { picker, memory } = this.ctx.engine;
+    const { picker } = this.ctx.engine;
     const flags = picker.render(now);
     if (flags & PIXELS) {
       const [width, height] = [picker.frame_width(), picker.frame_height()];
-      const view = new Uint8ClampedArray(memory.buffer, picker.frame_ptr(), picker.frame_len());
-      const image = new ImageData(view, width, height);
+      const image = new ImageData(picker.pixels(picker.frame(), width * height * 4), width, height);
       const dirty = picker.dirty();
       for (let at = 0; at + 3 < dirty.length; at += 4) {
         const [x = 0, y = 0, w = 0, k = 0] = dirty.subarray(at, at + 4);
@@ -167,12 +166,13 @@ export class MapView {
   };
 
   #drawMinimap(): void {
-    const { picker, memory } = this.ctx.engine;
+    const { picker } = this.ctx.engine;
     const [now = 1] = picker.zoom();
     this.minimap.hidden = now < 1.4;
-    if (this.minimap.hidden || !picker.minimap_len()) return;
-    const view = new Uint8ClampedArray(memory.buffer, picker.minimap_ptr(), picker.minimap_len());
-    this.#small.putImageData(new ImageData(view, this.minimap.width, this.minimap.height), 0, 0);
+    const at = picker.minimap();
+    if (this.minimap.hidden || !at) return;
+    const { width, height } = this.minimap;
+    this.#small.putImageData(new ImageData(picker.pixels(at, width * height * 4), width, height), 0, 0);
   }
 
   #at(event: MouseEvent): { x: number; y: number } {

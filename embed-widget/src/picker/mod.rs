@@ -1,4 +1,4 @@
-//! The picker behind the bridge: what a call changes, and what it has to tell.
+//! The picker behind the bridge, which says what each call means: what it changes, and what it has to tell.
 
 mod facts;
 mod frames;
@@ -8,6 +8,7 @@ mod selections;
 use eventflow_core::seat_map::{Layout, Orphans, Rules, SeatIndex};
 
 pub use self::pointers::{Pointer, PointerKind};
+pub use crate::keyboard::Direction;
 use self::{frames::Frame, pointers::Pointers};
 use crate::{
     camera::Camera,

@@ -1,10 +1,10 @@
 //! Texts without a browser: capitals and digits of five by seven dots, smoothly scaled.
 
-use eventflow_embed_widget::bridge::SeatPicker;
+use eventflow_embed_widget::picker::Picker;
 use serde_json::Value;
 
 /// Gives the picker every bitmap that it asks for; says whether it asked.
-pub fn serve(picker: &mut SeatPicker) -> bool {
+pub fn serve(picker: &mut Picker) -> bool {
     let asked: Vec<Value> = serde_json::from_str(&picker.needs_texts()).expect("the engine writes JSON");
     let (mut metrics, mut coverage) = (Vec::new(), Vec::new());
     for wish in &asked {

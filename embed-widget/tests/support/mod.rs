@@ -7,7 +7,7 @@ pub mod font;
 use std::{fs, path::Path};
 
 use eventflow_core::seat_map::{Diff, Layout, SeatIndex, SeatMap, SeatStatus, Snapshot};
-use eventflow_embed_widget::bridge::SeatPicker;
+use eventflow_embed_widget::picker::{Picker, Pointer, PointerKind};
 use serde_json::Value;
 
 pub const DARK: [u32; 12] = [
@@ -26,7 +26,7 @@ pub fn house() -> Layout {
 
 pub struct House {
     pub layout: Layout,
-    pub picker: SeatPicker,
+    pub picker: Picker,
     pub state: Snapshot,
     now: f64,
 }
@@ -37,7 +37,7 @@ impl House {
     }
 
     pub fn of(layout: Layout) -> Self {
-        let mut picker = SeatPicker::new(&layout.to_plan()).expect("a plan reads");
+        let mut picker = Picker::open(&layout.to_plan()).expect("a plan reads");
         let areas = layout.ga_areas().iter().map(|area| area.capacity).collect();
         let mut state = Snapshot::new(layout.seat_count(), areas);
         state.revision = 1;
@@ -92,24 +92,33 @@ impl House {
 
     /// Everything painted anew.
     pub fn whole(&mut self) -> Vec<u8> {
-        self.picker.reset_frame();
+        self.picker.repaint();
         self.frame();
-        self.picker.pixels()
+        self.pixels()
+    }
+    pub fn pixels(&self) -> Vec<u8> {
+        self.picker.frame().iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
+    }
+    pub fn minimap_pixels(&self) -> Vec<u8> {
+        self.picker.minimap().iter().flat_map(|pixel| pixel.to_le_bytes()).collect()
     }
 
-    pub fn pointer(&mut self, kind: u8, id: i32, x: f64, y: f64, touch: bool) -> Value {
+    pub fn pointer(&mut self, kind: PointerKind, id: i32, x: f64, y: f64, touch: bool) -> Value {
         self.now += 10.0;
-        let buttons = u32::from(kind == 0 || kind == 1);
-        let text = self.picker.pointer(kind, id, x, y, self.now, buttons, false, touch);
-        if text.is_empty() { Value::Null } else { json(&text) }
+        let buttons = u32::from(matches!(kind, PointerKind::Down | PointerKind::Move));
+        self.event(Pointer { kind, id, x, y, time_ms: self.now, buttons, shift: false, touch })
     }
     pub fn hover(&mut self, x: f64, y: f64) -> Value {
-        let text = self.picker.pointer(1, 1, x, y, self.now, 0, false, false);
+        let (kind, time_ms) = (PointerKind::Move, self.now);
+        self.event(Pointer { kind, id: 1, x, y, time_ms, buttons: 0, shift: false, touch: false })
+    }
+    fn event(&mut self, pointer: Pointer) -> Value {
+        let text = self.picker.pointer(pointer);
         if text.is_empty() { Value::Null } else { json(&text) }
     }
     pub fn click(&mut self, x: f64, y: f64) -> Value {
-        self.pointer(0, 1, x, y, false);
-        self.pointer(2, 1, x, y, false)
+        self.pointer(PointerKind::Down, 1, x, y, false);
+        self.pointer(PointerKind::Up, 1, x, y, false)
     }
     /// Where a seat is on the screen.
     pub fn place(&self, label: &str) -> (f64, f64) {

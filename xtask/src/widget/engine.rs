@@ -16,7 +16,7 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const NAME: &str = "engine";
 pub const WASM: &str = "engine_bg.wasm";
 /// Vector instructions: in every browser since 2023 (Safari 16.4 was the last).
-const FEATURES: &str = "-Ctarget-feature=+simd128";
+const FEATURES: &str = "-Ctarget-feature=+simd128,-reference-types";
 /// The standard library is built along, without the texts of panics, which nobody reads in a browser: a panic traps. It
 /// makes the module a fifth smaller. The compiler calls both unstable; `rust-toolchain.toml` pins the compiler.
 const STANDARD_LIBRARY: [&str; 2] = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
@@ -35,7 +35,7 @@ pub fn build() -> Result<()> {
     process::run("engine for wasm32", cargo)?;
     let module = repository::target().join(TARGET).join("widget").join(LIBRARY).with_extension("wasm");
     let mut glue = Bindgen::new();
-    glue.input_path(&module).out_name(NAME).web(true)?.typescript(true).omit_default_module_path(false);
+    glue.input_path(&module).out_name(NAME).web(true)?.typescript(false);
     glue.remove_name_section(true).remove_producers_section(true);
     // Made aside, then moved: whoever reads the folder meanwhile sees the old files or the new ones.
     let aside = folder().with_extension("new");
