@@ -1,11 +1,11 @@
 //! Bytes that are served many times: compressed once, and chosen by what the client accepts. What never changes is compressed
 //! here, when it is made; what changes with every sale, when somebody asks (`store/src/prepared.rs`).
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use bytes::Bytes;
 use eventflow_store::prepared::Coding;
-use flate2::{Compression, write::GzEncoder};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use poem::{
     FromRequest, Request, RequestBody,
     http::{HeaderMap, header},
@@ -47,6 +47,19 @@ impl Encoded {
         let gzip = smaller(worthwhile.then(|| gzip(&plain)).flatten());
         let brotli = smaller(worthwhile.then(|| brotli(&plain)).flatten());
         Self { gzip, brotli, tag: tag.into(), plain }
+    }
+
+    /// With a gzip that somebody had the time to make smaller, if it is one of these bytes.
+    pub fn with_gzip(mut self, packed: Bytes) -> Self {
+        let mut unpacked = Vec::new();
+        // A byte more than there should be is enough to know.
+        let limit = self.plain.len() as u64 + 1;
+        let read = GzDecoder::new(&*packed).take(limit).read_to_end(&mut unpacked);
+        let smaller = self.gzip.as_ref().is_some_and(|gzip| packed.len() <= gzip.len());
+        if smaller && read.is_ok() && unpacked == self.plain {
+            self.gzip = Some(packed);
+        }
+        self
     }
 
     /// The smallest of the encodings that the client accepts.
@@ -145,8 +158,6 @@ fn brotli(mut plain: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
     fn headers(name: header::HeaderName, value: &str) -> HeaderMap {

@@ -3,7 +3,8 @@
 //!
 //! `manifest.json` says where the parts are: `entries` names the paths of `loader` (`v1/eventflow.js`), `element`,
 //! `frame` and `hosted` (`v<version>-<hash>/….js`); `files` has `bytes` and `integrity` of each. Directories of other
-//! versions are served to pages that pin them: from beside the present one, or from the database.
+//! versions are served to pages that pin them: from beside the present one, or from the database. `<file>.gz` is what
+//! those get who take gzip: packed at build time, more tightly than there is time for here.
 
 use std::{
     borrow::Cow,
@@ -95,11 +96,14 @@ impl Widget {
         if let Some(encoded) = self.encoded.get(&hash) {
             return Some(encoded.clone());
         }
-        let contents = match contents {
-            Cow::Borrowed(contents) => Bytes::from_static(contents),
-            Cow::Owned(contents) => Bytes::from(contents),
+        let packed = read(self.directory.as_deref(), &format!("{path}.gz"));
+        let encode = move || {
+            let encoded = Encoded::new(shared(contents), hex::encode(&hash[..12]));
+            Arc::new(match packed {
+                Some((packed, _)) => encoded.with_gzip(shared(packed)),
+                None => encoded,
+            })
         };
-        let encode = move || Arc::new(Encoded::new(contents, hex::encode(&hash[..12])));
         let encoded = tokio::task::spawn_blocking(encode).await.ok()?;
         if self.encoded.len() >= ENCODED_MAX {
             self.encoded.clear();
@@ -131,6 +135,13 @@ impl Widget {
         }
         self.others.insert(path.to_owned(), encoded.clone());
         Ok(Some(encoded))
+    }
+}
+
+fn shared(contents: Cow<'static, [u8]>) -> Bytes {
+    match contents {
+        Cow::Borrowed(contents) => Bytes::from_static(contents),
+        Cow::Owned(contents) => Bytes::from(contents),
     }
 }
 

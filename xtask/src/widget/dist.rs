@@ -1,17 +1,17 @@
 //! `embed-widget/dist`, as the server hands it out: `v1/eventflow.js` (evergreen), `v<version>-<hash>/` (immutable),
-//! `v1/integrity.json` for those who pin with SRI, and a manifest for the server and the size gate.
+//! `v1/integrity.json` for those who pin with SRI, and a manifest for the server and the size gate. Beside each file lies
+//! what the server sends to those who take gzip, packed as tightly as it goes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use flate2::{Compression, write::GzEncoder};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256, Sha384};
+use zopfli::{Format, Options};
 
 use super::bundle::Bundler;
 use super::engine;
@@ -64,12 +64,12 @@ pub fn write(bundler: &Bundler, dist: &Path) -> Result<()> {
     bundler.loader(&format!("../{directory}/"), &json!(parts), &aside.join(EVERGREEN).join(LOADER))?;
 
     let first_visit = first_visit(&account, &directory);
-    let manifest = manifest(&aside, &directory, &first_visit)?;
-    fs::write(aside.join(MANIFEST), format!("{manifest:#}\n"))?;
     let pinned: Map<String, Value> = integrity_of(&aside.join(&directory))?
         .into_iter()
         .map(|(name, hash)| (format!("{SERVED_UNDER}/{directory}/{name}"), hash.into()))
         .collect();
+    let manifest = manifest(&aside, &directory, &first_visit)?;
+    fs::write(aside.join(MANIFEST), format!("{manifest:#}\n"))?;
     fs::write(aside.join(EVERGREEN).join("integrity.json"), format!("{:#}\n", Value::from(pinned)))?;
     fs::remove_dir_all(dist).ok();
     Ok(fs::rename(aside, dist)?)
@@ -84,13 +84,16 @@ pub fn short_hash(parts: &[&[u8]]) -> String {
     hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Packs the files, and says what there is.
 fn manifest(dist: &Path, directory: &str, first_visit: &BTreeSet<String>) -> Result<Value> {
     let mut files = Map::new();
     for folder in [EVERGREEN, directory] {
         for (name, contents) in read_folder(&dist.join(folder))? {
+            let packed = gzip(&contents)?;
+            fs::write(dist.join(folder).join(format!("{name}.gz")), &packed)?;
             let facts = json!({
                 "bytes": contents.len(),
-                "gzip_bytes": gzip_bytes(&contents)?,
+                "gzip_bytes": packed.len(),
                 "integrity": integrity(&contents),
             });
             files.insert(format!("{folder}/{name}"), facts);
@@ -161,10 +164,10 @@ fn integrity(contents: &[u8]) -> String {
     format!("sha384-{}", BASE64_STANDARD.encode(Sha384::digest(contents)))
 }
 
-fn gzip_bytes(contents: &[u8]) -> Result<usize> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(contents)?;
-    Ok(encoder.finish()?.len())
+fn gzip(contents: &[u8]) -> Result<Vec<u8>> {
+    let mut packed = Vec::new();
+    zopfli::compress(Options::default(), Format::Gzip, contents, &mut packed)?;
+    Ok(packed)
 }
 
 #[cfg(test)]
