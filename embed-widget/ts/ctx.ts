@@ -4,6 +4,7 @@ import type { Api } from "./api.js";
 import type { Engine } from "./engine.js";
 import type { EventDetails } from "./eventflow-seats.js";
 import type { Texts } from "./i18n/texts.js";
+import type * as Later from "./later/later.js";
 import type { Money } from "./money.js";
 import type { Names } from "./names.js";
 import type { Session } from "./session.js";
@@ -36,6 +37,8 @@ export interface Ctx {
   names: Names;
   /** Dispatches an event at the element; false when its default was prevented. */
   emit<N extends EventName>(name: N, detail: EventDetails[N]): boolean;
+  /** Fetches what is needed once places are chosen. */
+  later(): Promise<typeof Later>;
   /** Speaks to screen readers. */
   say(text: string, urgent?: boolean): void;
 }

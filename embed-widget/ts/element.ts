@@ -4,16 +4,14 @@ import { Api, newKey, Problem } from "./api.js";
 import type { Ctx } from "./ctx.js";
 import { h, render } from "./dom.js";
 import { Engine } from "./engine.js";
-import { Texts } from "./i18n/texts.js";
-import type { Messages } from "./i18n/en.js";
+import { Texts, type Messages } from "./i18n/texts.js";
 import type * as Later from "./later/later.js";
 import { Money } from "./money.js";
 import type { Mount, Mounted, MountOptions } from "./mount.js";
 import { Names } from "./names.js";
-import { MARK, Ordering } from "./ordering.js";
 import { SeatPicker } from "./picker.js";
 import { Purchase } from "./purchase.js";
-import { Session } from "./session.js";
+import { MARK, Session } from "./session.js";
 import { readSettings } from "./settings.js";
 import { Store } from "./store.js";
 import { LiveStream, type Applied } from "./stream.js";
@@ -32,6 +30,9 @@ const openEngine = (response: Promise<Response>): Promise<WebAssembly.Instance> 
   return wasm.then((module) => WebAssembly.instantiate(module));
 };
 
+/** The pause before parts that could not be had are asked for again. */
+const RETRY_MS = 2_000;
+
 class Widget implements Mounted {
   readonly #root = document.createElement("div");
   readonly #polite = document.createElement("div");
@@ -44,6 +45,8 @@ class Widget implements Mounted {
   #shell: Shell | undefined;
   #methods: Later.Methods | undefined;
   #later: Promise<typeof Later> | undefined;
+  /** The texts of the later steps are needed as well. */
+  #more = false;
   /** The texts are on their way. */
   #saying: Promise<void> | undefined;
   #closed = false;
@@ -122,19 +125,28 @@ class Widget implements Mounted {
     const { locale, texts } = this.options;
     const tag = locale();
     const messages = (await texts(tag)) as Messages;
+    const more = this.#more ? ((await texts(tag, "-later")) as Messages) : {};
     // Meanwhile another language may have been asked for.
     if (tag !== locale()) return;
-    this.#texts = new Texts(tag, messages, overrides);
+    this.#texts = new Texts(tag, { ...messages, ...more }, overrides);
     this.#retext();
   }
 
   #fetchLater(): Promise<typeof Later> {
     const { load, root } = this.options;
-    this.#later ??= load("later.js").then((module) => {
-      const later = module as typeof Later;
+    const fetch = async (): Promise<typeof Later> => {
+      this.#more = true;
+      const [later] = (await Promise.all([load("later.js"), this.#loadTexts()])) as [typeof Later, void];
+      const app = this.#shell?.app;
+      if (!app || this.#closed) throw new Error("closed");
       adopt(root, later.css);
+      const holding = (app.purchase.holding = new later.Holding(app, app.purchase));
+      const ordering = new later.Ordering(app, app.purchase, holding);
+      Object.assign(app, { holding, ordering });
+      this.#closers.push(() => holding.close(), () => ordering.close());
       return later;
-    });
+    };
+    this.#later ??= fetch();
     this.#later.catch(() => (this.#later = undefined));
     return this.#later;
   }
@@ -195,48 +207,62 @@ class Widget implements Mounted {
         const cancelable = name === "eventflow-before-select" || name === "eventflow-checkout";
         return host.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable }));
       },
+      later: () => this.#fetchLater(),
       say: (text, urgent) => this.#say(text, urgent ?? false),
     };
     const purchase = new Purchase(ctx);
-    const ordering = new Ordering(ctx, purchase);
     // A house without anything to draw is a list.
     const drawn = engine.meta.seats > 0 || engine.meta.areas.some((area) => area.shown);
     this.#store.do({ do: "show", patch: { party: settings.party, view: drawn ? settings.view : "list" } });
     this.#store.do({ do: "loaded", event: info, tiers, now: Date.now() });
     this.#root.replaceChildren();
     render(this.#root);
-    const later = (): Promise<typeof Later> => this.#fetchLater();
-    const shell = (this.#shell = new Shell(Object.assign(ctx, { purchase, ordering, later }), this.#root));
+    const shell = (this.#shell = new Shell(Object.assign(ctx, { purchase }), this.#root));
     this.#retext();
     shell.restyle();
     engine.picker.reduce_motion(matchMedia("(prefers-reduced-motion: reduce)").matches);
     purchase.applyRules();
     const live = this.#live(ctx, purchase, early.stream);
     this.#showFloor();
-    this.#closers.push(() => live.close(), () => session.close(), () => purchase.close(), () => ordering.close());
-    this.#watchPage(purchase, ordering);
-    await this.#resume(ctx, purchase, ordering);
+    this.#closers.push(() => live.close(), () => session.close());
+    this.#watchPage(purchase);
+    await this.#resume(ctx, purchase);
     ctx.emit("eventflow-ready", { event: info.id, seats: engine.meta.seats });
   }
 
+  /** What was begun needs the later steps, however long they take to come. */
+  async #insist(purchase: Purchase): Promise<void> {
+    while (!this.#closed) {
+      try {
+        return void (await this.#fetchLater());
+      } catch (error) {
+        purchase.refuse(new Problem("network", 0, String(error)));
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
   /** What was begun before a reload, or before the way to the payment page. */
-  async #resume(ctx: Ctx, purchase: Purchase, ordering: Ordering): Promise<void> {
+  async #resume(ctx: Ctx, purchase: Purchase): Promise<void> {
     const url = new URL(location.href);
     const back = url.searchParams.has(MARK);
     if (back) {
       url.searchParams.delete(MARK);
       history.replaceState(history.state, "", url);
     }
-    if (await ordering.resume()) {
+    const { hold, picks, areas, order, pending } = ctx.session.saved;
+    if (hold || order || pending) await this.#insist(purchase);
+    const app = this.#shell?.app;
+    if (!app || this.#closed) return;
+    if ((order || pending) && (await app.ordering.resume())) {
       // Who comes from the payment page has come for the tickets, not for the top of the page.
       if (back) this.options.host.scrollIntoView({ block: "start" });
       return;
     }
-    const { hold, picks, areas } = ctx.session.saved;
     if (!hold) return purchase.restore(picks, areas);
     try {
       const found = await ctx.api.getHold(hold.id, hold.token);
-      if (found.status === "active") purchase.taken(found);
+      if (found.status === "active") app.holding.taken(found);
       else purchase.restore([], []);
     } catch (error) {
       purchase.restore(picks, areas);
@@ -264,7 +290,7 @@ class Widget implements Mounted {
         state: (net) => {
           if (net === this.#store.state.net) return;
           this.#store.do({ do: "net", net, now: Date.now() });
-          if (net === "live") void purchase.check();
+          if (net === "live") void purchase.holding?.check();
         },
       },
       early,
@@ -284,11 +310,11 @@ class Widget implements Mounted {
     }
   }
 
-  #watchPage(purchase: Purchase, ordering: Ordering): void {
+  #watchPage(purchase: Purchase): void {
     const back = (): void => {
       if (document.visibilityState !== "visible") return;
-      void purchase.check();
-      void ordering.refresh();
+      void purchase.holding?.check();
+      void this.#shell?.app.ordering?.refresh();
     };
     const motion = matchMedia("(prefers-reduced-motion: reduce)");
     const still = (): void => this.#shell?.app.engine.picker.reduce_motion(motion.matches);

@@ -34,19 +34,21 @@ const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.cre
   createScriptURL: (url) => (url.startsWith(part("")) ? url : ""),
 });
 
-const texts = async (locale: string): Promise<unknown> => {
-  const name = `${locale.split("-")[0]?.toLowerCase()}.js`;
-  return ((await pinned(name in __EF_INTEGRITY__ ? name : "en.js")) as { messages: unknown }).messages;
+const texts = async (locale: string, part = ""): Promise<unknown> => {
+  const name = `${locale.split("-")[0]?.toLowerCase()}${part}.js`;
+  return ((await pinned(name in __EF_INTEGRITY__ ? name : `en${part}.js`)) as { messages: unknown }).messages;
 };
 
 let mount: Promise<Mount> | undefined;
+/** Downloads that failed. Browsers may remember a failure by its address: the next one has another, of the same file. */
+let failures = 0;
 
 /**
  * Imports a module whose contents have this hash. `import()` takes no hash, an element does; the module that it has loaded
  * is then the one that `import()` finds.
  */
 function pinned(name: string): Promise<unknown> {
-  const url = part(name);
+  const url = part(name) + (failures ? `#${failures}` : "");
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.type = "module";
@@ -55,7 +57,10 @@ function pinned(name: string): Promise<unknown> {
     const ours = [...document.scripts].find((one) => one.src === here);
     if (ours?.nonce) script.nonce = ours.nonce;
     script.onload = () => resolve(import(url));
-    script.onerror = () => reject(new Error(`EventFlow: ${url} could not be loaded`));
+    script.onerror = () => {
+      failures++;
+      reject(new Error(`EventFlow: ${url} could not be loaded`));
+    };
     script.src = policy?.createScriptURL(url) ?? url;
     document.head.append(script);
     script.remove();

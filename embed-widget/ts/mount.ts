@@ -21,8 +21,8 @@ export interface MountOptions {
   early: Early;
   /** The language that is asked for, as a BCP 47 tag. */
   locale: () => string;
-  /** The texts of the nearest language that there is. */
-  texts: (locale: string) => Promise<unknown>;
+  /** The texts of the nearest language that there is: those of the first sight, or with `-later` the others. */
+  texts: (locale: string, part?: "-later") => Promise<unknown>;
   /** Fetches another part of the widget, checked against its hash. */
   load: (name: string) => Promise<unknown>;
   /** Opens everything anew: the way out of a failure. */

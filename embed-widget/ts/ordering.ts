@@ -2,15 +2,15 @@
 
 import { newKey, Problem } from "./api.js";
 import type { Ctx } from "./ctx.js";
-import { publicOrder } from "./places.js";
+import { publicOrder } from "./later/public.js";
+import type { Holding } from "./later/holding.js";
 import type { Purchase } from "./purchase.js";
+import { MARK } from "./session.js";
 import type { Order, OrderInput } from "./wire.js";
 
 /** The first look after a payment, and how much rarer looks become. */
 const POLL_MS = 2_000;
 const POLL_MAX_MS = 15_000;
-/** The mark in the URL to which the buyer comes back. */
-export const MARK = "eventflow";
 
 /** States in which something can still happen by itself. */
 const OPEN = new Set(["pending", "processing"]);
@@ -32,6 +32,7 @@ export class Ordering {
   constructor(
     private readonly ctx: Ctx,
     private readonly purchase: Purchase,
+    private readonly holding: Holding,
   ) {}
 
   /** Orders what is held, and goes to the payment page. */
@@ -57,7 +58,7 @@ export class Ordering {
     } catch (error) {
       this.ctx.session.save({ pending: null });
       this.purchase.refuse(error);
-      if (error instanceof Problem && error.code === "price_changed") void this.purchase.check();
+      if (error instanceof Problem && error.code === "price_changed") void this.holding.check();
       throw error;
     }
   }

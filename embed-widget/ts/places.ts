@@ -1,10 +1,9 @@
-/** Places, holds and orders as the events and methods of the element show them to the page. */
+/** Places as the events and methods of the element show them to the page. */
 
 import type { Ctx } from "./ctx.js";
-import type { EventflowHold, EventflowOrder, EventflowPlace } from "./eventflow-seats.js";
+import type { EventflowPlace } from "./eventflow-seats.js";
 import { gross } from "./money.js";
 import type { AreaPick, Pick } from "./store.js";
-import type { Hold, Order } from "./wire.js";
 
 export function places(ctx: Ctx, picks: readonly Pick[], areas: readonly AreaPick[]): EventflowPlace[] {
   const tiers = ctx.store.state.tiers;
@@ -22,27 +21,4 @@ export function places(ctx: Ctx, picks: readonly Pick[], areas: readonly AreaPic
       return { label: area, name, ...of(tier, quantity) };
     }),
   ];
-}
-
-export function publicHold(ctx: Ctx, hold: Hold): EventflowHold {
-  return {
-    id: hold.id,
-    token: hold.token,
-    expiresAt: hold.expires_at,
-    totalMinor: hold.totals.total_minor,
-    currency: hold.currency,
-    places: hold.items.map((item) => ({
-      ...(item.seat === undefined ? {} : { seat: item.seat }),
-      label: item.ga_area ?? item.label,
-      name: item.seat === undefined ? item.label : ctx.names.of(item.seat),
-      quantity: 1,
-      priceTier: item.price_tier_id,
-      ticketType: item.tier_name,
-      totalMinor: item.total_minor,
-    })),
-  };
-}
-
-export function publicOrder(order: Order): EventflowOrder {
-  return { id: order.id, state: order.state, totalMinor: order.totals.total_minor, currency: order.currency };
 }

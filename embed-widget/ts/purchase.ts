@@ -1,27 +1,22 @@
-/** The way from a selected seat to a held one: everything that a click, a key or a method of the element sets in motion. */
+/** The basket: everything that a click, a key or a method of the element sets in motion until places are held. */
 
-import { newKey, Problem } from "./api.js";
+import { Problem } from "./api.js";
 import type { Ctx } from "./ctx.js";
 import type { Toggled } from "./engine.js";
-import { FREE } from "./engine.js";
 import type { BestAvailable, EventflowPlace } from "./eventflow-seats.js";
 import { gross } from "./money.js";
-import { places, publicHold } from "./places.js";
+import type { Holding } from "./later/holding.js";
+import { places } from "./places.js";
 import { tiersFor, tierViolations } from "./rules.js";
-import { extendable, remainingMs, type AreaPick, type Pick, type State } from "./store.js";
-import type { Hold, HoldInput, Tier } from "./wire.js";
-
-/** How long seats that were given back may take to become free on the map. */
-const RELEASE_SHOWN_MS = 8_000;
+import type { AreaPick, Pick, State } from "./store.js";
+import type { Hold, Tier } from "./wire.js";
 
 export class Purchase {
   /** The ticket type of each selected seat. */
   readonly #tiers = new Map<number, string>();
   #areas: AreaPick[] = [];
-  /** Seats just given back, still shown as ours until the map knows that they are free. */
-  #returning: { seats: number[]; until: number } | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #warned = 0;
+  /** What becomes of places that are held; nothing until it has been fetched. */
+  holding: Holding | undefined;
 
   constructor(private readonly ctx: Ctx) {}
 
@@ -61,7 +56,7 @@ export class Purchase {
     const selected = new Set(this.ctx.engine.selected());
     const wanted = picks.map((pick) => pick.seat);
     if (wanted.some((seat) => !selected.has(seat))) this.ctx.engine.select([...selected, ...wanted]);
-    this.#picked();
+    this.picked();
   }
 
   toggle(seat: number): void {
@@ -102,7 +97,7 @@ export class Purchase {
     const before = this.#state;
     this.ctx.engine.picker.clear();
     this.#areas = [];
-    this.#picked();
+    this.picked();
     this.#tell("eventflow-deselect", places(this.ctx, before.picks, before.areas));
   }
 
@@ -112,7 +107,7 @@ export class Purchase {
     const now = this.ctx.engine.seat(seat);
     // A table that is sold as a whole has one ticket type.
     if (now?.whole) for (const other of this.ctx.engine.rowSeats(now.row)) this.#tiers.set(other.i, tier);
-    this.#picked();
+    this.picked();
   }
 
   async setArea(area: string, tier: string, quantity: number): Promise<void> {
@@ -123,7 +118,7 @@ export class Purchase {
     if (quantity > before && !(await this.#ask(change, () => true))) return;
     this.#areas = this.#areas.filter((one) => one.area !== area || one.tier !== tier);
     if (quantity > 0) this.#areas.push({ area, tier, quantity });
-    this.#picked();
+    this.picked();
     this.#tell(quantity > before ? "eventflow-select" : "eventflow-deselect", change);
     const name = this.ctx.engine.areaByKey(area)?.name ?? area;
     const { texts } = this.ctx;
@@ -154,7 +149,7 @@ export class Purchase {
 
   /** After availability has changed: what was lost to others is told and leaves the basket. */
   availabilityChanged(): void {
-    this.#settleReturning();
+    this.holding?.settleReturning();
     const lost = this.ctx.engine.lost();
     if (lost.length) this.#lose(lost);
   }
@@ -164,125 +159,16 @@ export class Purchase {
     const known = new Set(this.#state.tiers.map((tier) => tier.id));
     this.#areas = this.#areas.filter((area) => known.has(area.tier));
     this.applyRules();
-    this.#picked();
+    this.picked();
   }
 
   async hold(best?: BestAvailable): Promise<Hold> {
-    const { picks, areas } = this.#state;
-    if (!this.choosing) throw new Problem("conflict", 0, "not now");
-    const input: HoldInput = {
-      items: [
-        ...picks.map((pick) => ({ seat: pick.seat, price_tier_id: pick.tier })),
-        ...areas.map((area) => ({ ga_area: area.area, quantity: area.quantity, price_tier_id: area.tier })),
-      ],
-      ...(this.ctx.settings.buyer ? { buyer: this.ctx.settings.buyer } : {}),
-    };
-    if (best) {
-      input.best_available = { quantity: best.quantity, accessible: best.accessible ?? false };
-      if (best.priceTier) input.best_available.price_tier_id = best.priceTier;
-      if (best.section) input.best_available.section = best.section;
-      if (best.zone) input.best_available.zone = best.zone;
-    }
-    this.ctx.store.do({ do: "reserve" });
-    // The stream may tell that they are held before the answer says that it is by us.
-    this.ctx.engine.mine(picks.map((pick) => pick.seat));
-    try {
-      const hold = await this.ctx.api.hold(input, newKey());
-      this.taken(hold);
-      const seats = hold.items.flatMap((item) => (item.seat === undefined ? [] : [item.seat]));
-      if (best && seats.length) this.ctx.engine.picker.zoom_to_seats(Uint32Array.from(seats));
-      this.ctx.emit("eventflow-hold", publicHold(this.ctx, hold));
-      const time = this.ctx.texts.span(remainingMs(this.#state, Date.now()) / 1000);
-      this.ctx.say(this.ctx.texts.t("said.held", { time }));
-      return hold;
-    } catch (error) {
-      this.ctx.engine.mine([]);
-      this.refuse(error);
-      this.availabilityChanged();
-      throw error;
-    }
-  }
-
-  /** A hold is ours: from an answer, or from before a reload. */
-  taken(hold: Hold): void {
-    const seats = hold.items.flatMap((item) => (item.seat === undefined ? [] : [item.seat]));
-    this.#returning = null;
-    this.ctx.engine.mine(seats);
-    this.ctx.engine.picker.clear();
-    this.ctx.engine.lost();
-    this.ctx.store.do({ do: "held", hold, now: Date.now() });
-    this.#remember();
-    this.#watch();
-  }
-
-  async extend(): Promise<Hold> {
-    const { hold } = this.#state;
-    if (!hold) throw new Problem("hold_expired", 0, "no hold");
-    this.ctx.store.do({ do: "busy", busy: true });
-    try {
-      const longer = await this.ctx.api.extend(hold.id, hold.token);
-      this.#warned = 0;
-      this.taken(longer);
-      this.ctx.store.do({ do: "notice", notice: null });
-      const time = this.ctx.texts.span(remainingMs(this.#state, Date.now()) / 1000);
-      this.ctx.say(this.ctx.texts.t("hold.extended", { time }));
-      return longer;
-    } catch (error) {
-      this.ctx.store.do({ do: "busy", busy: false });
-      this.refuse(error);
-      throw error;
-    }
-  }
-
-  /** Gives the places back, and leaves them selected. */
-  async release(): Promise<void> {
-    const { hold, picks, areas } = this.#state;
-    if (!hold || this.#state.phase !== "held") return;
-    this.ctx.store.do({ do: "busy", busy: true });
-    try {
-      await this.ctx.api.release(hold.id, hold.token);
-    } catch (error) {
-      // An expired hold is what was asked for.
-      const gone = error instanceof Problem && (error.code === "hold_expired" || error.code === "not_found");
-      if (!gone) {
-        this.ctx.store.do({ do: "busy", busy: false });
-        this.refuse(error);
-        throw error;
-      }
-    }
-    clearTimeout(this.#timer);
-    this.ctx.store.do({ do: "released" });
-    this.#returning = { seats: picks.map((pick) => pick.seat), until: Date.now() + RELEASE_SHOWN_MS };
-    setTimeout(() => this.availabilityChanged(), RELEASE_SHOWN_MS + 50);
-    this.restore(picks, areas);
-    this.ctx.emit("eventflow-release", { hold: hold.id });
+    return await (await this.#holding()).hold(best);
   }
 
   /** Holds again what an expired hold contained, as far as it is still free. */
   async again(): Promise<void> {
-    const { lapsed } = this.#state;
-    if (!lapsed || !this.choosing) return;
-    this.#areas = lapsed.areas.map((area) => ({ ...area }));
-    for (const pick of lapsed.picks) this.#tiers.set(pick.seat, pick.tier);
-    // The map may still show them as held, by the hold that has just ended: the server judges.
-    const seats = lapsed.picks.map((pick) => pick.seat);
-    this.ctx.engine.mine(seats);
-    this.ctx.engine.select(seats);
-    this.#picked();
-    if (this.#state.picks.length || this.#state.areas.length) await this.hold();
-    else this.ctx.engine.mine([]);
-  }
-
-  /** Looks whether the hold is still there: after sleep, after coming back to the page. */
-  async check(): Promise<void> {
-    const { hold } = this.#state;
-    if (!hold || this.#state.phase !== "held") return;
-    try {
-      this.taken(await this.ctx.api.getHold(hold.id, hold.token));
-    } catch (error) {
-      const gone = error instanceof Problem && (error.status === 404 || error.code === "hold_expired");
-      if (gone) this.#expire();
-    }
+    await (await this.#holding()).again();
   }
 
   /** Says what went wrong, and lets the user go on. */
@@ -292,22 +178,26 @@ export class Purchase {
     this.ctx.store.do({ do: "refused", notice: { kind: "problem", text, code: problem.code } });
     this.ctx.say(text, true);
     this.ctx.emit("eventflow-error", { code: problem.code, message: problem.message || text });
-    if (problem.code === "hold_expired") this.#expire();
+    if (problem.code === "hold_expired") this.holding?.expire();
   }
 
   /** The basket is done with: an order was made of it. */
   forget(): void {
-    clearTimeout(this.#timer);
     this.#areas = [];
     this.#tiers.clear();
     this.ctx.engine.mine([]);
     this.ctx.engine.picker.clear();
     this.ctx.engine.lost();
-    this.#picked();
+    this.picked();
   }
 
-  close(): void {
-    clearTimeout(this.#timer);
+  /** Fetches what comes after choosing. That it cannot be had is told like any other request without an answer. */
+  async #holding(): Promise<Holding> {
+    await this.ctx.later().catch((error: unknown) => {
+      this.refuse(new Problem("network", 0, String(error)));
+      throw error;
+    });
+    return this.holding as Holding;
   }
 
   #placesOf(seats: readonly number[]): EventflowPlace[] {
@@ -322,7 +212,7 @@ export class Purchase {
   }
 
   #after(answer: Toggled): void {
-    this.#picked();
+    this.picked();
     const { texts } = this.ctx;
     if (answer.refused) {
       const { code } = answer.refused;
@@ -362,18 +252,19 @@ export class Purchase {
     return this.ctx.names.tiersOfCategory(category)[0]?.id ?? "";
   }
 
-  /** Takes the selection of the engine over into the basket. */
-  #picked(): void {
+  /** Takes the selection of the engine over into the basket, and the places of areas. */
+  picked(areas = this.#areas): void {
+    this.#areas = areas;
     if (this.#state.phase !== "picking" && this.#state.phase !== "loading") return;
     const picks = this.ctx.engine.selected().map((seat) => ({ seat, tier: this.#tierOf(seat) }));
-    const areas = this.#areas;
     const violations = [...this.ctx.engine.violations(areas), ...tierViolations(picks, areas, this.#state.tiers)];
     this.ctx.engine.picker.highlight(Uint32Array.from(violations.flatMap((one) => [...one.seats])));
     this.ctx.store.do({ do: "picked", picks, areas: [...areas], violations });
-    this.#remember();
+    this.remember();
   }
 
-  #remember(): void {
+  /** Keeps the basket for after a reload. */
+  remember(): void {
     const { picks, areas, hold } = this.#state;
     this.ctx.session.save({ picks, areas, hold: hold ? { id: hold.id, token: hold.token } : null });
   }
@@ -381,55 +272,12 @@ export class Purchase {
   #lose(lost: number[]): void {
     if (this.#state.phase !== "picking") return;
     const gone = this.#placesOf(lost);
-    this.#picked();
+    this.picked();
     const names = this.ctx.texts.list(lost.map((seat) => this.ctx.names.of(seat)));
     const text = this.ctx.texts.t("lost", { n: lost.length, seats: names });
     this.ctx.store.do({ do: "notice", notice: { kind: "lost", text } });
     this.ctx.say(text, true);
     this.#tell("eventflow-lost", gone);
-  }
-
-  #settleReturning(): void {
-    const returning = this.#returning;
-    if (!returning) return;
-    const free = returning.seats.every((seat) => this.ctx.engine.seat(seat)?.st === FREE);
-    if (!free && Date.now() < returning.until) return;
-    this.#returning = null;
-    this.ctx.engine.mine([]);
-  }
-
-  /** Ends the hold on time, and warns before. */
-  #watch(): void {
-    clearTimeout(this.#timer);
-    const left = remainingMs(this.#state, Date.now());
-    if (this.#state.phase !== "held" && this.#state.phase !== "ordering") return;
-    if (left <= 0) {
-      if (this.#state.phase === "held") this.#expire();
-      return;
-    }
-    const marks = [120_000, 30_000];
-    const mark = marks.findIndex((at, index) => left <= at && this.#warned <= index);
-    if (mark >= 0 && this.#state.hold && extendable(this.#state.hold)) {
-      this.#warned = mark + 1;
-      const time = this.ctx.texts.span(left / 1000);
-      this.ctx.say(this.ctx.texts.t("hold.soon", { time }), true);
-    }
-    this.#timer = setTimeout(() => this.#watch(), Math.min(left, 1_000) + 20);
-  }
-
-  #expire(): void {
-    const { hold } = this.#state;
-    if (!hold) return;
-    clearTimeout(this.#timer);
-    const text = this.ctx.texts.t("hold.expired");
-    this.#areas = [];
-    this.#warned = 0;
-    this.ctx.engine.mine([]);
-    this.ctx.engine.lost();
-    this.ctx.store.do({ do: "expired", notice: { kind: "expired", text } });
-    this.#picked();
-    this.ctx.say(text, true);
-    this.ctx.emit("eventflow-hold-expired", { hold: hold.id });
   }
 }
 

@@ -15,6 +15,8 @@ export interface Saved {
   pending: { key: string; body: unknown } | null;
 }
 
+/** The mark in the URL to which the buyer comes back from the payment page. */
+export const MARK = "eventflow";
 /** How long to wait for the page before us to let go of the basket. */
 const LOCK_WAIT_MS = 500;
 

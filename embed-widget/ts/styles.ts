@@ -1,6 +1,6 @@
 /** The style sheet, adopted by the shadow root: a strict CSP allows that without a nonce. */
 
-import css from "./styles.css";
+import css from "styles/styles.css";
 
 /** One sheet for all elements of a page, by its text. */
 const sheets = new Map<string, CSSStyleSheet>();

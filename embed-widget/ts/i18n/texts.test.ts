@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { messages as de } from "./de.js";
-import { messages as en } from "./en.js";
+import { messages as laterDe } from "./de-later.js";
+import { messages as firstDe } from "./de.js";
+import { messages as laterEn } from "./en-later.js";
+import { messages as firstEn } from "./en.js";
 import { isRightToLeft, Texts } from "./texts.js";
 
+const de = { ...firstDe, ...laterDe };
+const en = { ...firstEn, ...laterEn };
 const placeholders = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "").sort();
 
 test("every language has every text, with the same values in it", () => {
-  assert.deepEqual(Object.keys(de).sort(), Object.keys(en).sort());
+  assert.deepEqual(Object.keys(firstDe).sort(), Object.keys(firstEn).sort());
+  assert.deepEqual(Object.keys(laterDe).sort(), Object.keys(laterEn).sort());
   for (const [key, text] of Object.entries(en)) {
     assert.deepEqual(placeholders(de[key as keyof typeof de]), placeholders(text), key);
     assert.ok(text.trim() && de[key as keyof typeof de].trim(), key);

@@ -1,8 +1,10 @@
 /** Texts in the language of the buyer: ours, with those of `messages-url` over them. */
 
-import type { Key, Messages } from "./en.js";
+import type { messages as first } from "./en.js";
+import type { messages as later } from "./en-later.js";
 
-export type { Key } from "./en.js";
+export type Key = keyof typeof first | keyof typeof later;
+export type Messages = Partial<Record<Key, string>>;
 
 /** Scripts that run from right to left, by language. */
 const RIGHT_TO_LEFT = new Set(["ar", "dv", "fa", "he", "ku", "ps", "sd", "ug", "ur", "yi"]);
@@ -23,7 +25,7 @@ export class Texts {
   readonly #number: Intl.NumberFormat;
 
   /** Texts of the nearest language that there is, and of the page; formats of the locale itself. */
-  constructor(locale: string, messages: Partial<Messages>, overrides: Record<string, string> = {}) {
+  constructor(locale: string, messages: Messages, overrides: Record<string, string> = {}) {
     this.locale = supported(locale);
     const language = this.locale.split("-")[0] ?? "en";
     this.direction = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";

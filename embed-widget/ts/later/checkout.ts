@@ -27,7 +27,7 @@ export function countdown(app: App, state: State): Child {
   if (!hold) return null;
   const t = app.texts.t.bind(app.texts);
   const left = remainingMs(state, Date.now());
-  const more = (): void => void app.purchase.extend().catch(() => undefined);
+  const more = (): void => void app.holding.extend().catch(() => undefined);
   return h(
     "div",
     { class: "countdown", part: "countdown", "data-soon": left < SOON_MS },
@@ -151,7 +151,7 @@ export function held(app: App, state: State, form: BuyerForm, changed: () => voi
     !ordering &&
       h(
         "button",
-        { type: "button", class: "link", "aria-disabled": state.busy ? "true" : null, onclick: () => void app.purchase.release().catch(() => undefined) },
+        { type: "button", class: "link", "aria-disabled": state.busy ? "true" : null, onclick: () => void app.holding.release().catch(() => undefined) },
         t("hold.change"),
       ),
   ];

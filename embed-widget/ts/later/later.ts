@@ -1,7 +1,11 @@
-/** What a visitor needs only after places are chosen, or asks for: fetched then, beside `element.js`. */
+/** What a visitor needs only after places are chosen, or asks for: fetched at the first touch, beside `element.js`. */
 
-export { default as css } from "./later.css";
+export { default as css } from "styles/later/later.css";
+export { lines, violations, violationText } from "./basket.js";
 export { emptyBuyer, held, type BuyerForm } from "./checkout.js";
+export { filterBody } from "./filters.js";
+export { Holding } from "./holding.js";
 export { list, listStart, type ListPlace } from "./list.js";
 export { Methods } from "./methods.js";
+export { Ordering } from "../ordering.js";
 export { Codes, ordered } from "./tickets.js";

@@ -2,8 +2,9 @@
 
 import { Problem } from "../api.js";
 import type { BestAvailable, EventflowMethods, EventflowPlace, SeatChoice } from "../eventflow-seats.js";
-import { places, publicHold, publicOrder } from "../places.js";
+import { places } from "../places.js";
 import { tiersOfArea } from "../purchase.js";
+import { publicHold, publicOrder } from "./public.js";
 import type { App } from "../ui/view.js";
 
 type Table = { [M in keyof EventflowMethods]: (...args: Parameters<EventflowMethods[M]>) => ReturnType<EventflowMethods[M]> };
@@ -12,7 +13,7 @@ export class Methods {
   readonly #table: Table;
 
   constructor(private readonly app: App) {
-    const { purchase, ordering, engine } = app;
+    const { purchase, holding, ordering, engine } = app;
     this.#table = {
       ready: async () => undefined,
       select: async (...seats) => this.#select(seats),
@@ -28,10 +29,10 @@ export class Methods {
         await purchase.setArea(area, chosen, Math.max(0, Math.trunc(quantity)));
         return this.#selection();
       },
-      bestAvailable: async (wish: BestAvailable) => publicHold(app, await purchase.hold(wish)),
-      hold: async () => publicHold(app, await purchase.hold()),
-      release: () => purchase.release(),
-      extend: async () => publicHold(app, await purchase.extend()),
+      bestAvailable: async (wish: BestAvailable) => publicHold(app, await holding.hold(wish)),
+      hold: async () => publicHold(app, await holding.hold()),
+      release: () => holding.release(),
+      extend: async () => publicHold(app, await holding.extend()),
       checkout: async (buyer) => publicOrder(await ordering.submit(buyer)),
       zoomToSection: async (key) => {
         const section = engine.meta.sections.find((one) => one.key === key);

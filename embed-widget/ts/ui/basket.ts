@@ -1,12 +1,12 @@
-/** What has been chosen: places with their ticket types, standing areas, sums, and what speaks against reserving them. */
+/** What can be bought beside the map: ticket types, standing areas, sums, the button that reserves. */
 
 import { h, type Child } from "../dom.js";
-import type { TextKey } from "../i18n/texts.js";
+import type * as Later from "../later/later.js";
 import { gross, grossFee } from "../money.js";
 import { tiersOfArea } from "../purchase.js";
-import type { Pick, State, Violation } from "../store.js";
+import type { State } from "../store.js";
 import type { Tier } from "../wire.js";
-import { glyph, iconButton, stepper, swatch, type App } from "./view.js";
+import { stepper, swatch, type App } from "./view.js";
 
 /** The ticket types to choose from, as a select; a plain name when there is one. */
 export function tierSelect(app: App, tiers: readonly Tier[], chosen: string, label: string, change: (tier: string) => void): Child {
@@ -16,25 +16,6 @@ export function tierSelect(app: App, tiers: readonly Tier[], chosen: string, lab
     "select",
     { class: "tier", "aria-label": label, value: chosen, onchange: (event: Event) => change((event.target as HTMLSelectElement).value) },
     tiers.map((tier) => h("option", { value: tier.id }, `${tier.name}: ${app.money.text(gross(tier))}`)),
-  );
-}
-
-function seatLine(app: App, pick: Pick, bad: boolean): Child {
-  const seat = app.engine.seat(pick.seat);
-  if (!seat) return null;
-  const t = app.texts.t.bind(app.texts);
-  const full = app.names.full(seat);
-  const tier = app.purchase.tier(pick.tier);
-  const notes = seat.traits.filter((name) => name !== "aisle").map((name) => app.names.trait(name));
-  return h(
-    "li",
-    { key: `s${pick.seat}`, class: "line", part: "item", "data-bad": bad },
-    swatch(app, seat.category),
-    h("button", { type: "button", class: "line-name", "aria-label": t("basket.locate", { seat: full }), onclick: () => app.locate([pick.seat]) }, app.names.short(seat)),
-    h("span", { class: "price" }, tier ? app.money.text(gross(tier)) : ""),
-    iconButton("close", t("basket.remove", { seat: full }), () => app.purchase.remove([pick.seat])),
-    h("span", { class: "line-sub" }, [seat.section_name, ...notes].join(" · ")),
-    tierSelect(app, app.names.tiersOfCategory(seat.category), pick.tier, t("basket.type", { seat: full }), (id) => app.purchase.setTier(pick.seat, id)),
   );
 }
 
@@ -104,43 +85,6 @@ export function areas(app: App, state: State): Child {
   );
 }
 
-const seatsOf = (app: App, one: Violation): string => app.texts.list(one.seats.map((seat) => shortName(app, seat)));
-
-function violationText(app: App, one: Violation): string {
-  const values = { n: one.n ?? one.seats.length, seats: seatsOf(app, one), tier: one.tier ?? "", area: one.area ?? "" };
-  return app.texts.t(`rule.${one.rule}` as TextKey, values);
-}
-
-/** A violation where it happens, with a way out of it. */
-function violation(app: App, one: Violation): Child {
-  const t = app.texts.t.bind(app.texts);
-  const seats = seatsOf(app, one);
-  const fix =
-    one.rule === "orphan" || one.rule === "whole_table"
-      ? { label: t("rule.orphan_fix", { n: one.seats.length }), act: () => void app.purchase.add([...one.seats]) }
-      : one.rule === "companion" || one.rule === "adjacent"
-        ? { label: t("rule.companion_fix"), act: () => app.purchase.remove(one.seats) }
-        : null;
-  return h(
-    "li",
-    { key: one.rule + one.seats.join() },
-    glyph("warn"),
-    h("span", null, violationText(app, one)),
-    one.seats.length > 0 && iconButton("pin", t("basket.locate", { seat: seats }), () => app.locate(one.seats)),
-    fix && h("button", { type: "button", class: "link", onclick: fix.act }, fix.label),
-  );
-}
-
-function shortName(app: App, index: number): string {
-  const seat = app.engine.seat(index);
-  return seat ? app.names.short(seat) : `#${index}`;
-}
-
-export function violations(app: App, state: State): Child {
-  const all = state.violations.map((one) => violation(app, one));
-  return h("div", { class: "violations", role: "alert" }, all.length > 0 && h("ul", null, all));
-}
-
 /** "Total, incl. fees". */
 export function sums(app: App, total: number, fee: number): Child {
   const t = app.texts.t.bind(app.texts);
@@ -164,12 +108,7 @@ export function feesOf(app: App, state: State): number {
 
 export const countOf = (state: State): number => state.picks.length + state.areas.reduce((sum, one) => sum + one.quantity, 0);
 
-export function lines(app: App, state: State): Child {
-  const bad = new Set(state.violations.flatMap((one) => [...one.seats]));
-  return h("ul", { class: "lines" }, state.picks.map((pick) => seatLine(app, pick, bad.has(pick.seat))));
-}
-
-export function reserveButton(app: App, state: State): Child {
+export function reserveButton(app: App, state: State, later: typeof Later | undefined): Child {
   const t = app.texts.t.bind(app.texts);
   const busy = state.phase === "reserving";
   const ready = state.phase === "picking" && state.waiting === null && countOf(state) > 0 && !state.violations.length;
@@ -177,7 +116,7 @@ export function reserveButton(app: App, state: State): Child {
     const [first] = state.violations;
     if (ready) void app.purchase.hold().catch(() => undefined);
     // Why nothing happens, for those who do not see it.
-    else if (first) app.say(violationText(app, first), true);
+    else if (first && later) app.say(later.violationText(app, first), true);
   };
   return h(
     "button",

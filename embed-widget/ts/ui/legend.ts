@@ -1,8 +1,8 @@
 /** Above the map: categories with prices and places left (a click filters), filters, party size, map or list. */
 
 import { h, type Child } from "../dom.js";
-import { TRAITS } from "../engine.js";
 import { gross } from "../money.js";
+import type * as Later from "../later/later.js";
 import { tiersFor } from "../rules.js";
 import type { Filters, State } from "../store.js";
 import type { Tier } from "../wire.js";
@@ -10,9 +10,6 @@ import { glyph, stepper, swatch, type App } from "./view.js";
 
 /** The largest party that one click seats. */
 const PARTY_MAX = 8;
-/** Traits that people look for, and one that they avoid. */
-const WANTED = ["accessible", "wheelchair", "semi_ambulatory", "hearing_impaired", "sign_language", "plus_size", "lift_up_armrests", "aisle"];
-const AVOIDED = "restricted_view";
 
 /** The ticket types of a category: of its seats and of its areas. */
 export function tiersOfCategory(app: App, category: number): Tier[] {
@@ -48,7 +45,7 @@ export function enabled(app: App, filters: Filters): Uint8Array {
 export const isFiltered = (filters: Filters): boolean =>
   filters.categories.length > 0 || filters.price !== null || filters.required !== 0 || filters.excluded !== 0;
 
-const show = (app: App, filters: Partial<Filters>): void => {
+export const show = (app: App, filters: Partial<Filters>): void => {
   app.store.do({ do: "show", patch: { filters: { ...app.store.state.filters, ...filters } } });
 };
 
@@ -79,42 +76,14 @@ function chip(app: App, state: State, category: number, left: number): Child {
 
 const bound = (app: App): { t: App["texts"]["t"] } => ({ t: app.texts.t.bind(app.texts) });
 
-function filterMenu(app: App, state: State): Child {
+function filterMenu(app: App, state: State, later: typeof Later | undefined): Child {
   const { t } = bound(app);
-  const prices = [...new Set(offered(app).flatMap((category) => tiersOfCategory(app, category).map(gross)))].sort((a, b) => a - b);
-  const bits = app.engine.meta.traits;
-  const has = (name: string): number => bits & (1 << TRAITS.indexOf(name as (typeof TRAITS)[number]));
   const { filters } = state;
-  const box = (label: string, bit: number, on: boolean, side: "required" | "excluded"): Child =>
-    h(
-      "label",
-      { class: "check", key: label },
-      h("input", { type: "checkbox", checked: on, onchange: () => show(app, { [side]: filters[side] ^ bit }) }),
-      label,
-    );
   return h(
     "details",
     { class: "menu", onkeydown: closeOnEscape, onfocusout: closeOnLeave },
     h("summary", { class: "tool", "data-on": filters.price !== null || filters.required + filters.excluded > 0 }, glyph("filter"), h("span", null, t("filter.label"))),
-    h(
-      "div",
-      { class: "menu-body" },
-      prices.length > 1 &&
-        h(
-          "label",
-          { class: "field" },
-          h("span", null, t("filter.price_label")),
-          h(
-            "select",
-            { value: filters.price ?? "", onchange: (event: Event) => show(app, { price: Number((event.target as HTMLSelectElement).value) || null }) },
-            h("option", { value: "" }, t("filter.price_any")),
-            prices.slice(0, -1).map((price) => h("option", { value: price }, t("filter.price", { price: app.money.text(price) }))),
-          ),
-        ),
-      WANTED.filter(has).map((name) => box(app.names.trait(name), has(name), (filters.required & has(name)) !== 0, "required")),
-      has(AVOIDED) !== 0 && box(t("filter.no_restricted"), has(AVOIDED), filters.excluded !== 0, "excluded"),
-      isFiltered(filters) && h("button", { type: "button", class: "link", onclick: () => resetFilters(app) }, t("filter.reset")),
-    ),
+    h("div", { class: "menu-body" }, later ? later.filterBody(app, state) : h("div", { class: "skeleton coming" })),
   );
 }
 
@@ -131,7 +100,7 @@ export function closeOnLeave(event: FocusEvent): void {
   if (event.relatedTarget && !menu.contains(event.relatedTarget as Node)) menu.open = false;
 }
 
-export function bar(app: App, state: State): Child {
+export function bar(app: App, state: State, later: typeof Later | undefined): Child {
   const { t } = bound(app);
   const left = app.engine.categoryAvailability();
   const hasSeats = app.engine.meta.seats > 0;
@@ -165,7 +134,7 @@ export function bar(app: App, state: State): Child {
             },
           }),
         ),
-      filterMenu(app, state),
+      filterMenu(app, state, later),
     ),
     h(
       "ul",

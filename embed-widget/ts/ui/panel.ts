@@ -4,7 +4,7 @@ import { h, type Child } from "../dom.js";
 import type * as Later from "../later/later.js";
 import { problemText } from "../purchase.js";
 import type { Notice, State } from "../store.js";
-import { areas, countOf, feesOf, lines, reserveButton, sums, violations } from "./basket.js";
+import { areas, countOf, feesOf, reserveButton, sums } from "./basket.js";
 import { best, type BestForm } from "./best.js";
 import { isFiltered, resetFilters } from "./legend.js";
 import { glyph, iconButton, type App } from "./view.js";
@@ -80,14 +80,14 @@ function choosing(app: App, state: State, forms: PanelForms, changed: () => void
         "section",
         { class: "basket", "aria-label": t("basket.title") },
         h("div", { class: "row" }, h("h3", null, t("basket.title")), h("button", { type: "button", class: "link", onclick: () => app.purchase.clear() }, t("basket.clear"))),
-        lines(app, state),
+        forms.later ? forms.later.parts.lines(app, state) : h("div", { class: "skeleton coming" }),
       ),
     standing,
   ];
 }
 
 /** Sums and the button that reserves; on a phone also the handle of the sheet. */
-function foot(app: App, state: State): Child {
+function foot(app: App, state: State, later: LaterForms | null): Child {
   const t = app.texts.t.bind(app.texts);
   if (state.waiting) return null;
   const n = countOf(state);
@@ -95,7 +95,7 @@ function foot(app: App, state: State): Child {
   return h(
     "div",
     { class: "foot", "data-empty": n === 0 },
-    violations(app, state),
+    later ? later.parts.violations(app, state) : h("div", { class: "violations", role: "alert" }),
     h(
       "button",
       { type: "button", class: "sheet-handle", "aria-expanded": String(state.sheet), onclick: toggle },
@@ -103,7 +103,7 @@ function foot(app: App, state: State): Child {
       n ? h("span", null, h("small", null, t("basket.count", { n })), app.money.text(app.purchase.total())) : t("best.short"),
     ),
     n > 0 ? sums(app, app.purchase.total(), feesOf(app, state)) : h("p", { class: "empty" }, h("strong", null, t("basket.empty")), h("span", null, t("basket.empty_help"))),
-    reserveButton(app, state),
+    reserveButton(app, state, later?.parts),
   );
 }
 
@@ -130,7 +130,7 @@ export function panel(app: App, state: State, forms: PanelForms, changed: () => 
             h("div", { class: "notice", "data-kind": "rule" }, glyph("filter"), h("p", null, t("filter.none_match")), h("button", { type: "button", class: "link", onclick: () => resetFilters(app) }, t("filter.reset"))),
           choosing(app, state, forms, changed),
         ),
-        foot(app, state),
+        foot(app, state, later),
       ];
   }
 }

@@ -1,5 +1,6 @@
 /** The frame of the widget: builds the parts that stay, and draws the views into them when the state has changed. */
 
+import { Problem } from "../api.js";
 import { render } from "../dom.js";
 import type { Hit } from "../engine.js";
 import { Images } from "../images.js";
@@ -17,6 +18,8 @@ import type { App } from "./view.js";
 const NARROW = 720;
 /** Views are drawn within this time even where there are no frames, as in hidden tabs. */
 const LATEST_MS = 250;
+/** The pause before parts that could not be had are asked for again. */
+const RETRY_MS = 2_000;
 
 /** Whether the parts for the steps after choosing are needed, or will be soon. */
 const isLater = (state: State): boolean =>
@@ -29,7 +32,7 @@ const box = (name: string, tag = "div"): HTMLElement => {
 };
 
 /** The parts of an app that the shell adds. */
-type Base = Omit<App, "map" | "locate" | "openSection">;
+type Base = Omit<App, "map" | "locate" | "openSection" | "holding" | "ordering">;
 
 export class Shell {
   readonly app: App;
@@ -49,6 +52,8 @@ export class Shell {
   #scheduled = false;
   #drawn: State | null = null;
   #fetching = false;
+  /** They were needed, and could not be had. */
+  #missed = false;
 
   constructor(
     base: Base,
@@ -58,7 +63,7 @@ export class Shell {
     const events = { click: this.#click, hover: this.#hover, marquee: this.#marquee, moved: () => this.#moved() };
     this.#map = new MapView(base, this.#mapBox, events, this.#images);
     const shell = { map: this.#map, locate: (seats: readonly number[]) => this.#locate(seats), openSection: (at: number) => this.#openSection(at) };
-    this.app = Object.assign(base, shell);
+    this.app = Object.assign(base, shell) as App;
     this.#forms = { best: emptyBest(), later: null };
     this.#grid = new Grid(this.app, (seat) => {
       this.#tip.close();
@@ -127,20 +132,32 @@ export class Shell {
       this.draw();
     };
     document.addEventListener("fullscreenchange", full);
+    // Who touches something will soon need the rest; who only looks never loads it.
+    for (const name of ["pointerdown", "focusin"]) this.root.addEventListener(name, () => this.#fetch());
     this.#closers.push(() => size.disconnect(), () => clearInterval(second), () => document.removeEventListener("fullscreenchange", full));
   }
 
-  /** Fetches the parts for the steps after choosing. What could not be had is tried again with the next drawing. */
+  /** Fetches the parts for the steps after choosing. What is needed and could not be had is asked for again. */
   #fetch(): void {
-    if (this.#fetching) return;
+    if (this.#fetching || this.#forms.later) return;
     this.#fetching = true;
     this.app.later().then(
       (parts) => {
         const codes = new parts.Codes(() => this.draw());
+        if (this.#missed) this.app.store.do({ do: "notice", notice: null });
         this.#forms.later = { parts, buyer: parts.emptyBuyer(), codes, list: parts.listStart() };
         this.draw();
       },
-      () => (this.#fetching = false),
+      (error: unknown) => {
+        const { purchase, store } = this.app;
+        // Said once, not with each repetition.
+        if (isLater(store.state) && !this.#missed) purchase.refuse(new Problem("network", 0, String(error)));
+        this.#missed ||= isLater(store.state);
+        setTimeout(() => {
+          this.#fetching = false;
+          this.draw();
+        }, RETRY_MS);
+      },
     );
   }
 
@@ -169,7 +186,7 @@ export class Shell {
     root.toggleAttribute("data-sheet", state.sheet);
     this.#mapBox.hidden = state.view === "list";
     this.#list.hidden = state.view !== "list";
-    render(this.#bar, bar(app, state));
+    render(this.#bar, bar(app, state, this.#forms.later?.parts));
     render(this.#panel, panel(app, state, this.#forms, () => this.draw()));
     this.#panel.setAttribute("aria-label", app.texts.t("basket.title"));
     render(this.#overlay, overlay(app, state, this.#local, { marquee: this.#toggleMarquee, full: this.#toggleFull, fit: this.#fit }));

@@ -2,7 +2,7 @@
 
 import type { Ctx } from "../ctx.js";
 import { h, icon, type Child, type VNode } from "../dom.js";
-import type * as Later from "../later/later.js";
+import type { Holding } from "../later/holding.js";
 import type { MapView } from "../map.js";
 import type { Ordering } from "../ordering.js";
 import type { Purchase } from "../purchase.js";
@@ -11,12 +11,12 @@ import type { State } from "../store.js";
 /** Everything that a view can see and do. */
 export interface App extends Ctx {
   readonly purchase: Purchase;
+  /** These two come with `later`. */
+  readonly holding: Holding;
   readonly ordering: Ordering;
   readonly map: MapView;
   /** Brings a seat to the middle of the map, with the focus ring on it. */
   locate(seats: readonly number[]): void;
-  /** Fetches what is needed once places are chosen. */
-  later(): Promise<typeof Later>;
   /** Zooms to a section, in the map or in the list. */
   openSection(section: number): void;
 }

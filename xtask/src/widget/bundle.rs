@@ -11,7 +11,10 @@ use super::folder;
 use crate::{process, repository};
 
 /// Modules that are loaded by URL, each under its own name; what several import becomes a chunk.
-const ENTRIES: [&str; 6] = ["element", "later/later", "i18n/en", "i18n/de", "frame", "hosted"];
+const ENTRIES: [&str; 8] =
+    ["element", "later/later", "i18n/en", "i18n/de", "i18n/en-later", "i18n/de-later", "frame", "hosted"];
+/// Style sheets, which modules import as texts by `styles/…`: esbuild minifies no text.
+const STYLES: [&str; 2] = ["styles.css", "later/later.css"];
 /// Syntax of 2022: private fields, top-level await. Browsers with WebAssembly's vector instructions have it.
 const SYNTAX: &str = "--target=es2022";
 
@@ -31,14 +34,26 @@ impl Bundler {
         if entries.is_empty() {
             bail!("embed-widget/ts has none of the entries {}", ENTRIES.join(", "));
         }
+        let styles = self.styles()?;
         let account = repository::target().join("xtask/widget-metafile.json");
         let mut command = self.browser();
-        command.args(entries).arg("--splitting").args(["--entry-names=[name]", "--chunk-names=chunk-[hash]"]);
+        command.arg(alias(&styles)).args(entries).arg("--splitting").args(["--entry-names=[name]", "--chunk-names=chunk-[hash]"]);
         command
             .arg(format!("--metafile={}", account.display()))
             .arg(format!("--outdir={}", output.display()));
         process::run("bundle the widget", command)?;
         serde_json::from_slice(&fs::read(account)?).context("esbuild's metafile is not JSON")
+    }
+
+    /// The style sheets, minified; returns where they are.
+    fn styles(&self) -> Result<PathBuf> {
+        let (ts, output) = (folder().join("ts"), repository::target().join("xtask/widget-styles"));
+        let mut command = Command::new(&self.program);
+        command.args(STYLES.map(|name| ts.join(name))).args(["--minify", "--charset=utf8"]);
+        command.arg(format!("--outbase={}", ts.display())).arg(format!("--outdir={}", output.display()));
+        command.arg("--log-level=warning").current_dir(folder());
+        process::run("minify the style sheets", command)?;
+        Ok(output)
     }
 
     /// The loader, which knows where the modules lie and what their hashes are.
@@ -63,6 +78,7 @@ impl Bundler {
         command.args(&sources).args(["--bundle", "--platform=node", "--format=esm", "--target=node20"]);
         command.args(["--loader:.css=text", "--out-extension:.js=.mjs", "--sourcemap=inline"]);
         command.args(["--define:__EF_VERSION__=\"test\"", "--external:playwright-core"]);
+        command.arg(alias(&folder().join("ts")));
         command.arg(format!("--outbase={}", folder().join("ts").display()));
         command.arg(format!("--outdir={}", output.display())).current_dir(folder());
         process::run("bundle the widget's unit tests", command)?;
@@ -84,6 +100,11 @@ impl Bundler {
         command.current_dir(folder());
         command
     }
+}
+
+/// Where `styles/…` is.
+fn alias(styles: &Path) -> String {
+    format!("--alias:styles={}", styles.display())
 }
 
 fn source(name: &str) -> PathBuf {
