@@ -5,6 +5,7 @@ pub mod access;
 pub mod check_in;
 pub mod error;
 pub mod id;
+pub mod lean;
 pub mod ledger;
 pub mod money;
 pub mod order;

@@ -21,6 +21,7 @@
 //!
 //! **Texts** are drawn by the browser, which knows fonts, scripts and directions: see `needs_texts`.
 
+use eventflow_core::lean::Gather;
 use std::cell::RefCell;
 
 use wasm_bindgen::prelude::*;
@@ -239,7 +240,7 @@ operations! { picker, [a, b, c, d, e], given;
 /// row by row, one bitmap after the other. Empty texts come as width and height 0.
 39 add_texts => {
     let (metrics, coverage) = given.split_at_checked(a as usize * 24).unwrap_or_default();
-    picker.add_texts(&metrics.chunks_exact(4).map(|bytes| number(bytes) as i32).collect::<Vec<_>>(), coverage);
+    picker.add_texts(&metrics.chunks_exact(4).map(|bytes| number(bytes) as i32).gather(), coverage);
 };
 /// Forgets all bitmaps of texts: the font has changed or has only now been loaded.
 40 reset_texts => picker.reset_texts();
@@ -329,7 +330,7 @@ fn number(bytes: &[u8]) -> u32 {
 }
 
 fn numbers(given: &[u8]) -> Vec<u32> {
-    given.chunks_exact(4).map(number).collect()
+    given.chunks_exact(4).map(number).gather()
 }
 
 fn text(given: &[u8]) -> &str {
@@ -363,17 +364,21 @@ impl From<String> for Answer {
 }
 impl From<Vec<u32>> for Answer {
     fn from(list: Vec<u32>) -> Self {
-        Self::Bytes(list.iter().flat_map(|number| number.to_le_bytes()).collect())
+        let mut bytes = Vec::new();
+        for number in list {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        Self::Bytes(bytes)
     }
 }
 impl From<Vec<i32>> for Answer {
     fn from(list: Vec<i32>) -> Self {
-        Self::Bytes(list.iter().flat_map(|number| number.to_le_bytes()).collect())
+        list.into_iter().map(i32::cast_unsigned).gather().into()
     }
 }
 impl From<[f64; 3]> for Answer {
     fn from(list: [f64; 3]) -> Self {
-        Self::Bytes(list.iter().flat_map(|number| number.to_le_bytes()).collect())
+        Self::Bytes(list.map(f64::to_le_bytes).concat())
     }
 }
 

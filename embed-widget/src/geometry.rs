@@ -1,5 +1,6 @@
 //! Polygons in plan coordinates (hundredths of a unit).
 
+use eventflow_core::lean::Gather;
 pub use eventflow_raster::{Box2, Spot};
 
 /// Held between two bounds. As `clamp`, whose complaint about bad bounds would bring the printing of numbers with it.
@@ -66,13 +67,13 @@ pub fn centroid(polygon: &[Spot]) -> (f64, f64) {
 pub fn convex_hull(spots: impl Iterator<Item = Spot>) -> Vec<Spot> {
     // Ordered by x, then y, as numbers without a sign.
     let key = |(x, y): Spot| u64::from(x as u32 ^ 1 << 31) << 32 | u64::from(y as u32 ^ 1 << 31);
-    let mut keys: Vec<u64> = spots.map(key).collect();
+    let mut keys: Vec<u64> = spots.map(key).gather();
     crate::lean::sort(&mut keys);
     keys.dedup();
     let spot = |key: u64| (((key >> 32) as u32 ^ 1 << 31) as i32, (key as u32 ^ 1 << 31) as i32);
     let count = keys.len();
     if count < 3 {
-        return keys.into_iter().map(spot).collect();
+        return keys.into_iter().map(spot).gather();
     }
     let turn = |a: Spot, b: Spot, c: Spot| {
         (i64::from(b.0) - i64::from(a.0)) * (i64::from(c.1) - i64::from(a.1))

@@ -23,18 +23,18 @@ impl Json {
 
     /// An object as an element of an array.
     pub fn braces(&mut self, write: impl FnOnce(&mut Self)) {
-        self.enclosed('{', '}', write);
+        self.enclosed("{", "}", write);
     }
 
     pub fn brackets(&mut self, write: impl FnOnce(&mut Self)) {
-        self.enclosed('[', ']', write);
+        self.enclosed("[", "]", write);
     }
 
     /// A member whose value `write` writes; follow with exactly one value.
     pub fn key(&mut self, key: &str) -> &mut Self {
         self.separate();
         self.quoted(key);
-        self.0.push(':');
+        self.0 += ":";
         self
     }
 
@@ -53,7 +53,7 @@ impl Json {
     pub fn number(&mut self, value: i64) {
         self.separate();
         if value < 0 {
-            self.0.push('-');
+            self.0 += "-";
         }
         self.digits(value.unsigned_abs());
     }
@@ -63,10 +63,10 @@ impl Json {
         let tenths = (value * 10.0).round() as i64;
         self.separate();
         if tenths < 0 {
-            self.0.push('-');
+            self.0 += "-";
         }
         self.digits(tenths.unsigned_abs() / 10);
-        self.0.push('.');
+        self.0 += ".";
         self.digits(tenths.unsigned_abs() % 10);
     }
 
@@ -83,34 +83,40 @@ impl Json {
         self.0.push_str(text);
     }
 
-    fn enclosed(&mut self, open: char, close: char, write: impl FnOnce(&mut Self)) {
+    fn enclosed(&mut self, open: &str, close: &str, write: impl FnOnce(&mut Self)) {
         self.separate();
-        self.0.push(open);
+        self.0.push_str(open);
         write(self);
-        self.0.push(close);
+        self.0.push_str(close);
     }
 
     fn separate(&mut self) {
         if !matches!(self.0.as_bytes().last(), None | Some(b'{' | b'[' | b':')) {
-            self.0.push(',');
+            self.0 += ",";
         }
     }
 
     fn quoted(&mut self, text: &str) {
-        self.0.push('"');
-        for character in text.chars() {
-            match character {
-                '"' | '\\' => self.0.extend(['\\', character]),
-                '\0'..='\x1f' => {
-                    self.0.push_str("\\u00");
-                    for nibble in [u32::from(character) >> 4, u32::from(character) & 15] {
-                        self.0.extend(char::from_digit(nibble, 16));
-                    }
+        self.0 += "\"";
+        let mut from = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            let escape = match byte {
+                b'"' => "\\\"",
+                b'\\' => "\\\\",
+                0..b' ' => "\\u00",
+                _ => continue,
+            };
+            self.0.push_str(&text[from..at]);
+            self.0.push_str(escape);
+            from = at + 1;
+            if byte < b' ' {
+                for nibble in [byte >> 4, byte & 15].map(usize::from) {
+                    self.0.push_str(&"0123456789abcdef"[nibble..=nibble]);
                 }
-                _ => self.0.push(character),
             }
         }
-        self.0.push('"');
+        self.0.push_str(&text[from..]);
+        self.0 += "\"";
     }
 
     fn digits(&mut self, mut value: u64) {
@@ -124,7 +130,7 @@ impl Json {
                 break;
             }
         }
-        self.0.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+        self.0.push_str(str::from_utf8(&digits[at..]).unwrap_or_default());
     }
 }
 

@@ -21,3 +21,7 @@ mod scene;
 mod sprites;
 mod texts;
 mod theme;
+
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

@@ -1,5 +1,6 @@
 //! What can be bought: the state of every seat, filters, the buyer's own hold and selection.
 
+use eventflow_core::lean::Gather;
 use eventflow_core::seat_map::{Diff, Layout, Seat, SeatIndex, SeatStatus, Snapshot, Statuses};
 
 /// What is known of a seat, as bits.
@@ -59,7 +60,7 @@ impl Sale {
         let mut sale = Self {
             revision: 0,
             statuses: Statuses::new(layout.seat_count()),
-            areas_left: layout.ga_areas().iter().map(|area| area.capacity).collect(),
+            areas_left: layout.ga_areas().iter().map(|area| area.capacity).gather(),
             flags: vec![Flags::default(); layout.seats().len()],
             section_free: vec![0; layout.sections().len()],
             selected: Vec::new(),

@@ -6,6 +6,7 @@
 //! as a [`Diff`](super::Diff).
 
 use super::{AREAS_MAX, Diff, SEATS_MAX, SeatIndex, layout::wide};
+use crate::lean::Gather;
 
 const MAGIC: [u8; 4] = *b"EFA1";
 const HEADER_LEN: usize = 18;
@@ -197,7 +198,7 @@ impl Snapshot {
         Ok(Self {
             revision: u64::from_be_bytes(*revision),
             statuses: Statuses { seats, packed: packed.to_vec() },
-            areas: left.iter().map(|&left| u32::from_be_bytes(left)).collect(),
+            areas: left.iter().map(|&left| u32::from_be_bytes(left)).gather(),
         })
     }
 

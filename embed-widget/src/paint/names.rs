@@ -229,6 +229,6 @@ struct Named<'a> {
 
 /// The number at the end of a name: "301" of "Block 301"; else the whole name.
 fn short(name: &str) -> &str {
-    let last = name.rsplit(' ').next().unwrap_or(name);
+    let last = &name[name.bytes().rposition(|byte| byte == b' ').map_or(0, |at| at + 1)..];
     if last.bytes().any(|byte| byte.is_ascii_digit()) { last } else { name }
 }

@@ -1,5 +1,6 @@
 //! The frame: what has changed since the last one is painted, and only that.
 
+use eventflow_core::lean::Gather;
 use eventflow_core::seat_map::{SeatIndex, SeatStatus};
 
 use super::Picker;
@@ -119,9 +120,9 @@ impl Picker {
             rects = vec![self.frame.canvas.bounds()];
         }
         self.frame.dirty.clear();
-        self.frame
-            .dirty
-            .extend(rects.iter().flat_map(|rect| [rect.x0, rect.y0, rect.width(), rect.height()]));
+        for rect in &rects {
+            self.frame.dirty.extend_from_slice(&[rect.x0, rect.y0, rect.width(), rect.height()]);
+        }
         if self.has_images() {
             self.straighten();
         }
@@ -248,10 +249,10 @@ impl Picker {
         let gone = before.marks.iter().filter(|mark| !kept(mark, &self.frame.overlays));
         let come = self.frame.overlays.marks.iter().filter(|mark| !kept(mark, &before));
         let mut rects: Vec<Rect> =
-            gone.chain(come).map(|&(_, spot, radius)| painter.mark_rect(spot, radius)).collect();
-        rects.extend(
-            [before.marquee, self.frame.overlays.marquee].into_iter().flatten().map(|rect| rect.grown(3)),
-        );
+            gone.chain(come).map(|&(_, spot, radius)| painter.mark_rect(spot, radius)).gather();
+        for marquee in [before.marquee, self.frame.overlays.marquee].into_iter().flatten() {
+            rects.push(marquee.grown(3));
+        }
         for rect in rects {
             self.frame.damage.add(rect);
         }
@@ -279,7 +280,7 @@ impl Picker {
         });
         self.frame.events = events;
         let causes = self.sale.marked().iter().filter_map(|&seat| self.spot(seat));
-        marks.extend(causes.map(|(spot, radius)| (Mark::Cause, spot, radius)));
+        causes.for_each(|(spot, radius)| marks.push((Mark::Cause, spot, radius)));
         if let Hit::Seat(seat) = self.pointers.hover
             && let Some((spot, radius)) = self.spot(seat)
         {

@@ -5,11 +5,12 @@ mod frames;
 mod pointers;
 mod selections;
 
+use eventflow_core::lean::Gather;
 use eventflow_core::seat_map::{Layout, Orphans, Rules, SeatIndex};
 
 pub use self::pointers::{Pointer, PointerKind};
-pub use crate::keyboard::Direction;
 use self::{frames::Frame, pointers::Pointers};
+pub use crate::keyboard::Direction;
 use crate::{
     camera::Camera,
     geometry::Box2,
@@ -83,7 +84,7 @@ impl Picker {
     pub fn take_lost(&mut self) -> Vec<u32> {
         let lost = self.sale.take_lost();
         self.frame.happened(&lost, true);
-        lost.iter().map(|seat| seat.0).collect()
+        lost.iter().map(|seat| seat.0).gather()
     }
     pub fn set_mine(&mut self, seats: &[u32]) {
         self.sale.set_mine(&self.layout, &indexes(seats));
@@ -205,9 +206,9 @@ fn code(applied: Applied) -> u32 {
 
 fn plan_colors(layout: &Layout, theme: &Theme) -> Vec<u32> {
     let color = |text: &str| parse_color(text).unwrap_or(theme.muted);
-    layout.categories().iter().map(|category| color(&category.color)).collect()
+    layout.categories().iter().map(|category| color(&category.color)).gather()
 }
 
 fn indexes(seats: &[u32]) -> Vec<SeatIndex> {
-    seats.iter().copied().map(SeatIndex).collect()
+    seats.iter().copied().map(SeatIndex).gather()
 }

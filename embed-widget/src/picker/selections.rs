@@ -1,5 +1,6 @@
 //! Picking seats and moving the focus.
 
+use eventflow_core::lean::Gather;
 use eventflow_core::seat_map::{Picked, RowKind, SeatIndex, SeatStatus, Violation, check};
 
 use super::{Picker, indexes};
@@ -79,7 +80,7 @@ impl Picker {
     fn together(&self, seat: SeatIndex) -> Vec<SeatIndex> {
         match self.layout.row_of(seat) {
             Some(row) if matches!(row.kind, RowKind::Table { whole: true, .. }) => {
-                seats_of(&self.layout, row).iter().map(|seat| seat.index).collect()
+                seats_of(&self.layout, row).iter().map(|seat| seat.index).gather()
             }
             _ => vec![seat],
         }
@@ -137,10 +138,10 @@ impl Picker {
 
     /// Adds and removes; seats on both sides stay.
     fn change(&mut self, add: Vec<SeatIndex>, remove: Vec<SeatIndex>) -> Change {
-        let removed: Vec<SeatIndex> = remove.into_iter().filter(|seat| !add.contains(seat)).collect();
+        let removed: Vec<SeatIndex> = remove.into_iter().filter(|seat| !add.contains(seat)).gather();
         self.sale.set_selected(&removed, false);
         let selected = |seat: &SeatIndex| self.sale.flags(*seat).has(Flags::SELECTED);
-        let added: Vec<SeatIndex> = add.into_iter().filter(|seat| !selected(seat)).collect();
+        let added: Vec<SeatIndex> = add.into_iter().filter(|seat| !selected(seat)).gather();
         self.sale.set_selected(&added, true);
         self.frame.happened(&added, false);
         Change { added, removed, refused: None }
@@ -153,12 +154,12 @@ impl Picker {
         let part = Box2::of(corners.map(whole));
         let floor = &self.scene.floors[usize::from(self.floor)];
         let inside = floor.grid.within(part).flatten().filter(|place| part.contains((place.x, place.y)));
-        let mut seats: Vec<u64> = inside.map(|place| place.seat.into()).collect();
+        let mut seats: Vec<u64> = inside.map(|place| place.seat.into()).gather();
         let booths = floor.solids.iter().filter(|solid| solid.booth && part.contains(solid.middle));
-        seats.extend(booths.map(|solid| u64::from(solid.seat)));
+        booths.for_each(|solid| seats.push(solid.seat.into()));
         crate::lean::sort(&mut seats);
         let mut all = if add { self.selected() } else { Vec::new() };
-        all.extend(seats.into_iter().map(|seat| seat as u32));
+        seats.iter().for_each(|&seat| all.push(seat as u32));
         self.select(&all)
     }
 
@@ -183,7 +184,7 @@ impl Picker {
             wanted.extend(together);
         }
         let before = self.sale.selected().to_vec();
-        let removed = before.into_iter().filter(|seat| !taken[seat.position()]).collect();
+        let removed = before.into_iter().filter(|seat| !taken[seat.position()]).gather();
         let mut change = self.change(wanted, removed);
         if !full.is_empty() {
             change.refused = Some(("max", full));
@@ -196,12 +197,12 @@ impl Picker {
         self.sale.set_selected(&all, false);
     }
     pub fn selected(&self) -> Vec<u32> {
-        self.sale.selected().iter().map(|seat| seat.0).collect()
+        self.sale.selected().iter().map(|seat| seat.0).gather()
     }
 
     pub fn set_area_picks(&mut self, picks: &[u32]) {
         let pairs = picks.chunks_exact(2).filter(|pair| pair[1] > 0);
-        self.area_picks = pairs.filter_map(|pair| Some((u16::try_from(pair[0]).ok()?, pair[1]))).collect();
+        self.area_picks = pairs.filter_map(|pair| Some((u16::try_from(pair[0]).ok()?, pair[1]))).gather();
     }
 
     /// Seats that may be selected beside the standing places.

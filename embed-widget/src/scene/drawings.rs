@@ -1,5 +1,6 @@
 //! Tables, booths and the shapes of a plan as polygons.
 
+use eventflow_core::lean::Gather;
 use eventflow_core::seat_map::{LayoutRow, LayoutShape, LayoutTable, RowKind, ShapeKind};
 
 use crate::{
@@ -76,7 +77,7 @@ impl Drawing {
             ShapeKind::Rectangle => rectangle(middle, width, height).to_vec(),
             ShapeKind::Ellipse => ellipse(middle, width, height),
             ShapeKind::Polygon | ShapeKind::Polyline => {
-                shape.points.iter().map(|&(x, y)| (f64::from(x), f64::from(y))).collect()
+                shape.points.iter().map(|&(x, y)| (f64::from(x), f64::from(y))).gather()
             }
         };
         let corners = turned(&points, middle, shape.rotation);

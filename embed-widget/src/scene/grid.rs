@@ -29,7 +29,7 @@ impl Grid {
         }
         let (width, height) = (i64::from(bounds.width()) + 1, i64::from(bounds.height()) + 1);
         let wanted = (places.len() as i64 / SEATS_PER_CELL).clamp(1, CELLS_MAX);
-        let mut cell = (width * height / wanted).isqrt().max(1);
+        let mut cell = eventflow_core::lean::root((width * height / wanted) as u64).max(1) as i64;
         while (width / cell + 1) * (height / cell + 1) > CELLS_MAX {
             cell *= 2;
         }

@@ -6,6 +6,7 @@ mod labels;
 mod outlines;
 mod sizes;
 
+use eventflow_core::lean::Gather;
 use eventflow_core::seat_map::{Layout, LayoutRow, RowKind, Seat, SeatIndex};
 
 pub use drawings::{Drawing, Solid};
@@ -81,7 +82,7 @@ impl Scene {
     pub fn new(layout: &Layout) -> Self {
         let pitch = if layout.pitch() > 0 { layout.pitch() } else { PITCH_DEFAULT };
         let section_floors: Vec<u16> =
-            layout.sections().iter().map(|section| section.floor.unwrap_or(0)).collect();
+            layout.sections().iter().map(|section| section.floor.unwrap_or(0)).gather();
         let mut scene = Self {
             floors: Vec::new(),
             radius: (f64::from(pitch) * RADIUS_SHARE).max(1.0),
@@ -127,7 +128,7 @@ impl Scene {
                 solids.extend(Solid::of(row, row_number, pitch * RADIUS_SHARE));
                 if !matches!(row.kind, RowKind::Booth { .. }) {
                     let place = |seat: &Seat| Place { x: seat.x, y: seat.y, seat: seat.index.0, look: 0 };
-                    places.extend(seats_of(layout, row).iter().map(place));
+                    seats_of(layout, row).iter().for_each(|seat| places.push(place(seat)));
                 }
             }
             blocks.extend(block(layout, number, rows, &section.outline, &solids, margin));
@@ -143,13 +144,13 @@ impl Scene {
                 middle: middle(&area.outline, None),
                 outline: area.outline.clone(),
             })
-            .collect();
+            .gather();
         let drawings: Vec<Drawing> = layout
             .shapes()
             .iter()
             .filter(|shape| shape.floor.is_none_or(|floor| floor == index))
             .map(Drawing::of)
-            .collect();
+            .gather();
         let mut bounds = layout.bounds(index).map_or(Box2::EMPTY, |bounds| Box2 {
             x0: bounds.left,
             y0: bounds.top,
@@ -178,15 +179,14 @@ fn block(
     solids: &[Solid],
     margin: f64,
 ) -> Option<Block> {
-    let spots =
-        |row: &LayoutRow| seats_of(layout, row).iter().map(|seat| (seat.x, seat.y)).collect::<Vec<_>>();
+    let spots = |row: &LayoutRow| seats_of(layout, row).iter().map(|seat| (seat.x, seat.y)).gather();
     let straight = rows.iter().all(|row| row.kind == RowKind::Row);
-    let mut lines: Vec<Vec<Spot>> = rows.iter().map(spots).collect();
+    let mut lines: Vec<Vec<Spot>> = rows.iter().map(spots).gather();
     if !straight {
         // Tables and booths have corners of their own, and no order that an outline could follow.
         let of_section = |solid: &&Solid| rows.iter().any(|row| row.seats.contains(&solid.seat));
         let corners = solids.iter().filter(of_section).flat_map(|solid| solid.corners.iter().copied());
-        lines = vec![lines.into_iter().flatten().chain(corners).collect()];
+        lines = vec![lines.into_iter().flatten().chain(corners).gather()];
     }
     let outline = if drawn.len() >= 3 { drawn.to_vec() } else { outlines::around(&lines, margin) };
     if outline.len() < 3 {

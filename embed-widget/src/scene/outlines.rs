@@ -2,6 +2,7 @@
 //! all of its seats.
 
 use crate::geometry::{Box2, Spot, convex_hull, doubled_area, inside};
+use eventflow_core::lean::Gather;
 
 /// The outline around rows of seats, `margin` away from their middles. Rows are in document order.
 pub fn around(rows: &[Vec<Spot>], margin: f64) -> Vec<Spot> {
@@ -17,7 +18,7 @@ pub fn around(rows: &[Vec<Spot>], margin: f64) -> Vec<Spot> {
 
 /// From the first row, down the ends of all rows, back along the last, up their beginnings.
 fn along_rows(rows: &[Vec<Spot>], tolerance: f64) -> Option<Vec<Spot>> {
-    let mut rows: Vec<Vec<Spot>> = rows.iter().filter(|row| !row.is_empty()).cloned().collect();
+    let mut rows: Vec<Vec<Spot>> = rows.iter().filter(|row| !row.is_empty()).cloned().gather();
     if rows.len() < 2 {
         return None;
     }
@@ -36,12 +37,9 @@ fn along_rows(rows: &[Vec<Spot>], tolerance: f64) -> Option<Vec<Spot>> {
     let (first, last) = (rows.first()?, rows.last()?);
     let inner = &rows[1..rows.len() - 1];
     let mut outline = simplified(first, tolerance);
-    outline.extend(simplified(
-        &inner.iter().filter_map(|row| row.last().copied()).collect::<Vec<_>>(),
-        tolerance,
-    ));
+    outline.extend(simplified(&inner.iter().filter_map(|row| row.last().copied()).gather(), tolerance));
     outline.extend(simplified(last, tolerance).into_iter().rev());
-    let firsts: Vec<Spot> = inner.iter().rev().filter_map(|row| row.first().copied()).collect();
+    let firsts: Vec<Spot> = inner.iter().rev().filter_map(|row| row.first().copied()).gather();
     outline.extend(simplified(&firsts, tolerance));
     outline.dedup();
     if doubled_area(&outline) < 0 {
@@ -95,7 +93,7 @@ fn grown(outline: &[Spot], margin: f64) -> Vec<Spot> {
                 .into_iter()
                 .step_by(6)
                 .map(place)
-                .collect();
+                .gather();
         }
         _ => {}
     }
@@ -113,7 +111,9 @@ fn grown(outline: &[Spot], margin: f64) -> Vec<Spot> {
             let middle = if along < -0.99 { (-a.1, a.0) } else { unit((a.0 + b.0, a.1 + b.1)) };
             let (first, second) =
                 (unit((a.0 + middle.0, a.1 + middle.1)), unit((middle.0 + b.0, middle.1 + b.1)));
-            corners.extend([a, first, middle, second, b].map(|n| moved(n, margin)));
+            for normal in [a, first, middle, second, b] {
+                corners.push(moved(normal, margin));
+            }
         } else {
             let middle = unit((a.0 + b.0, a.1 + b.1));
             let stretch = (middle.0 * a.0 + middle.1 * a.1).max(0.5);

@@ -1,5 +1,6 @@
 //! What a plan shows besides places, in hundredths.
 
+use crate::lean::root;
 use crate::seat_map::document::{IconKind, ShapeKind};
 
 /// Red, green and blue.
@@ -94,7 +95,7 @@ impl Bounds {
     pub(super) fn turned(self) -> Self {
         let (width, height) =
             (i64::from(self.right) - i64::from(self.left), i64::from(self.bottom) - i64::from(self.top));
-        let reach = (width * width + height * height).isqrt() / 2 + 1;
+        let reach = root((width * width + height * height).cast_unsigned()).cast_signed() / 2 + 1;
         let (x, y) = (i64::from(self.left) + width / 2, i64::from(self.top) + height / 2);
         let edge = |value: i64| i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX });
         Self { left: edge(x - reach), top: edge(y - reach), right: edge(x + reach), bottom: edge(y + reach) }

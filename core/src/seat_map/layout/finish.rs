@@ -1,5 +1,6 @@
 //! What follows from a layout, however it came about: distances, the index of labels, bounds, the pitch.
 
+use crate::lean::{Gather, root};
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::OnceLock,
@@ -47,7 +48,7 @@ impl LabelKey {
 impl Layout {
     /// Works out everything that the other fields imply.
     pub(in crate::seat_map) fn finish(mut self) -> Self {
-        self.distances = self.seats.iter().map(|seat| self.distance_to_focus(seat)).collect();
+        self.distances = self.seats.iter().map(|seat| self.distance_to_focus(seat)).gather();
         self.pitch = self.median_step();
         self.bounds = self.bounds_of_floors();
         self
@@ -73,7 +74,7 @@ impl Layout {
             Some(apart((pair[0].x, pair[0].y), (pair[1].x, pair[1].y)))
         };
         let rows = self.rows.iter().map(|row| &self.seats[wide(row.seats.start)..wide(row.seats.end)]);
-        let mut steps: Vec<u32> = rows.filter_map(first_step).filter(|&step| step > 0).collect();
+        let mut steps: Vec<u32> = rows.filter_map(first_step).filter(|&step| step > 0).gather();
         steps.sort_unstable();
         steps.get(steps.len() / 2).copied().unwrap_or(0)
     }
@@ -131,7 +132,7 @@ impl Layout {
 fn apart(a: (i32, i32), b: (i32, i32)) -> u32 {
     let (dx, dy) = (u64::from(a.0.abs_diff(b.0)), u64::from(a.1.abs_diff(b.1)));
     // The largest coordinates are 2^28 apart: the sum of the squares stays below 2^57.
-    u32::try_from((dx * dx + dy * dy).isqrt()).unwrap_or(u32::MAX)
+    u32::try_from(root(dx * dx + dy * dy)).unwrap_or(u32::MAX)
 }
 
 fn corner(centre: (i32, i32), width: u32, height: u32) -> (i32, i32) {

@@ -3,6 +3,8 @@
 //! A step is the one before turned by an angle. That needs additions, multiplications and divisions only, which are the
 //! same to the last bit on every machine that keeps to IEEE 754, unlike sines and cosines.
 
+use crate::lean::Gather;
+
 /// Turns are written as this fraction: the tangent of half the angle. In a row as wide as a stadium it moves no seat by
 /// half a hundredth.
 const TURN_UNIT: f64 = (1 << 22) as f64;
@@ -26,7 +28,7 @@ impl Course {
         let scaled = scaled(&ways, span);
         scaled
             .map(|(x, y)| (self.start.0.wrapping_add(round(x)), self.start.1.wrapping_add(round(y))))
-            .collect()
+            .gather()
     }
 
     pub(super) fn end(&self) -> (i32, i32) {
@@ -51,7 +53,7 @@ pub(super) fn ways(tangent: f64, places: &[u32]) -> Vec<(f64, f64)> {
         }
         way
     };
-    places.iter().map(to).collect()
+    places.iter().map(to).gather()
 }
 
 /// The ways, turned and stretched so that the last is `span`. When it goes nowhere, there is no such way: not a number.

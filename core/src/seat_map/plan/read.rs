@@ -158,10 +158,10 @@ impl<'a> Plan<'a> {
         self.seats(layout, (section, row), count, has(flags::SPLIT), trends)?;
         let seats = first..layout.seat_count();
         let mut prefix = clipped(&layout.sections[usize::from(section)].key).to_owned();
-        prefix.push('-');
+        prefix += "-";
         if !matches!(kind, RowKind::Booth { .. }) {
             prefix.push_str(clipped(&label));
-            prefix.push('-');
+            prefix += "-";
         }
         numbering::read(&mut self.numbers, count, |text, value| {
             layout.labels.push_str(&prefix);
@@ -400,7 +400,11 @@ impl<'a> Plan<'a> {
     }
 
     fn points(&mut self) -> Result<Vec<(i32, i32)>> {
-        (0..self.count(OUTLINE_POINTS_MAX)?).map(|_| self.point()).collect()
+        let mut points = Vec::new();
+        for _ in 0..self.count(OUTLINE_POINTS_MAX)? {
+            points.push(self.point()?);
+        }
+        Ok(points)
     }
 
     fn point(&mut self) -> Result<(i32, i32)> {
@@ -434,5 +438,6 @@ fn push_decimal(text: &mut String, value: u32) {
     if value >= 10 {
         push_decimal(text, value / 10);
     }
-    text.extend(char::from_digit(value % 10, 10));
+    let digit = wide(value % 10);
+    text.push_str(&"0123456789"[digit..=digit]);
 }

@@ -4,6 +4,7 @@ use super::{
     super::{Layout, LayoutArea, Occupancy},
     Rule, Violation,
 };
+use crate::lean::Gather;
 
 pub(super) fn broken(layout: &Layout, picked: &[(u16, u32)]) -> Vec<Violation> {
     let rule = |area: &LayoutArea, places: u32| match area.occupancy {
@@ -16,5 +17,5 @@ pub(super) fn broken(layout: &Layout, picked: &[(u16, u32)]) -> Vec<Violation> {
         let (rule, limit) = rule(layout.ga_areas().get(usize::from(area))?, places)?;
         Some(Violation { rule, seats: Vec::new(), area: Some(area), limit })
     };
-    picked.iter().filter(|(_, places)| *places > 0).filter_map(violation).collect()
+    picked.iter().filter(|(_, places)| *places > 0).filter_map(violation).gather()
 }

@@ -1,6 +1,7 @@
 //! Companions' seats: kept for those who come with somebody in a wheelchair.
 
 use super::super::{Layout, Seat, SeatIndex, SeatTrait};
+use crate::lean::Gather;
 
 /// The companions' seats of a pick that it may not have, in seat order: those without a picked place for a wheelchair near
 /// them; and, where fewer companions' seats than places for wheelchairs would be left near, those beyond one for each.
@@ -13,12 +14,12 @@ pub(super) fn unmatched(
         picked.iter().filter_map(|&seat| layout.seat(seat)).filter(move |seat| seat.traits.contains(kind))
     };
     let (companions, wheelchairs): (Vec<&Seat>, Vec<&Seat>) =
-        (of(SeatTrait::Companion).collect(), of(SeatTrait::Wheelchair).collect());
+        (of(SeatTrait::Companion).gather(), of(SeatTrait::Wheelchair).gather());
     let mut refused: Vec<SeatIndex> = companions
         .iter()
         .filter(|companion| !wheelchairs.iter().any(|wheelchair| are_near(companion, wheelchair)))
         .map(|companion| companion.index)
-        .collect();
+        .gather();
     if refused.is_empty() {
         for of_section in companions.chunk_by(|a, b| a.section == b.section) {
             refused.extend(beyond_need(layout, free, picked, of_section, &wheelchairs));
@@ -57,7 +58,7 @@ fn beyond_need(
         }
     }
     let missed = extra.min(places.saturating_sub(seats));
-    companions[companions.len() - missed..].iter().map(|companion| companion.index).collect()
+    companions[companions.len() - missed..].iter().map(|companion| companion.index).gather()
 }
 
 /// A companion and a place for a wheelchair that is near it.

@@ -12,7 +12,7 @@ pub(super) struct Gap {
 
 impl Gap {
     /// Becomes the gap that an open seat is in.
-    pub(super) fn surround(&mut self, layout: &Layout, open: &impl Fn(SeatIndex) -> bool, seat: SeatIndex) {
+    pub(super) fn surround(&mut self, layout: &Layout, open: &dyn Fn(SeatIndex) -> bool, seat: SeatIndex) {
         let mut first = seat;
         while let Some(before) = layout.neighbours(first).0.filter(|&before| before != seat && open(before)) {
             first = before;
@@ -33,7 +33,7 @@ impl Gap {
     }
 
     /// Whether `count` seats side by side can be taken from it that leave no single seat, all of them fit.
-    pub(super) fn has_room(&self, count: usize, fits: impl Fn(SeatIndex) -> bool) -> bool {
+    pub(super) fn has_room(&self, count: usize, fits: &dyn Fn(SeatIndex) -> bool) -> bool {
         let len = self.seats.len();
         let Some(left) = len.checked_sub(count).filter(|&left| left != 1) else { return false };
         let around = if self.closed && left > 0 { count - 1 } else { 0 };

@@ -211,7 +211,7 @@ pub fn check<'a>(
     if places > rules.max {
         violations.push(Violation::places(Rule::MaxPlaces, rules.max));
     }
-    violations.extend(areas::broken(layout, picked.areas));
+    violations.append(&mut areas::broken(layout, picked.areas));
     let of_seats = [
         (Rule::WholeTable, tables::missing(layout, &seats)),
         (
@@ -221,8 +221,11 @@ pub fn check<'a>(
         (Rule::Adjacent, if rules.adjacent { adjacency::apart(layout, &seats) } else { Vec::new() }),
         (Rule::Orphan, orphans::avoidable(layout, free, &seats, rules.orphans)),
     ];
-    let broken = of_seats.into_iter().filter(|(_, seats)| !seats.is_empty());
-    violations.extend(broken.map(|(rule, seats)| Violation::seats(rule, seats)));
+    for (rule, seats) in of_seats {
+        if !seats.is_empty() {
+            violations.push(Violation::seats(rule, seats));
+        }
+    }
     violations
 }
 

@@ -32,13 +32,12 @@ pub(super) fn avoidable(
     picked: &[SeatIndex],
     mode: Orphans,
 ) -> Vec<SeatIndex> {
-    match mode {
-        Orphans::Off => Vec::new(),
-        Orphans::Lenient => orphans(layout, free, picked, |gap, picked| has_room(layout, gap, picked)),
-        Orphans::Strict => orphans(layout, free, picked, |gap, of_gap| {
-            has_room(layout, gap, of_gap) || has_room_elsewhere(layout, free, picked, of_gap)
-        }),
+    if mode == Orphans::Off {
+        return Vec::new();
     }
+    let elsewhere =
+        |of_gap: &[SeatIndex]| mode == Orphans::Strict && has_room_elsewhere(layout, free, picked, of_gap);
+    orphans(layout, free, picked, |gap, of_gap| has_room(layout, gap, of_gap) || elsewhere(of_gap))
 }
 
 /// The single seats that the pick makes, of each gap for which `counts` says so, given the gap and the picked seats of
@@ -58,9 +57,9 @@ fn orphans(
         }
         gap.surround(layout, &open, seat);
         of_gap.clear();
-        of_gap.extend(gap.seats.iter().copied().filter(|&seat| taken(seat)));
+        gap.seats.iter().filter(|&&seat| taken(seat)).for_each(|&seat| of_gap.push(seat));
         if gap.singles(&taken).next().is_some() && counts(&gap, &of_gap) {
-            orphans.extend(gap.singles(&taken));
+            gap.singles(&taken).for_each(|seat| orphans.push(seat));
         }
     }
     orphans.sort_unstable();
@@ -83,7 +82,7 @@ fn has_room(layout: &Layout, gap: &Gap, picked: &[SeatIndex]) -> bool {
     let category = common_category(layout, picked);
     let fits =
         |seat: SeatIndex| category.is_none() || layout.seat(seat).and_then(|seat| seat.category) == category;
-    gap.has_room(picked.len(), fits)
+    gap.has_room(picked.len(), &fits)
 }
 
 /// Whether a gap of the same section, near the row, that nothing was picked from has room for as many.
@@ -109,7 +108,7 @@ fn has_room_elsewhere(
             let begins = || !layout.neighbours(seat).0.is_some_and(open) || seat.0 == row.seats.start;
             if open(seat) && begins() {
                 gap.surround(layout, &open, seat);
-                if gap.has_room(of_gap.len(), fits) && !gap.seats.iter().any(|&seat| taken(seat)) {
+                if gap.has_room(of_gap.len(), &fits) && !gap.seats.iter().any(|&seat| taken(seat)) {
                     return true;
                 }
             }

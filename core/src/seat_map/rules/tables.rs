@@ -1,6 +1,7 @@
 //! Tables that are sold as a whole.
 
 use super::super::{Layout, LayoutRow, RowKind, SeatIndex};
+use crate::lean::Gather;
 
 pub(in crate::seat_map) fn is_whole(row: &LayoutRow) -> bool {
     matches!(row.kind, RowKind::Table { whole: true, .. })
@@ -15,7 +16,7 @@ pub(super) fn missing(layout: &Layout, picked: &[SeatIndex]) -> Vec<SeatIndex> {
     });
     let chairs = |(table, part): (&LayoutRow, &[SeatIndex])| {
         let is_missing = |seat: &SeatIndex| part.binary_search(seat).is_err();
-        table.seats.clone().map(SeatIndex).filter(is_missing).collect::<Vec<_>>()
+        table.seats.clone().map(SeatIndex).filter(is_missing).gather()
     };
-    tables.flat_map(chairs).collect()
+    tables.flat_map(chairs).gather()
 }
