@@ -1,19 +1,36 @@
 // Two seats, from the map to the tickets: with a mouse, with a finger, with the keyboard, in a frame.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { get } from "node:http";
+import { test } from "node:test";
 import { clickSeats, tapSeats } from "./map.mjs";
 import { scenario } from "./scenario.mjs";
-import { DESKTOP, newEvent, PHONE, site } from "./world.mjs";
+import { DESKTOP, newEvent, PHONE, platform, site } from "./world.mjs";
+
+const manifest = JSON.parse(readFileSync(new URL("../dist/manifest.json", import.meta.url), "utf8"));
 
 scenario("buy two seats with a mouse, loading no more than a first visit may", DESKTOP, async (ada) => {
   await ada.open(await newEvent());
-  const manifest = JSON.parse(readFileSync(new URL("../dist/manifest.json", import.meta.url), "utf8"));
   for (const file of ada.loaded) assert.ok(manifest.first_visit.includes(file), `${file} belongs to no first visit`);
   await clickSeats(ada, 2);
   await ada.reserve();
   await ada.checkOut();
   await ada.pay();
   assert.deepEqual([ada.holds, ada.orders], [[201], [201]]);
+});
+
+test("the server sends as many bytes as the limit counts", async () => {
+  const bytes = (file) =>
+    new Promise((resolve, reject) => {
+      const headers = { "accept-encoding": "gzip" };
+      const request = get(`${platform}/embed/${file}`, { headers }, async (answer) => {
+        let sum = 0;
+        for await (const chunk of answer) sum += chunk.length;
+        resolve(sum);
+      });
+      request.on("error", reject);
+    });
+  for (const file of manifest.first_visit) assert.equal(await bytes(file), manifest.files[file].gzip_bytes, file);
 });
 
 scenario("buy two seats with a finger on a phone", PHONE, async (ada) => {

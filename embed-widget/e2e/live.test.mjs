@@ -97,6 +97,19 @@ scenario("back from the payment page, the order is there, and can be given up", 
   assert.deepEqual(ada.orders, [201]);
 });
 
+scenario("what could not be fetched is told, asked for again, and what was pressed meanwhile is not lost", DESKTOP, async (ada) => {
+  await ada.page.route("**/later.js", (route) => route.abort());
+  await ada.open(await newEvent());
+  await ada.$('[role="grid"]').focus();
+  await ada.$('[part="notice"]').getByText("No connection").waitFor();
+  await ada.page.keyboard.press("ArrowRight");
+  await ada.page.keyboard.press("Enter");
+  await ada.page.unroute("**/later.js");
+  await ada.heard("eventflow-select");
+  await ada.lines.first().waitFor();
+  assert.equal(await ada.$('[part="notice"]').count(), 0);
+});
+
 scenario("a double click reserves once and orders once", DESKTOP, async (ada) => {
   await ada.open(await newEvent());
   await ada.call("select", 700, 701);

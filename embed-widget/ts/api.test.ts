@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 
+import { Requests } from "./later/requests.js";
 import { Api, Problem, retryAfterMs, retryDelay } from "./api.js";
 
 const problem = (code: string, status: number, after = 0): Problem => new Problem(code, status, "", [], after);
@@ -53,7 +54,7 @@ test("a change is repeated with the same idempotency key until it is answered", 
   const seen = answers(new TypeError("reset"), json({ code: "unavailable" }, 503), json({ id: "hold_1" }));
   const waits: string[] = [];
   const api = new Api("https://api.example", "evt_1", "ef_pk_1", (waited) => waits.push(waited.code));
-  const hold = await api.hold({ items: [{ seat: 7 }] }, "key-1");
+  const hold = await new Requests(api).hold({ items: [{ seat: 7 }] }, "key-1");
   assert.equal(hold.id, "hold_1");
   assert.deepEqual(waits, ["network", "unavailable"]);
   assert.equal(seen.length, 3);
@@ -69,7 +70,7 @@ test("a change is repeated with the same idempotency key until it is answered", 
 test("a refusal is told by its code, with the seats at fault", async () => {
   answers(json({ code: "seats_taken", detail: "gone", objects: ["P-1-2"] }, 409));
   const api = new Api("https://api.example", "evt_1", "ef_pk_1");
-  await assert.rejects(api.hold({ items: [] }, "k"), (error: Problem) => {
+  await assert.rejects(new Requests(api).hold({ items: [] }, "k"), (error: Problem) => {
     assert.deepEqual([error.code, error.status, error.objects], ["seats_taken", 409, ["P-1-2"]]);
     return true;
   });

@@ -3,7 +3,7 @@
  * so that a lost connection never holds or buys twice.
  */
 
-import type { EventInfo, Hold, HoldInput, Order, OrderInput, Page, Tier } from "./wire.js";
+import type { EventInfo, Page, Tier } from "./wire.js";
 
 /** Repetitions of a request that found nobody or was asked to wait. */
 const RETRIES = 4;
@@ -133,20 +133,20 @@ export class Api {
     }
   }
 
-  async #json<T>(path: string, options?: Options): Promise<T> {
+  async json<T>(path: string, options?: Options): Promise<T> {
     const response = await this.request(path, options);
     return (await response.json()) as T;
   }
 
   getEvent(early?: Promise<Response>): Promise<EventInfo> {
-    return this.#json(`/events/${this.event}`, { early });
+    return this.json(`/events/${this.event}`, { early });
   }
 
   async tiers(early?: Promise<Response>): Promise<Tier[]> {
     const all: Tier[] = [];
     let path = `/events/${this.event}/price-tiers?limit=100`;
     for (let first = true; ; first = false) {
-      const page: Page<Tier> = await this.#json(path, first ? { early } : {});
+      const page: Page<Tier> = await this.json(path, first ? { early } : {});
       all.push(...page.data);
       if (!page.next_cursor) return all.filter((tier) => tier.active);
       path = `/events/${this.event}/price-tiers?limit=100&cursor=${encodeURIComponent(page.next_cursor)}`;
@@ -156,42 +156,5 @@ export class Api {
   async plan(early?: Promise<Response>): Promise<Uint8Array> {
     const response = await this.request(`/events/${this.event}/plan`, { early });
     return new Uint8Array(await response.arrayBuffer());
-  }
-
-  hold(input: HoldInput, idempotency: string): Promise<Hold> {
-    return this.#json(`/events/${this.event}/holds`, { method: "POST", body: input, idempotency });
-  }
-
-  getHold(id: string, token: string): Promise<Hold> {
-    return this.#json(`/holds/${id}`, { token });
-  }
-
-  extend(id: string, token: string): Promise<Hold> {
-    return this.#json(`/holds/${id}/extend`, { method: "POST", token, idempotency: newKey() });
-  }
-
-  async release(id: string, token: string): Promise<void> {
-    await this.request(`/holds/${id}`, { method: "DELETE", token, idempotency: newKey() });
-  }
-
-  order(input: OrderInput, idempotency: string): Promise<Order> {
-    return this.#json("/orders", { method: "POST", body: input, idempotency });
-  }
-
-  getOrder(id: string, token: string): Promise<Order> {
-    return this.#json(`/orders/${id}`, { token });
-  }
-
-  refreshOrder(id: string, token: string): Promise<Order> {
-    return this.#json(`/orders/${id}/refresh`, { method: "POST", token, idempotency: newKey() });
-  }
-
-  cancelOrder(id: string, token: string): Promise<Order> {
-    return this.#json(`/orders/${id}/cancel`, { method: "POST", token, idempotency: newKey() });
-  }
-
-  async qr(ticket: string, token: string): Promise<string> {
-    const response = await this.request(`/tickets/${ticket}/qr.svg`, { token });
-    return await response.text();
   }
 }

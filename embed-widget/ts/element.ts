@@ -261,7 +261,7 @@ class Widget implements Mounted {
     }
     if (!hold) return purchase.restore(picks, areas);
     try {
-      const found = await ctx.api.getHold(hold.id, hold.token);
+      const found = await app.holding.requests.getHold(hold.id, hold.token);
       if (found.status === "active") app.holding.taken(found);
       else purchase.restore([], []);
     } catch (error) {
@@ -354,3 +354,17 @@ class Widget implements Mounted {
 }
 
 export const mount: Mount = (options) => new Widget(options);
+
+// What later.js has in common with this file: it imports it from here, which packs better than a file between the two.
+export { newKey, Problem } from "./api.js";
+export { h, render } from "./dom.js";
+export { FREE, TRAITS } from "./engine.js";
+export { gross } from "./money.js";
+export { places } from "./places.js";
+export { tiersOfArea } from "./purchase.js";
+export { MARK } from "./session.js";
+export { extendable, remainingMs } from "./store.js";
+export { areas, areaSteppers, sums, tierSelect } from "./ui/basket.js";
+export { unvisitedGrid } from "./ui/grid.js";
+export { isFiltered, offered, resetFilters, show, tiersOfCategory } from "./ui/legend.js";
+export { glyph, iconButton, swatch } from "./ui/view.js";

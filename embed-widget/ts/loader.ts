@@ -48,7 +48,8 @@ let failures = 0;
  * is then the one that `import()` finds.
  */
 function pinned(name: string): Promise<unknown> {
-  const url = part(name) + (failures ? `#${failures}` : "");
+  // But for the element: what comes later imports it by its name, and there must be one of it.
+  const url = part(name) + (failures && name !== ELEMENT ? `#${failures}` : "");
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.type = "module";
@@ -68,8 +69,6 @@ function pinned(name: string): Promise<unknown> {
 }
 
 const loadMount = (): Promise<Mount> => {
-  // What several parts share is imported by them: it is checked here, before they ask for it.
-  for (const name of Object.keys(__EF_INTEGRITY__)) if (name.startsWith("chunk-")) void pinned(name).catch(() => undefined);
   mount ??= pinned(ELEMENT).then((module) => (module as { mount: Mount }).mount);
   // A failed download is tried again by the next element or attribute.
   mount.catch(() => (mount = undefined));

@@ -68,7 +68,7 @@ export class Ordering {
     const { pending, order } = this.ctx.session.saved;
     try {
       if (order) {
-        this.#show(await this.ctx.api.refreshOrder(order.id, order.token), order.token);
+        this.#show(await this.holding.requests.refreshOrder(order.id, order.token), order.token);
         return true;
       }
       if (pending) {
@@ -90,7 +90,7 @@ export class Ordering {
     const { order, orderToken } = this.ctx.store.state;
     if (!order || !OPEN.has(order.state)) return;
     try {
-      this.#show(await this.ctx.api.refreshOrder(order.id, orderToken), orderToken);
+      this.#show(await this.holding.requests.refreshOrder(order.id, orderToken), orderToken);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       this.#later();
@@ -102,7 +102,7 @@ export class Ordering {
     if (!order) return;
     this.ctx.store.do({ do: "busy", busy: true });
     try {
-      this.#show(await this.ctx.api.cancelOrder(order.id, orderToken), orderToken);
+      this.#show(await this.holding.requests.cancelOrder(order.id, orderToken), orderToken);
     } catch (error) {
       this.purchase.refuse(error);
       void this.refresh();
@@ -133,7 +133,7 @@ export class Ordering {
   }
 
   async #make(body: OrderInput, key: string): Promise<Order> {
-    const order = await this.ctx.api.order(body, key);
+    const order = await this.holding.requests.order(body, key);
     const token = order.buyer_token ?? "";
     this.ctx.session.save({ order: { id: order.id, token }, pending: null, hold: null, picks: [], areas: [] });
     this.purchase.forget();

@@ -8,11 +8,13 @@ import type { Purchase } from "../purchase.js";
 import { extendable, remainingMs, type State } from "../store.js";
 import type { Hold, HoldInput } from "../wire.js";
 import { publicHold } from "./public.js";
+import { Requests } from "./requests.js";
 
 /** How long seats that were given back may take to become free on the map. */
 const RELEASE_SHOWN_MS = 8_000;
 
 export class Holding {
+  readonly requests: Requests;
   /** Seats just given back, still shown as ours until the map knows that they are free. */
   #returning: { seats: number[]; until: number } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -21,7 +23,9 @@ export class Holding {
   constructor(
     private readonly ctx: Ctx,
     private readonly purchase: Purchase,
-  ) {}
+  ) {
+    this.requests = new Requests(ctx.api);
+  }
 
   get #state(): State {
     return this.ctx.store.state;
@@ -47,7 +51,7 @@ export class Holding {
     // The stream may tell that they are held before the answer says that it is by us.
     this.ctx.engine.mine(picks.map((pick) => pick.seat));
     try {
-      const hold = await this.ctx.api.hold(input, newKey());
+      const hold = await this.requests.hold(input, newKey());
       this.taken(hold);
       const seats = hold.items.flatMap((item) => (item.seat === undefined ? [] : [item.seat]));
       if (best && seats.length) this.ctx.engine.picker.zoom_to_seats(Uint32Array.from(seats));
@@ -80,7 +84,7 @@ export class Holding {
     if (!hold) throw new Problem("hold_expired", 0, "no hold");
     this.ctx.store.do({ do: "busy", busy: true });
     try {
-      const longer = await this.ctx.api.extend(hold.id, hold.token);
+      const longer = await this.requests.extend(hold.id, hold.token);
       this.#warned = 0;
       this.taken(longer);
       this.ctx.store.do({ do: "notice", notice: null });
@@ -100,7 +104,7 @@ export class Holding {
     if (!hold || this.#state.phase !== "held") return;
     this.ctx.store.do({ do: "busy", busy: true });
     try {
-      await this.ctx.api.release(hold.id, hold.token);
+      await this.requests.release(hold.id, hold.token);
     } catch (error) {
       // An expired hold is what was asked for.
       const gone = error instanceof Problem && (error.code === "hold_expired" || error.code === "not_found");
@@ -135,7 +139,7 @@ export class Holding {
     const { hold } = this.#state;
     if (!hold || this.#state.phase !== "held") return;
     try {
-      this.taken(await this.ctx.api.getHold(hold.id, hold.token));
+      this.taken(await this.requests.getHold(hold.id, hold.token));
     } catch (error) {
       const gone = error instanceof Problem && (error.status === 404 || error.code === "hold_expired");
       if (gone) this.expire();

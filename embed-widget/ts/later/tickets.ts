@@ -38,7 +38,7 @@ export class Codes {
     const known = this.#known.get(ticket.id);
     if (known !== undefined) return known;
     this.#known.set(ticket.id, null);
-    app.api.qr(ticket.id, token).then(
+    app.holding.requests.qr(ticket.id, token).then(
       (svg) => {
         const code = readCode(svg);
         if (!code) return;

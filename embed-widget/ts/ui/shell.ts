@@ -4,14 +4,14 @@ import { Problem } from "../api.js";
 import { render } from "../dom.js";
 import type { Hit } from "../engine.js";
 import { Images } from "../images.js";
+import type * as Later from "../later/later.js";
 import { MapView } from "../map.js";
 import type { State } from "../store.js";
 import { emptyBest } from "./best.js";
-import { Grid } from "./grid.js";
+import { unvisitedGrid } from "./grid.js";
 import { bar, enabled } from "./legend.js";
 import { overlay } from "./overlay.js";
 import { panel, type PanelForms } from "./panel.js";
-import { Tooltip } from "./tooltip.js";
 import type { App } from "./view.js";
 
 /** Below this width of the element the panel is a sheet at the bottom. */
@@ -43,8 +43,13 @@ export class Shell {
   readonly #list = box("list-box");
   readonly #panel = box("panel", "aside");
   readonly #map: MapView;
-  readonly #grid: Grid;
-  readonly #tip: Tooltip;
+  readonly #gridBox = box("grid");
+  /** Keys that were pressed on the map before the grid was there. */
+  readonly #keys: KeyboardEvent[] = [];
+  #grid: Later.Grid | undefined;
+  #tip: Later.Tooltip | undefined;
+  /** What the tooltip shall show when it is there. */
+  #wish: { subject: Later.Subject; pinned: boolean } = { subject: null, pinned: false };
   readonly #images: Images;
   readonly #forms: PanelForms;
   readonly #local = { marquee: false, full: false };
@@ -65,16 +70,13 @@ export class Shell {
     const shell = { map: this.#map, locate: (seats: readonly number[]) => this.#locate(seats), openSection: (at: number) => this.#openSection(at) };
     this.app = Object.assign(base, shell) as App;
     this.#forms = { best: emptyBest(), later: null };
-    this.#grid = new Grid(this.app, (seat) => {
-      this.#tip.close();
-      this.#tip.hover(seat >= 0 ? { seat } : null);
-    });
     this.#build();
-    this.#tip = new Tooltip(this.app, this.#mapBox);
     this.#listen();
   }
 
   close(): void {
+    // Nothing more is fetched.
+    this.#fetching = true;
     this.#map.close();
     for (const close of this.#closers) close();
   }
@@ -112,7 +114,7 @@ export class Shell {
     help.id = "map-help";
     this.#mapBox.setAttribute("part", "map");
     this.#panel.setAttribute("part", "panel");
-    this.#mapBox.append(help, this.#grid.element, this.#overlay);
+    this.#mapBox.append(help, this.#gridBox, this.#overlay);
     this.#stage.append(this.#bar, this.#mapBox, this.#list);
     this.root.replaceChildren(this.#stage, this.#panel);
     this.#fitWidth(this.root.clientWidth);
@@ -134,6 +136,11 @@ export class Shell {
     document.addEventListener("fullscreenchange", full);
     // Who touches something will soon need the rest; who only looks never loads it.
     for (const name of ["pointerdown", "focusin"]) this.root.addEventListener(name, () => this.#fetch());
+    this.#gridBox.addEventListener("keydown", (event) => {
+      if (this.#grid || event.key === "Tab" || event.altKey || event.ctrlKey || event.metaKey) return;
+      this.#keys.push(event);
+      event.preventDefault();
+    });
     this.#closers.push(() => size.disconnect(), () => clearInterval(second), () => document.removeEventListener("fullscreenchange", full));
   }
 
@@ -145,20 +152,51 @@ export class Shell {
       (parts) => {
         const codes = new parts.Codes(() => this.draw());
         if (this.#missed) this.app.store.do({ do: "notice", notice: null });
+        this.#furnish(parts);
         this.#forms.later = { parts, buyer: parts.emptyBuyer(), codes, list: parts.listStart() };
         this.draw();
       },
       (error: unknown) => {
         const { purchase, store } = this.app;
         // Said once, not with each repetition.
-        if (isLater(store.state) && !this.#missed) purchase.refuse(new Problem("network", 0, String(error)));
-        this.#missed ||= isLater(store.state);
+        if (this.#waits(store.state) && !this.#missed) purchase.refuse(new Problem("network", 0, String(error)));
+        this.#missed ||= this.#waits(store.state);
         setTimeout(() => {
           this.#fetching = false;
           this.draw();
         }, RETRY_MS);
       },
     );
+  }
+
+  /** Somebody waits for the later parts. */
+  #waits(state: State): boolean {
+    return isLater(state) || this.#wish.subject !== null || this.#gridBox.matches(":focus-within");
+  }
+
+  /** The parts that are at home here. */
+  #furnish(parts: typeof Later): void {
+    this.#tip = new parts.Tooltip(this.app, this.#mapBox);
+    this.#grid = new parts.Grid(this.app, this.#gridBox, (seat) => {
+      this.#close();
+      this.#show(seat >= 0 ? { seat } : null, false);
+    });
+    this.#show(this.#wish.subject, this.#wish.pinned);
+    // What was done meanwhile is done again, now that somebody hears it.
+    if (this.#gridBox.matches(":focus-within")) this.#gridBox.dispatchEvent(new FocusEvent("focusin"));
+    for (const { key } of this.#keys.splice(0)) this.#gridBox.dispatchEvent(new KeyboardEvent("keydown", { key }));
+  }
+
+  #show(subject: Later.Subject, pinned: boolean): void {
+    this.#wish = { subject, pinned };
+    if (this.#tip && subject && pinned) this.#tip.pin(subject);
+    else if (this.#tip) this.#tip.hover(subject);
+    else if (subject) this.#fetch();
+  }
+
+  #close(): void {
+    this.#wish = { subject: null, pinned: false };
+    this.#tip?.close();
   }
 
   #fitWidth(width: number): void {
@@ -191,10 +229,12 @@ export class Shell {
     this.#panel.setAttribute("aria-label", app.texts.t("basket.title"));
     render(this.#overlay, overlay(app, state, this.#local, { marquee: this.#toggleMarquee, full: this.#toggleFull, fit: this.#fit }));
     const { later } = this.#forms;
-    if (!later && isLater(state)) this.#fetch();
-    if (state.view === "map") this.#grid.refresh();
-    else if (later) render(this.#list, later.parts.list(app, state, later.list, () => this.draw()));
-    this.#tip.refresh();
+    if (!later && this.#waits(state)) this.#fetch();
+    if (state.view === "map") {
+      if (this.#grid) this.#grid.refresh();
+      else unvisitedGrid(app, this.#gridBox);
+    } else if (later) render(this.#list, later.parts.list(app, state, later.list, () => this.draw()));
+    this.#tip?.refresh();
     if (this.#drawn?.view !== state.view || this.#drawn?.floor !== state.floor) this.#images.showFloor(state.floor);
     this.#drawn = state;
   }
@@ -209,8 +249,8 @@ export class Shell {
   }
 
   #moved(): void {
-    this.#tip.place();
-    this.#grid.place();
+    this.#tip?.place();
+    this.#grid?.place();
     this.#syncFloor();
   }
 
@@ -222,22 +262,19 @@ export class Shell {
   #click = (hit: Hit, at: { touch: boolean }): void => {
     const { app } = this;
     if (hit.section !== undefined) app.engine.picker.zoom_to_section(hit.section);
-    else if (hit.area !== undefined) this.#tip.pin({ area: hit.area });
+    else if (hit.area !== undefined) this.#show({ area: hit.area }, true);
     else if (hit.seat !== undefined) {
       app.purchase.toggle(hit.seat);
-      if (at.touch) this.#tip.pin({ seat: hit.seat });
-      else {
-        this.#tip.close();
-        this.#tip.hover({ seat: hit.seat });
-      }
-    } else this.#tip.close();
+      this.#close();
+      this.#show({ seat: hit.seat }, at.touch);
+    } else this.#close();
     this.#map.paint();
   };
 
   #hover = (hit: Hit, touch: boolean): void => {
     if (touch) return;
     const { seat, area } = hit;
-    this.#tip.hover(seat !== undefined ? { seat } : area !== undefined ? { area } : null);
+    this.#show(seat !== undefined ? { seat } : area !== undefined ? { area } : null, false);
   };
 
   #marquee = (corners: [number, number, number, number]): void => {
@@ -260,7 +297,7 @@ export class Shell {
 
   #fit = (): void => {
     this.app.engine.picker.fit();
-    this.#tip.close();
+    this.#close();
     this.#map.paint();
   };
 
@@ -271,7 +308,7 @@ export class Shell {
     this.app.engine.picker.zoom_to_seats(Uint32Array.from(seats));
     this.#syncFloor();
     this.app.store.do({ do: "show", patch: { sheet: false } });
-    this.#tip.hover({ seat: first });
+    this.#show({ seat: first }, false);
     this.#map.paint();
   }
 

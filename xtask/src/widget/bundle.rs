@@ -10,9 +10,25 @@ use serde_json::Value;
 use super::folder;
 use crate::{process, repository};
 
-/// Modules that are loaded by URL, each under its own name; what several import becomes a chunk.
-const ENTRIES: [&str; 8] =
-    ["element", "later/later", "i18n/en", "i18n/de", "i18n/en-later", "i18n/de-later", "frame", "hosted"];
+/// Modules that are loaded by URL, each under its own name.
+const ENTRIES: [&str; 7] =
+    ["element", "i18n/en", "i18n/de", "i18n/en-later", "i18n/de-later", "frame", "hosted"];
+/// What is fetched after the first sight, and what it does not bring along, but imports from `element`, which exports it.
+const LATER: &str = "later/later";
+const OF_ELEMENT: [&str; 12] = [
+    "api",
+    "dom",
+    "engine",
+    "money",
+    "places",
+    "purchase",
+    "session",
+    "store",
+    "ui/basket",
+    "ui/grid",
+    "ui/legend",
+    "ui/view",
+];
 /// Style sheets, which modules import as texts by `styles/…`: esbuild minifies no text.
 const STYLES: [&str; 2] = ["styles.css", "later/later.css"];
 /// Syntax of 2022: private fields, top-level await. Browsers with WebAssembly's vector instructions have it.
@@ -27,7 +43,7 @@ impl Bundler {
         Bundler { program: modules.join(".bin/esbuild") }
     }
 
-    /// All modules but the loader, with the chunks they share; returns esbuild's account of them.
+    /// All modules but the loader; returns esbuild's account of those that may belong to a first visit.
     pub fn modules(&self, output: &Path) -> Result<Value> {
         let entries: Vec<PathBuf> =
             ENTRIES.iter().map(|name| source(name)).filter(|path| path.is_file()).collect();
@@ -37,12 +53,30 @@ impl Bundler {
         let styles = self.styles()?;
         let account = repository::target().join("xtask/widget-metafile.json");
         let mut command = self.browser();
-        command.arg(alias(&styles)).args(entries).arg("--splitting").args(["--entry-names=[name]", "--chunk-names=chunk-[hash]"]);
+        command.arg(alias(&styles)).args(entries).arg("--entry-names=[name]");
         command
             .arg(format!("--metafile={}", account.display()))
             .arg(format!("--outdir={}", output.display()));
         process::run("bundle the widget", command)?;
+        self.later(&styles, &output.join("later.js"))?;
         serde_json::from_slice(&fs::read(account)?).context("esbuild's metafile is not JSON")
+    }
+
+    fn later(&self, styles: &Path, output: &Path) -> Result<()> {
+        let mut command = self.browser();
+        command.arg(alias(styles)).arg(source(LATER)).arg(format!("--outfile={}", output.display()));
+        command.args(OF_ELEMENT.map(|name| format!("--external:{}", source(name).display())));
+        process::run("bundle what comes later", command)?;
+        // What stays an import is of one of those modules, by whatever path esbuild names it.
+        let text = fs::read_to_string(output)?;
+        let mut parts = text.split("}from\"");
+        let mut joined = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let (_, rest) = part.split_once('"').context("an import without an end")?;
+            joined.push_str("}from\"./element.js\"");
+            joined.push_str(rest);
+        }
+        Ok(fs::write(output, joined)?)
     }
 
     /// The style sheets, minified; returns where they are.

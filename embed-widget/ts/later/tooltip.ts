@@ -2,13 +2,13 @@
 
 import { h, render, type Child } from "../dom.js";
 import { FREE, type Seat } from "../engine.js";
-import { areaSteppers, tierSelect } from "./basket.js";
-import { iconButton, swatch, type App } from "./view.js";
+import { areaSteppers, tierSelect } from "../ui/basket.js";
+import { iconButton, swatch, type App } from "../ui/view.js";
 
 /** Room between a seat and its card. */
 const GAP = 12;
 
-type Subject = { seat: number } | { area: number } | null;
+export type Subject = { seat: number } | { area: number } | null;
 
 export class Tooltip {
   readonly element = document.createElement("div");
