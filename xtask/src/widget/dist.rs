@@ -19,6 +19,8 @@ use super::engine;
 pub const MANIFEST: &str = "manifest.json";
 const EVERGREEN: &str = "v1";
 pub const LOADER: &str = "eventflow.js";
+/// Parts that pages of ours load, not the loader.
+const OF_PAGES: [&str; 2] = ["frame.js", "hosted.js"];
 /// Where the server serves this folder.
 const SERVED_UNDER: &str = "/embed";
 
@@ -55,7 +57,14 @@ pub fn write(bundler: &Bundler, dist: &Path) -> Result<()> {
     fs::create_dir_all(&modules)?;
     let account = bundler.modules(&modules)?;
     fs::copy(engine::folder().join(engine::WASM), modules.join(engine::WASM))?;
-    let parts = integrity_of(&modules)?;
+    // The shortest hash that browsers take: every page waits for the loader.
+    let parts: BTreeMap<String, String> = read_folder(&modules)?
+        .into_iter()
+        .filter(|(name, _)| !OF_PAGES.contains(&name.as_str()))
+        .map(|(name, contents)| {
+            (name, format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(contents))))
+        })
+        .collect();
     bundler.loader("./", &json!(parts), &modules.join(LOADER))?;
 
     let directory = format!("v{}-{}", env!("CARGO_PKG_VERSION"), contents_hash(&modules)?);

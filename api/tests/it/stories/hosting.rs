@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use flate2::read::GzDecoder;
+use flate2::{Compression, GzBuilder, read::GzDecoder};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Answer, Client, Options, Platform, Tenant, text};
 
@@ -122,6 +122,40 @@ async fn the_files_are_public_typed_and_cached_for_as_long_as_they_hold() {
     let newer = anybody.get("/embed/v1/eventflow.js").await.status(200);
     assert!(newer.bytes.ends_with(b"y/element.js')") && newer.header("etag") != loader.header("etag"));
     anybody.act("/embed/v1/eventflow.js").await.refused(405, "method_not_allowed");
+}
+
+/// Told apart from what the server packs itself by the system that it names.
+fn packed(contents: &str) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().operating_system(7).write(Vec::new(), Compression::best());
+    encoder.write_all(contents.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_gzip_gets_what_was_packed_at_build_time() {
+    let dist = Dist::make();
+    let (name, contents) = (format!("{VERSION}/chunk-A.js"), "export const rows = [4, 5, 6];\n".repeat(200));
+    dist.write(&name, contents.as_bytes());
+    dist.write(&format!("{name}.gz"), &packed(&contents));
+    let manifest = json!({ "files": { &name: { "gzip_bytes": packed(&contents).len() } } });
+    dist.write("manifest.json", manifest.to_string().as_bytes());
+    let platform = Platform::with(dist.options()).await;
+    let get = async |encodings: &str| {
+        let visitor = platform.anybody().with_header("accept-encoding", encodings);
+        visitor.get(&format!("/embed/{name}")).await.status(200)
+    };
+    let sent = get("gzip").await;
+    assert_eq!(sent.header("content-encoding"), "gzip");
+    assert!(sent.bytes == packed(&contents), "packed anew");
+    let manifest: Value = serde_json::from_slice(&fs::read(dist.0.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["files"][&name]["gzip_bytes"], sent.bytes.len());
+    assert_eq!(get("gzip, br").await.header("content-encoding"), "br");
+    // What is left of another build is not sent.
+    let newer = contents.replace('4', "7");
+    dist.write(&name, newer.as_bytes());
+    let mut unpacked = String::new();
+    GzDecoder::new(&get("gzip").await.bytes[..]).read_to_string(&mut unpacked).unwrap();
+    assert!(unpacked == newer);
 }
 
 #[tokio::test(flavor = "multi_thread")]
