@@ -1,5 +1,6 @@
-//! The engine: the crate `embed-widget` for wasm32, with wasm-bindgen's glue. The glue is made by the library behind
-//! wasm-bindgen's own command line, in the version of the lock file: no program has to be fetched or kept in step.
+//! The engine: the crate `embed-widget` for wasm32, with the exports that wasm-bindgen describes. They are made by the
+//! library behind wasm-bindgen's own command line, in the version of the lock file: no program has to be fetched or kept in
+//! step.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! `cargo xtask widget`: the seat picker as it is served. Rust becomes WebAssembly with its glue
-//! (`embed-widget/pkg`), TypeScript becomes a few modules, and both become `embed-widget/dist`: an evergreen loader
+//! `cargo xtask widget`: the seat picker as it is served. Rust becomes WebAssembly (`embed-widget/pkg`),
+//! TypeScript becomes a few modules, and both become `embed-widget/dist`: an evergreen loader
 //! under `v1/` and immutable files in a directory that is named after their contents.
 
 pub mod bench;
@@ -83,7 +83,7 @@ pub fn build() -> Result<()> {
     Ok(fs::write(stamp, inputs)?)
 }
 
-/// Types and unit tests of the TypeScript. The engine's types come from its build.
+/// Types and unit tests of the TypeScript.
 fn check_typescript() -> Result<()> {
     let modules = packages::npm_install_beside("widget", &folder())?;
     let mut compiler = Command::new(modules.join(".bin/tsc"));
