@@ -365,6 +365,6 @@ export { tiersOfArea } from "./purchase.js";
 export { MARK } from "./session.js";
 export { extendable, remainingMs } from "./store.js";
 export { areas, areaSteppers, sums, tierSelect } from "./ui/basket.js";
-export { unvisitedGrid } from "./ui/grid.js";
+export { frameGrid } from "./ui/grid.js";
 export { isFiltered, offered, resetFilters, show, tiersOfCategory } from "./ui/legend.js";
 export { glyph, iconButton, swatch } from "./ui/view.js";

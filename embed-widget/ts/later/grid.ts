@@ -5,7 +5,7 @@
 
 import { h, render, type Child } from "../dom.js";
 import type { Row } from "../engine.js";
-import { unvisitedGrid } from "../ui/grid.js";
+import { frameGrid } from "../ui/grid.js";
 import type { App } from "../ui/view.js";
 
 /** Rows before and after the focused one, and seats before and after it in each: at most 350 cells and rows. */
@@ -114,9 +114,8 @@ export class Grid {
     const index = engine.picker.focused();
     const seat = index >= 0 ? engine.seat(index) : null;
     const { element } = this;
-    unvisitedGrid(this.app, element);
+    frameGrid(this.app, element, seat !== null);
     if (!seat) return;
-    element.removeAttribute("tabindex");
     const rows = engine.rows(seat.section);
     const at = rows.findIndex((row) => row.row === seat.row);
     const section = engine.meta.sections[seat.section];

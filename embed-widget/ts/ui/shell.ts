@@ -8,7 +8,7 @@ import type * as Later from "../later/later.js";
 import { MapView } from "../map.js";
 import type { State } from "../store.js";
 import { emptyBest } from "./best.js";
-import { unvisitedGrid } from "./grid.js";
+import { frameGrid } from "./grid.js";
 import { bar, enabled } from "./legend.js";
 import { overlay } from "./overlay.js";
 import { panel, type PanelForms } from "./panel.js";
@@ -232,7 +232,7 @@ export class Shell {
     if (!later && this.#waits(state)) this.#fetch();
     if (state.view === "map") {
       if (this.#grid) this.#grid.refresh();
-      else unvisitedGrid(app, this.#gridBox);
+      else frameGrid(app, this.#gridBox, false);
     } else if (later) render(this.#list, later.parts.list(app, state, later.list, () => this.draw()));
     this.#tip?.refresh();
     if (this.#drawn?.view !== state.view || this.#drawn?.floor !== state.floor) this.#images.showFloor(state.floor);
