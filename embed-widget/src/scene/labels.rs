@@ -1,6 +1,7 @@
 //! Where words stand beside seats: labels of rows, names of sections. Judged once, in distances of seats, for the zoom at
 //! which words are largest beside them.
 
+use eventflow_core::lean::Gather;
 use eventflow_core::seat_map::{Layout, RowKind};
 
 use super::{Floor, Grid, Place, RowLabel, seats_of};
@@ -80,7 +81,7 @@ fn beside(
     pitch: f64,
     free: &dyn Fn(Box2) -> bool,
 ) -> Option<Box2> {
-    let upright: Vec<Spot> = outline.iter().map(|&(x, y)| (y, x)).collect();
+    let upright: Vec<Spot> = outline.iter().map(|&(x, y)| (y, x)).gather();
     let (x, y) = (f64::from(middle.0), f64::from(middle.1));
     let (top, bottom) = span(&upright, (y, x))?;
     // A slanted edge leaves more room to one side.
