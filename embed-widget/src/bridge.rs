@@ -28,9 +28,9 @@ use wasm_bindgen::prelude::*;
 
 use crate::picker::{Direction, Picker, Pointer, PointerKind};
 
-/// An instance of the module has one picker; a page with two makes two instances.
+/// An instance of the module has one picker, which ends with it; a page with two makes two instances.
 struct Bridge {
-    picker: Option<Picker>,
+    picker: Option<&'static mut Picker>,
     given: Vec<u8>,
     answer: Vec<u8>,
 }
@@ -63,7 +63,7 @@ pub fn call(operation: u32, a: f64, b: f64, c: f64, d: f64, e: f64) -> f64 {
     BRIDGE.with_borrow_mut(|bridge| {
         let given = std::mem::take(&mut bridge.given);
         if operation == OPEN {
-            bridge.picker = Picker::open(&given);
+            bridge.picker = Picker::open(&given).map(|picker| Box::leak(Box::new(picker)));
             return f64::from(u8::from(bridge.picker.is_some()));
         }
         let Some(picker) = &mut bridge.picker else { return -1.0 };

@@ -3,7 +3,7 @@
  * the API at once, and fetches the rest of the widget by immutable URLs whose contents are checked against hashes.
  */
 
-import { framed } from "./framed.js";
+import type * as Framed from "./framed.js";
 import { IDENTITY_ATTRIBUTES, LIVE_ATTRIBUTES, METHODS, type Early, type Mount, type Mounted } from "./mount.js";
 
 /** Where the parts lie, relative to this file, and their hashes by name; set when the loader is bundled. */
@@ -165,7 +165,7 @@ class EventflowSeats extends HTMLElement {
     if (!/^evt_\w+$/.test(event) || !key) throw new Error("EventFlow: <eventflow-seats> needs event and key");
     const mode = this.getAttribute("mode");
     const options = { host: this, root: this.#root, internals: this.#internals, api, event, key };
-    if (mode === "frame" || (mode !== "inline" && !wasmAllowed())) return framed(options);
+    if (mode === "frame" || (mode !== "inline" && !wasmAllowed())) return ((await pinned("framed.js")) as typeof Framed).framed(options);
     const ask = (path: string): Promise<Response> => {
       const answer = fetch(`${api}/v1/events/${event}${path}`, {
         headers: { authorization: `Bearer ${key}` },

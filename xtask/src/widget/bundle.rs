@@ -11,8 +11,8 @@ use super::folder;
 use crate::{process, repository};
 
 /// Modules that are loaded by URL, each under its own name.
-const ENTRIES: [&str; 7] =
-    ["element", "i18n/en", "i18n/de", "i18n/en-later", "i18n/de-later", "frame", "hosted"];
+const ENTRIES: [&str; 8] =
+    ["element", "i18n/en", "i18n/de", "i18n/en-later", "i18n/de-later", "framed", "frame", "hosted"];
 /// What is fetched after the first sight, and what it does not bring along, but imports from `element`, which exports it.
 const LATER: &str = "later/later";
 const OF_ELEMENT: [&str; 12] = [

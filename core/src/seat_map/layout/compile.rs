@@ -50,6 +50,7 @@ impl Layout {
         let layout = layout.finish();
         // Servers compile, and would rather do it now than on the first request.
         layout.by_label();
+        layout.distances();
         layout
     }
 

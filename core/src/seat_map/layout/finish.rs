@@ -9,19 +9,24 @@ use std::{
 use super::{Bounds, Layout, RowKind, Seat, SeatIndex, wide};
 use crate::seat_map::document::SEATS_MAX;
 
-/// Hash of the label and seat, sorted: 8 bytes a seat and no second copy of the labels. Made when it is first asked for,
-/// since browsers seldom ask.
-#[derive(Debug, Clone, Default)]
-pub(super) struct LabelIndex(OnceLock<Vec<LabelKey>>);
+/// A list that is made when it is first asked for, since browsers never ask.
+#[derive(Debug, Clone)]
+pub(super) struct Asked<T>(OnceLock<Vec<T>>);
 
-/// It follows from the labels, which are compared themselves.
-impl PartialEq for LabelIndex {
+impl<T> Default for Asked<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+/// It follows from the other fields, which are compared themselves.
+impl<T> PartialEq for Asked<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-/// 46 bits of a label's hash over the 18 bits of its seat: sorting them sorts by hash.
+/// 46 bits of a label's hash over the 18 bits of its seat: sorting them sorts by hash, without a second copy of the labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LabelKey(u64);
 
@@ -48,7 +53,6 @@ impl LabelKey {
 impl Layout {
     /// Works out everything that the other fields imply.
     pub(in crate::seat_map) fn finish(mut self) -> Self {
-        self.distances = self.seats.iter().map(|seat| self.distance_to_focus(seat)).gather();
         self.pitch = self.median_step();
         self.bounds = self.bounds_of_floors();
         self
@@ -61,6 +65,10 @@ impl Layout {
             index.sort_unstable();
             index
         })
+    }
+
+    pub(in crate::seat_map) fn distances(&self) -> &[u32] {
+        self.distances.0.get_or_init(|| self.seats.iter().map(|seat| self.distance_to_focus(seat)).collect())
     }
 
     fn distance_to_focus(&self, seat: &Seat) -> u32 {

@@ -179,8 +179,8 @@ pub struct Layout {
     pub(super) views: Vec<(SeatIndex, String)>,
 
     /// Distance to the focal point in hundredths; all 0 without one.
-    distances: Vec<u32>,
-    by_label: finish::LabelIndex,
+    distances: finish::Asked<u32>,
+    by_label: finish::Asked<finish::LabelKey>,
     /// What each floor covers.
     bounds: Vec<Option<Bounds>>,
     pitch: u32,
@@ -331,10 +331,7 @@ impl Layout {
 
     /// Distance to the focal point, in hundredths of a plan unit; 0 without a focal point.
     pub fn distance(&self, index: SeatIndex) -> u32 {
-        self.distances.get(index.position()).copied().unwrap_or(0)
-    }
-    pub(super) fn distances(&self) -> &[u32] {
-        &self.distances
+        self.distances().get(index.position()).copied().unwrap_or(0)
     }
 
     /// The first seat whose label another seat has as well, for each such label.
