@@ -140,3 +140,43 @@ scenario("a frame looks like the page around it, and asks it before seats are se
   await page.evaluate(() => removeEventListener("eventflow-before-select", refuse));
   assert.equal((await ada.call("select", 700)).length, 1);
 });
+
+scenario("a page that speaks with the frame itself gets no further than the element's own methods", DESKTOP, async (ada) => {
+  const { page } = ada;
+  const event = await newEvent();
+  await page.goto(`${site}/frame.html?event=${event}`);
+  await ada.heard("eventflow-ready");
+  const said = await page.evaluate(async () => {
+    const theirs = document.querySelector("eventflow-seats").shadowRoot.querySelector("iframe");
+    const frame = document.createElement("iframe");
+    frame.src = theirs.src;
+    frame.id = "own";
+    const greeting = new Promise((resolve) => {
+      addEventListener("message", (message) => message.source === frame.contentWindow && resolve(message.origin));
+    });
+    document.body.append(frame);
+    const channel = new MessageChannel();
+    const results = new Promise((resolve) => {
+      const heard = [];
+      channel.port1.onmessage = ({ data }) => "result" in data && heard.push(data) === 2 && resolve(heard);
+    });
+    frame.contentWindow.postMessage("eventflow-frame", await greeting, [channel.port2]);
+    const look = { "--ef-background": "url(https://elsewhere.example/x)", "--ef-accent": "rgb(1, 2, 3)", "--other": "1" };
+    channel.port1.postMessage({ look, dark: false });
+    channel.port1.postMessage({ attribute: "api", value: "https://elsewhere.example" });
+    channel.port1.postMessage({ attribute: "lang", value: "de" });
+    channel.port1.postMessage({ call: 1, name: "insertAdjacentHTML", args: ["afterbegin", "<h1 id=pwn>Hello</h1>"] });
+    channel.port1.postMessage({ call: 2, name: "remove", args: [] });
+    return (await results).map(({ problem }) => problem?.code);
+  });
+  assert.deepEqual(said, ["invalid", "invalid"]);
+  const inside = await page.frameLocator("#own").locator("eventflow-seats").evaluate((element) => ({
+    api: element.getAttribute("api"),
+    lang: element.getAttribute("lang"),
+    looks: ["--ef-background", "--ef-accent", "--other"].map((name) => element.style.getPropertyValue(name)),
+    added: element.ownerDocument.querySelector("#pwn"),
+  }));
+  assert.equal(inside.added, null);
+  assert.notEqual(inside.api, "https://elsewhere.example");
+  assert.deepEqual([inside.lang, inside.looks], ["de", ["", "rgb(1, 2, 3)", ""]]);
+});

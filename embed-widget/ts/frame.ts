@@ -1,7 +1,7 @@
 /** The page inside of the frame: shows the element, and speaks with the page around it. */
 
 import { HELLO, type FromFrame, type ToFrame } from "./framed.js";
-import { EVENTS } from "./mount.js";
+import { EVENTS, LIVE_ATTRIBUTES, METHODS } from "./mount.js";
 import type { EventflowSeatsElement } from "./eventflow-seats.js";
 
 /** Custom properties that the page around us may set here; heights are those of the frame. */
@@ -13,6 +13,8 @@ const LOOK = (
   .map((name) => `--ef-${name}`);
 /** No colour and no list of fonts is longer. */
 const LOOK_LENGTH_MAX = 200;
+/** Colours and fonts load nothing; a backslash would hide a name that does. */
+const LOADS = /url|image|src|\\/i;
 /** Nothing announces that the page looks different: it is asked now and then. */
 const LOOK_MS = 1_000;
 /** Without an answer in this time places may be selected. */
@@ -65,7 +67,8 @@ class Frame {
     document.documentElement.style.colorScheme = dark ? "dark" : "light";
     for (const name of LOOK) {
       const value = look[name];
-      this.element.style.setProperty(name, typeof value === "string" && value.length <= LOOK_LENGTH_MAX ? value : "");
+      const plain = typeof value === "string" && value.length <= LOOK_LENGTH_MAX && !LOADS.test(value);
+      this.element.style.setProperty(name, plain ? value : "");
     }
   }
 
@@ -114,12 +117,14 @@ class Frame {
   }
 
   #set(name: string, value: string | null): void {
+    if (!(LIVE_ATTRIBUTES as readonly string[]).includes(name)) return;
     if (value === null) this.element.removeAttribute(name);
     else this.element.setAttribute(name, value);
   }
 
   async #call(call: number, name: string, args: unknown[]): Promise<void> {
     try {
+      if (!(METHODS as readonly string[]).includes(name)) throw { code: "invalid", message: `There is no method ${name}` };
       const method = this.element[name as keyof EventflowSeatsElement] as (...args: unknown[]) => Promise<unknown>;
       this.#send({ result: call, value: await method.apply(this.element, args) });
     } catch (problem) {

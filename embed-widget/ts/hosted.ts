@@ -8,10 +8,13 @@ import type { Saved } from "./session.js";
 const element = document.querySelector("eventflow-seats");
 const order = element?.getAttribute("order");
 
-/** Leaves the order where the element looks for the one of this tab. */
-function adopt(event: string, id: string, token: string): void {
+/** Leaves the order where the element looks for the one of this tab, unless places are held there: a link takes no basket. */
+function adopt(event: string, id: string, token: string): boolean {
+  const before = JSON.parse(sessionStorage.getItem(`eventflow:${event}`) ?? "{}") as Partial<Saved>;
+  if ((before.hold || before.pending) && before.order?.id !== id) return false;
   const saved: Saved = { tab: `order-${id}`, picks: [], areas: [], hold: null, order: { id, token }, pending: null };
   sessionStorage.setItem(`eventflow:${event}`, JSON.stringify(saved));
+  return true;
 }
 
 /** Whether this tab may see the order. */
@@ -19,8 +22,7 @@ function known(event: string, id: string): boolean {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) {
     // The token leaves the address bar, and with it the history and whoever looks over a shoulder.
-    history.replaceState(history.state, "", location.pathname + location.search);
-    adopt(event, id, token);
+    if (adopt(event, id, token)) history.replaceState(history.state, "", location.pathname + location.search);
     return true;
   }
   return sessionStorage.getItem(`eventflow:${event}`)?.includes(id) ?? false;
