@@ -8,6 +8,7 @@
 //!
 //! This crate knows no database, no HTTP and no clock that a plugin could see.
 
+pub mod http;
 pub mod limits;
 pub mod pricing;
 pub mod values;
