@@ -8,7 +8,29 @@
 //!
 //! This crate knows no database, no HTTP and no clock that a plugin could see.
 
+mod cache;
+mod call;
+mod compile;
+mod engine;
+mod fixtures;
+pub mod hooks;
 pub mod http;
 pub mod limits;
+mod manifest;
+mod plugin;
 pub mod pricing;
+mod settings;
+mod state;
+mod upload;
 pub mod values;
+
+pub use cache::Cache;
+pub use call::{Call, InputError, Outcome, Receipt};
+pub use compile::{CompileError, Compiled, compiler_main};
+pub use engine::Engine;
+pub use fixtures::{FixtureError, FixtureProblem};
+pub use manifest::{Fixture, Manifest, ManifestError};
+pub use plugin::{InstallError, Plugin};
+pub use settings::{KeyValues, Settings, SettingsError};
+pub use state::LogLine;
+pub use upload::{Hook, PACKAGE, Upload, UploadError, VERSION};

@@ -1,0 +1,8 @@
+//! Plugins through the front door: bytes in, receipts out. The plugins are those of `examples/plugins`, built on the spot,
+//! and hostile ones that are written as text.
+
+mod examples;
+mod hostile;
+mod interface;
+mod support;
+mod uploads;
