@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    process::Command,
     sync::{LazyLock, OnceLock},
 };
 
 use eventflow_plugin_host::{
-    Call, Compiled, Engine, Plugin, Settings, Upload,
+    Call, Compiled, Engine, Host, Plugin, Settings, Upload,
     hooks::{HookType, Pricing},
     values::{Adjustment, Cart, Event, Line, Seat, Tier},
 };
@@ -26,6 +27,18 @@ pub fn wit_directory() -> PathBuf {
 pub fn engine() -> &'static Engine {
     static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().expect("the engine starts"));
     &ENGINE
+}
+
+/// An empty directory for one test.
+pub fn directory(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _old = std::fs::remove_dir_all(&directory);
+    directory
+}
+
+pub fn host(name: &str) -> Host {
+    let compiler = || Command::new(env!("CARGO_BIN_EXE_plugin-compiler"));
+    Host::new(&directory(name), compiler).expect("the host starts")
 }
 
 /// A plugin of `examples/plugins`.
