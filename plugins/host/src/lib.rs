@@ -9,6 +9,7 @@
 //! [`Host`] does all of this for many tenants: it publishes versions atomically, lets no tenant take all places, and
 //! leaves broken plugins alone for a while. This crate knows no database, no HTTP and no clock that a plugin could see.
 
+pub mod author;
 mod breaker;
 mod cache;
 mod call;
