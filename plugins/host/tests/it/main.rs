@@ -4,6 +4,7 @@
 mod author;
 mod deterministic;
 mod examples;
+mod fuzzing;
 mod hostile;
 mod hosting;
 mod interface;
