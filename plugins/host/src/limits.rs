@@ -143,6 +143,20 @@ mod tests {
         assert_eq!(output_bytes(usize::MAX), output_bytes(LINES_MAX));
     }
 
+    /// The guide says what the code does. A guide that is out of date is written anew, and the test fails once.
+    #[test]
+    fn the_guide_has_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+        let guide = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = guide.split_once("limits.rs -->\n").unwrap();
+        let (_, after) = rest.split_once("<!-- end of limits -->").unwrap();
+        let expected = format!("{before}limits.rs -->\n{}<!-- end of limits -->{after}", markdown());
+        if guide != expected {
+            std::fs::write(path, expected).unwrap();
+            panic!("plugins/README.md was out of date, and is written anew");
+        }
+    }
+
     #[test]
     fn every_limit_has_a_reason() {
         assert!(TABLE.iter().all(|limit| limit.value > 0 && limit.reason.len() > 20), "{TABLE:#?}");
