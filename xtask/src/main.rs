@@ -6,6 +6,7 @@ mod contract;
 mod demo;
 mod install;
 mod packages;
+mod plugins;
 mod process;
 mod repository;
 mod steps;
@@ -40,6 +41,12 @@ enum Command {
     },
     /// Build the seat picker that partners embed, into embed-widget/dist
     Widget(widget::Options),
+    /// Build the example plugins, into target/plugins
+    Plugins {
+        /// Check their format and lints too
+        #[arg(long)]
+        check: bool,
+    },
     /// Take pictures of the seat picker, for people to look at
     Screenshots,
     /// Build the release binaries and run the benchmarks; arguments go to `eventflow-bench`
@@ -65,6 +72,8 @@ fn main() -> ExitCode {
         Command::Check(options) => steps::run(&options, steps::Set::Fast),
         Command::Openapi { check } => contract::build_and_update(check),
         Command::Widget(options) => widget::run(&options),
+        Command::Plugins { check: true } => plugins::check(),
+        Command::Plugins { check: false } => plugins::run(),
         Command::Screenshots => widget::e2e::screenshots(),
         Command::Bench { widget: true, arguments } => widget::bench::run(&arguments),
         Command::Bench { widget: false, arguments } => bench::run(&arguments),

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install::{self, Need};
-use crate::{contract, demo, process, repository, stripe_sdks, widget};
+use crate::{contract, demo, plugins, process, repository, stripe_sdks, widget};
 
 /// Crates that must not come into the tree: they bring a second cryptography, or a C library to install.
 const BANNED_CRATES: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "pq-sys", "libpq-sys"];
@@ -72,7 +72,7 @@ const STEPS: &[Step] = &[
         name: "tests",
         about: "all tests, with the real Postgres and Redis",
         fast: false,
-        needs: &[install::SERVER],
+        needs: &[install::SERVER, &[Need::WasmTarget]],
         run: tests,
     },
     Step {
@@ -88,6 +88,13 @@ const STEPS: &[Step] = &[
         fast: false,
         needs: &[&[Need::CargoDeny]],
         run: deny,
+    },
+    Step {
+        name: "plugins",
+        about: "the example plugins have no warnings and become components",
+        fast: false,
+        needs: &[plugins::NEEDS],
+        run: example_plugins,
     },
     Step {
         name: "openapi",
@@ -294,6 +301,11 @@ fn deny() -> Result<Done> {
         return Ok(Done::Skipped(format!("advisories: their database cannot be fetched ({reason})")));
     }
     process::run("cargo deny check advisories", deny(&["check", "--disable-fetch", "advisories"]))?;
+    Ok(Done::Passed)
+}
+
+fn example_plugins() -> Result<Done> {
+    plugins::check()?;
     Ok(Done::Passed)
 }
 

@@ -1,0 +1,77 @@
+//! The commands as they are typed. The server's binary has them as `eventflow plugin`.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Subcommand;
+
+use super::{AuthorError, Template};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Begin a plugin that builds and passes its test
+    New {
+        /// 1 to 40 lower-case letters, digits and hyphens; a directory of that name is made
+        name: String,
+        /// rust or js
+        #[arg(long, default_value = "rust")]
+        template: Template,
+    },
+    /// Make the file to upload
+    Build {
+        #[arg(default_value = ".")]
+        project: PathBuf,
+    },
+    /// Say what a plugin is: hooks, imports, size, settings
+    Inspect(Target),
+    /// Make one call and show answer and receipt
+    Run {
+        /// A fixture, or a call as the platform keeps it
+        input: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Run the fixtures
+    Test(Target),
+    /// Run a call again that the platform kept, and compare
+    Replay {
+        recording: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Call each fixture for two seconds
+    Bench(Target),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Target {
+    /// A project, which is built first, or a built .wasm file
+    #[arg(long, default_value = ".")]
+    plugin: PathBuf,
+}
+
+impl Target {
+    fn component(&self) -> Result<PathBuf, AuthorError> {
+        if self.plugin.is_dir() { super::build(&self.plugin, None) } else { Ok(self.plugin.clone()) }
+    }
+}
+
+const BENCH_TIME: Duration = Duration::from_secs(2);
+
+/// Does what was typed and answers the text to show. An error's text is for people too.
+pub fn run(command: &Command) -> Result<String, AuthorError> {
+    match command {
+        Command::New { name, template } => {
+            let project = super::create(Path::new("."), name, *template)?;
+            Ok(format!("{} is there; its README.md says how to go on", project.display()))
+        }
+        Command::Build { project } => Ok(super::build(project, None)?.display().to_string()),
+        Command::Inspect(target) => super::inspect(&target.component()?),
+        Command::Run { input, target } => super::run(&target.component()?, input),
+        Command::Test(target) => super::test(&target.component()?),
+        Command::Replay { recording, target } => super::replay(&target.component()?, recording),
+        Command::Bench(target) => super::bench(&target.component()?, BENCH_TIME),
+    }
+}

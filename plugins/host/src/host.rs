@@ -1,0 +1,184 @@
+//! The plugins of all tenants in one process: from bytes to published versions, and from a call to its receipt.
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Instant,
+};
+
+use uuid::Uuid;
+
+use crate::{
+    breaker::{BreakerState, Breakers},
+    cache::Cache,
+    call::{Call, Outcome},
+    compile::Compiled,
+    engine::Engine,
+    hooks::HookType,
+    limits,
+    places::Places,
+    plugin::{InstallError, Plugin},
+    settings::Settings,
+    upload::{Hook, Upload},
+};
+
+/// A plugin of a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub tenant: Uuid,
+    pub plugin: Uuid,
+}
+
+/// The version that is called, and the one before it. Calls that run keep the version that they began with.
+#[derive(Clone)]
+pub struct Published {
+    pub plugin: Arc<Plugin>,
+    pub previous: Option<Arc<Plugin>>,
+    /// Grows with every publication and rollback of this process.
+    pub generation: u64,
+}
+
+/// There is nothing to go back to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no earlier version")]
+pub struct RollbackError;
+
+pub struct Host {
+    engine: Engine,
+    cache: Cache,
+    compiler: Box<dyn Fn() -> Command + Send + Sync>,
+    /// Compilers take a gigabyte at worst: one at a time.
+    compiling: Mutex<()>,
+    published: RwLock<HashMap<Key, Published>>,
+    places: Places,
+    breakers: Breakers,
+}
+
+impl Host {
+    /// `compiler` starts a program that calls [`crate::compiler_main`], such as a hidden subcommand of this one.
+    pub fn new(
+        cache: &Path,
+        compiler: impl Fn() -> Command + Send + Sync + 'static,
+    ) -> Result<Self, HostError> {
+        let engine = Engine::new().map_err(|error| HostError::Engine(format!("{error:#}")))?;
+        Ok(Self {
+            cache: Cache::open(cache, &engine)?,
+            engine,
+            compiler: Box::new(compiler),
+            compiling: Mutex::default(),
+            published: RwLock::default(),
+            places: Places::default(),
+            breakers: Breakers::default(),
+        })
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Makes a plugin of an upload: reads, compiles (in a child, or from the cache), links, starts, and runs its fixtures.
+    /// Blocks; nothing is published.
+    pub fn install(&self, wasm: &[u8]) -> Result<Plugin, InstallError> {
+        let upload = Upload::read(wasm)?;
+        let plugin = self.load(&upload)?;
+        plugin.run_fixtures(&self.engine)?;
+        Ok(plugin)
+    }
+
+    /// As [`Host::install`], for bytes that were installed before: after a restart, or on another server.
+    pub fn restore(&self, wasm: &[u8]) -> Result<Plugin, InstallError> {
+        self.load(&Upload::read(wasm)?)
+    }
+
+    fn load(&self, upload: &Upload) -> Result<Plugin, InstallError> {
+        let cached = self.cache.load(&upload.hash);
+        if let Some(Ok(plugin)) = cached.map(|compiled| Plugin::load(&self.engine, upload, &compiled)) {
+            return Ok(plugin);
+        }
+        let _one_at_a_time = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = Compiled::in_child((self.compiler)(), upload)?;
+        let plugin = Plugin::load(&self.engine, upload, &compiled)?;
+        // A cache that cannot be written costs time only.
+        let _stored = self.cache.store(&upload.hash, &compiled);
+        Ok(plugin)
+    }
+
+    /// From now on calls go to this version; the one that was there is kept for [`Host::rollback`].
+    pub fn publish(&self, key: Key, plugin: Arc<Plugin>) -> Published {
+        let mut all = self.write();
+        let before = all.remove(&key);
+        let generation = before.as_ref().map_or(1, |before| before.generation + 1);
+        let published = Published { plugin, previous: before.map(|before| before.plugin), generation };
+        all.insert(key, published.clone());
+        self.breakers.forget(key);
+        published
+    }
+
+    /// Goes back to the version before; once more goes forward again.
+    pub fn rollback(&self, key: Key) -> Result<Published, RollbackError> {
+        let mut all = self.write();
+        let now = all.get_mut(&key).ok_or(RollbackError)?;
+        let earlier = now.previous.take().ok_or(RollbackError)?;
+        now.previous = Some(std::mem::replace(&mut now.plugin, earlier));
+        now.generation += 1;
+        self.breakers.forget(key);
+        Ok(now.clone())
+    }
+
+    pub fn remove(&self, key: Key) -> Option<Published> {
+        self.breakers.forget(key);
+        self.write().remove(&key)
+    }
+
+    pub fn published(&self, key: Key) -> Option<Published> {
+        self.read().get(&key).cloned()
+    }
+
+    pub fn breaker(&self, key: Key, hook: Hook) -> BreakerState {
+        self.breakers.state(key, hook, Instant::now())
+    }
+
+    /// Calls the published version; `None` if there is none. Blocks: see [`Plugin::call`].
+    pub fn call<H: HookType>(
+        &self,
+        key: Key,
+        settings: &Settings,
+        input: &H::Input,
+    ) -> Option<Call<H::Output>> {
+        let plugin = self.read().get(&key).map(|published| published.plugin.clone())?;
+        let not_called = |outcome, detail: &str| {
+            let receipt = plugin.receipt(H::HOOK, limits::fuel(H::lines(input)));
+            Some(receipt.not_called(outcome, detail.to_owned()))
+        };
+        let Some(permit) = self.breakers.permit(key, H::HOOK, Instant::now()) else {
+            let detail =
+                "it failed too often a moment ago; it is tried again soon, or at once with another version";
+            return not_called(Outcome::Suspended, detail);
+        };
+        let Some(_place) = self.places.take(key.tenant) else {
+            return not_called(Outcome::Busy, "too many calls of plugins at once");
+        };
+        let call = plugin.call::<H>(&self.engine, settings, input);
+        self.breakers.record(key, H::HOOK, permit, call.receipt.outcome.is_failure(), Instant::now());
+        Some(call)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Key, Published>> {
+        self.published.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Key, Published>> {
+        self.published.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// This machine cannot run plugins.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error("the engine does not start: {0}")]
+    Engine(String),
+    #[error("the cache of compiled plugins: {0}")]
+    Cache(#[from] std::io::Error),
+}

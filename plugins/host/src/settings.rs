@@ -1,0 +1,73 @@
+//! What an organizer set for a plugin, prepared once for many calls.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use crate::limits;
+
+/// The values of the key-value store, as they were when they were read: a call sees one state of them.
+pub type KeyValues = BTreeMap<String, String>;
+
+/// Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    config: Arc<Config>,
+    /// Only with the organizer's grant.
+    key_values: Option<Arc<KeyValues>>,
+}
+
+#[derive(Debug)]
+struct Config {
+    text: String,
+    values: BTreeMap<String, String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { text: "{}".to_owned(), values: BTreeMap::new() }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    #[error("settings are a JSON object")]
+    NoObject,
+    #[error("the settings have {0} bytes; at most {max} are allowed", max = limits::CONFIG_BYTES_MAX)]
+    TooLarge(usize),
+}
+
+impl Settings {
+    /// `config` is an object, or null for none.
+    pub fn new(config: &Value, key_values: Option<Arc<KeyValues>>) -> Result<Self, SettingsError> {
+        let config = match config {
+            Value::Null => Config::default(),
+            Value::Object(map) => {
+                let text = config.to_string();
+                if text.len() > limits::CONFIG_BYTES_MAX {
+                    return Err(SettingsError::TooLarge(text.len()));
+                }
+                let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                Config { text, values: map.iter().map(|(key, value)| (key.clone(), plain(value))).collect() }
+            }
+            _ => return Err(SettingsError::NoObject),
+        };
+        Ok(Self { config: Arc::new(config), key_values })
+    }
+
+    pub(crate) fn all(&self) -> &str {
+        &self.config.text
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
+        self.config.values.get(key).map(String::as_str)
+    }
+
+    pub(crate) fn has_key_values(&self) -> bool {
+        self.key_values.is_some()
+    }
+
+    pub(crate) fn value(&self, key: &str) -> Option<&str> {
+        self.key_values.as_ref()?.get(key).map(String::as_str)
+    }
+}

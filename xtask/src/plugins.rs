@@ -1,0 +1,68 @@
+//! `cargo xtask plugins`: the example plugins as components, in `target/plugins`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::{install, install::Need, packages, process, repository};
+
+pub const NEEDS: &[Need] = &[Need::Compiler, Need::WasmTarget, Need::Node];
+
+const RUST: &str = "examples/plugins";
+const JAVASCRIPT: &str = "examples/plugins-js";
+const JAVASCRIPT_PLUGINS: [&str; 2] = ["last-minute", "house-mail"];
+
+/// Builds every example and says where it is.
+pub fn run() -> Result<()> {
+    install::install(NEEDS)?;
+    let javascript = repository::root().join(JAVASCRIPT);
+    packages::npm_install_beside("example plugins", &javascript)?;
+    build(&repository::root().join(RUST))?;
+    JAVASCRIPT_PLUGINS.iter().try_for_each(|name| build(&javascript.join(name)))
+}
+
+fn build(project: &Path) -> Result<()> {
+    let target = repository::target().join("plugins");
+    for built in eventflow_plugin_build::build(project, Some(&target))? {
+        let file = target.join(format!("{}.wasm", built.name));
+        fs::write(&file, &built.component).with_context(|| format!("cannot write {}", file.display()))?;
+        println!("{:<16} {:>8} bytes  {}", built.name, built.component.len(), file.display());
+    }
+    Ok(())
+}
+
+/// Format and lints of the examples, which are no part of the workspace; then [`run`], and the fixtures of those that the
+/// host's own tests do not build.
+pub fn check() -> Result<()> {
+    let target = repository::target().join("plugins");
+    for arguments in
+        [&["fmt", "--all", "--", "--check"][..], &["clippy", "--workspace", "--", "-D", "warnings"]]
+    {
+        let mut command = repository::cargo(arguments);
+        command.current_dir(repository::root().join(RUST));
+        command.env("CARGO_TARGET_DIR", &target).env("CARGO_BUILD_TARGET", "wasm32-unknown-unknown");
+        process::run(&format!("cargo {} of the example plugins", arguments[0]), command)?;
+    }
+    run()?;
+    for name in JAVASCRIPT_PLUGINS {
+        author(&format!("fixtures of {name}"), &target, &["test", "--plugin", &format!("{name}.wasm")])?;
+    }
+    // What a stranger in JavaScript begins with; the one in Rust is a test of the host.
+    let project = target.join("template-js");
+    if project.exists() {
+        fs::remove_dir_all(&project)?;
+    }
+    author("a new plugin in JavaScript", &target, &["new", "template-js", "--template", "js"])?;
+    packages::npm_install_beside("new plugin", &project)?;
+    author("its test", &target, &["test", "--plugin", "template-js"])
+}
+
+/// One of the author's commands.
+fn author(label: &str, directory: &Path, arguments: &[&str]) -> Result<()> {
+    let manifest = repository::root().join("Cargo.toml");
+    let mut command = repository::cargo(&["run", "--quiet", "-p", "eventflow-plugin-host"]);
+    command.args(["--bin", "eventflow-plugin", "--manifest-path"]).arg(manifest).arg("--").args(arguments);
+    command.current_dir(directory);
+    process::run(label, command)
+}
