@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::{
+    attributes::Attributes,
     names,
-    read::{Attributes, Drawing, Group, Mark},
+    read::{Drawing, Group, Mark},
 };
 use crate::seat_map::{
     AREAS_MAX, CATEGORIES_MAX, Category, Floor, GaArea, LABEL_CHARS_MAX, Point, ROWS_MAX, SEATS_MAX,
