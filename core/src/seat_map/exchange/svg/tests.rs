@@ -46,3 +46,29 @@ fn outlines_are_counted_and_their_keys_are_as_long_as_those_of_sections() {
     let svg = format!("<svg>{seats}{outline}</svg>").replace("{key}", &key);
     assert_eq!(import(&svg, &mut |_| {}).unwrap().map.sections[0].outline.len(), 3);
 }
+
+#[test]
+fn what_a_group_says_for_many_is_clipped() {
+    let long = "v".repeat(8_000);
+    // Every seat of the row lies elsewhere: hardly two of them follow a rule.
+    let scattered = |count: u32| {
+        let circle =
+            |n: u32| format!("<circle cx='{}' cy='{}' r='1'/>", n * n % 997 * 50, n * 7_919 % 1_009 * 50);
+        (0..count).map(circle).collect::<String>()
+    };
+    let names = ["section-name", "floor", "zone", "entrance", "section-view", "row-view", "row-shown"];
+    let said: String = names.iter().map(|name| format!(" data-{name}='{long}'")).collect();
+    let map = |seats: &str, said: &str| {
+        import(&format!("<svg><g data-row='1'{said}>{seats}</g></svg>"), &mut |_| {})
+    };
+    let hall = map(&scattered(100), &said).unwrap().map;
+    let section = &hall.sections[0];
+    assert!(section.rows.len() > 20, "{}", section.rows.len());
+    let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    assert!(section.rows.iter().all(|row| (len(&row.view), len(&row.shown)) == (2_001, 200)));
+    assert_eq!((section.name.len(), len(&section.floor), len(&section.zone)), (201, 201, 201));
+    assert_eq!((len(&section.entrance), len(&section.view), hall.floors[0].key.len()), (201, 2_001, 201));
+    // Nor do shorter ones add up without end.
+    let view = format!(" data-row-view='{}'", "🎭".repeat(2_000));
+    assert_eq!(map(&scattered(24_000), &view).unwrap_err().code, ImportErrorCode::TooMany);
+}
