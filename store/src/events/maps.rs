@@ -3,7 +3,7 @@
 //! Claims, blocks, holds and the memory of every server speak of places by their index. A move therefore never changes an
 //! index: seats and areas may be added behind the last ones, renamed, drawn elsewhere, given another category or other
 //! traits, but each of the old ones keeps its position in the document. And what somebody has, or holds at this moment, keeps
-//! its label, row and number. Everything else is refused.
+//! its label, row and number, and its area or table stays for sale in the same amounts. Everything else is refused.
 
 use std::collections::HashMap;
 
@@ -182,7 +182,8 @@ async fn check_occupied(
     let seats = refused.seats.iter().map(|seat| seat.label.clone());
     let areas = refused.areas.iter().map(|(area, _)| area.key.clone());
     let detail = "Somebody has these places, holds them at this moment, or they are blocked: the newer version drops them, gives \
-                  them other numbers or makes their area smaller than what is sold.";
+                  them other numbers, makes their area smaller than what is sold, or sells their area or table in other \
+                  amounts.";
     let objects = seats.chain(areas).take(OBJECTS_MAX).collect();
     Err(Error::Refused(Refusal::new(ErrorCode::SeatMapInUse, detail).objects(objects)))
 }

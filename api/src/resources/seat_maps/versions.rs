@@ -39,7 +39,7 @@ enum Change {
     Traits,
     /// An area holds more or fewer people.
     Capacity,
-    /// An area is sold in other amounts.
+    /// An area or a table is sold in other amounts.
     Occupancy,
 }
 
@@ -140,6 +140,7 @@ fn seat_change(label: &str, seat: &SeatChange) -> PlaceChange {
         SeatChange::Moved { from, to } => (Change::Moved, point(*from), point(*to)),
         SeatChange::Recategorised { from, to } => (Change::Recategorised, from.clone(), to.clone()),
         SeatChange::Traits { from, to } => (Change::Traits, traits(*from), traits(*to)),
+        SeatChange::Occupancy => (Change::Occupancy, None, None),
     };
     PlaceChange { label: label.to_owned(), change, from, to, harmful: seat.is_harmful() }
 }

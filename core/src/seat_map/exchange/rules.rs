@@ -404,6 +404,10 @@ type Parsed<'a> = Option<(&'a str, u32, bool)>;
 fn parse(text: &str) -> Parsed<'_> {
     let prefix = text.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = &text[prefix.len()..];
+    // No numbering has a longer one, and a rule's is tried on each seat of the row.
+    if clipped(prefix, LABEL_CHARS_MAX).len() < prefix.len() {
+        return None;
+    }
     if !digits.is_empty() {
         let again = digits == "0" || !digits.starts_with('0');
         return digits.parse().ok().filter(|_| again).map(|value| (prefix, value, false));

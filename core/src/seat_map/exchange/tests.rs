@@ -414,6 +414,10 @@ fn long_texts_are_not_repeated_for_every_seat() {
     let seats: String = (0..1_000).map(|n| format!("1,{n},{},{},\n", n * n, n % 7 * 1_000)).collect();
     let text = format!("row,seat,x,y,row_shown\n1,a,-9,-9,{long}\n{seats}");
     assert!(read(Format::Csv, &text).unwrap().map.to_json().len() < 10_000_000);
+    let seats: String = (0..1_000).map(|n| format!("1,{n},{},0\n", n * 50)).collect();
+    let text = format!("row,seat,x,y\n1,{long}1,-50,0\n{seats}");
+    let prefix = &read(Format::Csv, &text).unwrap().map.sections[0].rows[0].numbering.prefix;
+    assert_eq!(prefix, "", "no prefix of one seat is tried on all others");
     let groups = format!("<g fill='{long}'>") + &"<g><circle r='1'/></g>".repeat(1_000) + "</g>";
     assert!(read(Format::Svg, &format!("<svg>{groups}</svg>")).unwrap().map.to_json().len() < 10_000_000);
 }

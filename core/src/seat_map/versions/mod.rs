@@ -8,7 +8,7 @@ mod places;
 
 use std::collections::HashMap;
 
-use super::{Layout, LayoutArea, SeatIndex, Traits, layout::dense};
+use super::{Layout, LayoutArea, SeatIndex, Traits, layout::dense, rules::is_whole};
 use places::Places;
 
 /// The difference of two versions of a map.
@@ -62,6 +62,8 @@ pub enum SeatChange {
         from: Traits,
         to: Traits,
     },
+    /// Its table is sold as a whole only, or no longer.
+    Occupancy,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +130,10 @@ pub fn diff(older: &Layout, newer: &Layout) -> VersionDiff {
         if seat.traits != after.traits {
             add(SeatChange::Traits { from: seat.traits, to: after.traits });
         }
+        let whole = |layout: &Layout, seat: SeatIndex| layout.row_of(seat).is_some_and(is_whole);
+        if whole(older, seat.index) != whole(newer, after.index) {
+            add(SeatChange::Occupancy);
+        }
     }
     let mut is_new = vec![true; newer.seats().len()];
     successors.iter().flatten().for_each(|seat| is_new[seat.position()] = false);
@@ -136,7 +142,8 @@ pub fn diff(older: &Layout, newer: &Layout) -> VersionDiff {
 }
 
 /// Whether the newer version may take the place of the older one for an event that has sold places: no sold seat may be
-/// dropped or renumbered, and no area may become smaller than what is sold of it.
+/// dropped or renumbered, no area may become smaller than what is sold of it, and what is sold in part stays for sale in
+/// the same amounts.
 ///
 /// `sold` tells, of seats of the older version, whether somebody has it, in a cart, in checkout or paid for; `area_sold`
 /// how many people have a place in the area with this key.
@@ -156,19 +163,19 @@ pub fn safe(
 }
 
 impl SeatChange {
-    /// Somebody who has a ticket for the seat would not find it.
+    /// Somebody who has a ticket for the seat would not find it, or nobody could buy the rest of the table.
     pub fn is_harmful(&self) -> bool {
-        matches!(self, Self::Dropped | Self::Renumbered { .. } | Self::Shown { .. })
+        matches!(self, Self::Dropped | Self::Renumbered { .. } | Self::Shown { .. } | Self::Occupancy)
     }
 }
 
 impl AreaChange {
-    /// Some of the people who have a place would have none.
+    /// Some of the people who have a place would have none, or nobody could buy the rest of the area.
     pub fn is_harmful(&self, sold: u32) -> bool {
         match *self {
-            Self::Dropped => sold > 0,
+            Self::Dropped | Self::Occupancy => sold > 0,
             Self::Capacity { to, .. } => to < sold,
-            Self::Added | Self::Recategorised { .. } | Self::Occupancy => false,
+            Self::Added | Self::Recategorised { .. } => false,
         }
     }
 }

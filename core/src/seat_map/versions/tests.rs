@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::{
-    super::{Numbering, Point, Scheme, SeatMap, SeatRule, SeatTrait, samples, stadium},
+    super::{
+        GaArea, Numbering, Occupancy, Point, Scheme, SeatMap, SeatRule, SeatTrait, Table, TableSale,
+        TableShape, samples, stadium,
+    },
     *,
 };
 
@@ -25,6 +28,7 @@ fn words(diff: &VersionDiff) -> Vec<String> {
         SeatChange::Moved { .. } => "moved".to_owned(),
         SeatChange::Recategorised { to, .. } => format!("recategorised {}", to.as_deref().unwrap_or("-")),
         SeatChange::Traits { .. } => "traits".to_owned(),
+        SeatChange::Occupancy => "occupancy".to_owned(),
     };
     diff.seats.iter().map(|changed| format!("{} {}", changed.label, word(changed))).collect()
 }
@@ -187,6 +191,32 @@ fn a_safe_change_spares_what_is_sold() {
     assert_eq!(safe(&compare(&before, &gentle), |_| true, |_| 0), Ok(()));
     after.sections[0].rows[1].numbering = Numbering { scheme: Scheme::Odd, ..Numbering::default() };
     assert!(safe(&compare(&before, &after), |seat| seat == SeatIndex(7), |_| 0).is_err());
+}
+
+#[test]
+fn what_is_sold_in_part_stays_for_sale_in_the_same_amounts() {
+    let mut before = samples::hall(1, 2);
+    before.sections[0].tables = vec![Table {
+        label: "T".into(),
+        category: "a".into(),
+        centre: Point { x: 0.0, y: 900.0 },
+        shape: TableShape::Round { radius: 80.0, chairs: 4 },
+        ..Table::default()
+    }];
+    before.ga_areas =
+        vec![GaArea { key: "box".into(), category: "a".into(), capacity: 8, ..GaArea::default() }];
+    let mut after = before.clone();
+    after.sections[0].tables[0].sold = TableSale::Whole;
+    after.ga_areas[0].sold = Occupancy::Whole;
+    for diff in [compare(&before, &after), compare(&after, &before)] {
+        let table = (1..=4).map(|seat| format!("P-T-{seat} occupancy"));
+        assert_eq!(words(&diff), table.collect::<Vec<_>>());
+        // The row beside it may be sold.
+        assert_eq!(safe(&diff, |seat| seat.0 < 2, |_| 0), Ok(()));
+        let refusals = safe(&diff, |seat| seat == SeatIndex(3), |_| 0).unwrap_err();
+        assert_eq!((refusals.seats.len(), refusals.seats[0].label.as_str()), (1, "P-T-2"));
+        assert_eq!(safe(&diff, |_| false, |_| 1).unwrap_err().areas[0].0.change, AreaChange::Occupancy);
+    }
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use super::{
+    attributes::Attributes,
     names,
-    read::{Attributes, Drawing, Group, Mark},
+    read::{Drawing, Group, Mark},
 };
 use crate::seat_map::{
-    AREAS_MAX, CATEGORIES_MAX, Category, Floor, GaArea, LABEL_CHARS_MAX, Point, ROWS_MAX, SEATS_MAX,
-    SECTIONS_MAX, SHAPES_MAX, SeatMap, SeatTrait, Section, Zone,
+    AREAS_MAX, CATEGORIES_MAX, Category, Floor, GaArea, LABEL_CHARS_MAX, NAME_CHARS_MAX, Point, ROWS_MAX,
+    SEATS_MAX, SECTIONS_MAX, SHAPES_MAX, SeatMap, SeatTrait, Section, URL_CHARS_MAX, Zone,
     exchange::{
-        Import, ImportError, ImportErrorCode, Result, UNNAMED, colors,
+        IMPORT_BYTES_MAX, Import, ImportError, ImportErrorCode, Result, UNNAMED, colors,
         notes::{NoteCode, Notes},
         rules::{self, Names, Place},
     },
@@ -112,6 +113,17 @@ struct Builder {
     /// Of each section.
     labels: Vec<Names>,
     rows: usize,
+    /// Bytes of views that rows in pieces say again.
+    repeated: usize,
+}
+
+/// What a group says for many. What is too long stays too long by one character, for the findings to say so.
+fn name(text: &str) -> String {
+    rules::clipped(text, NAME_CHARS_MAX + 1).to_owned()
+}
+
+fn view(text: &str) -> String {
+    rules::clipped(text, URL_CHARS_MAX + 1).to_owned()
 }
 
 impl Builder {
@@ -181,8 +193,8 @@ impl Builder {
         if is_row {
             let own = own.map(|name| names::row(&name).to_owned());
             let label = self.groups[group].attributes.get("data-row").map(str::to_owned).or(own);
-            let shown = self.groups[group].attributes.get("data-row-shown").map(str::to_owned);
-            let view = self.groups[group].attributes.get("data-row-view").map(str::to_owned);
+            let shown = self.groups[group].attributes.get("data-row-shown").map(name);
+            let view = self.groups[group].attributes.get("data-row-view").map(view);
             return self.row(section, label, (shown, view), marks);
         }
         self.notes.add(NoteCode::Rows, || own.unwrap_or_else(|| "svg".into()));
@@ -199,17 +211,17 @@ impl Builder {
         if let Some(&section) = self.sections.get(&key) {
             return Ok(section);
         }
-        let name =
-            self.said(group, "data-section-name").map(str::to_owned).or(named).unwrap_or_else(|| key.clone());
-        let some = |name: &str| self.said(group, name).map(str::to_owned);
+        let said = self.said(group, "data-section-name").or(named.as_deref());
+        let section_name = said.map_or_else(|| key.clone(), name);
+        let some = |attribute: &str| self.said(group, attribute).map(name);
         let (floor, zone, entrance) = (some("data-floor"), some("data-zone"), some("data-entrance"));
-        let view = some("data-section-view");
+        let view = self.said(group, "data-section-view").map(view);
         self.floor_and_zone(floor.as_ref(), zone.as_ref());
         let index = self.map.sections.len();
         self.limit("sections", index + 1, SECTIONS_MAX)?;
         self.map.sections.push(Section {
             key: key.clone(),
-            name,
+            name: section_name,
             floor,
             zone,
             entrance,
@@ -248,6 +260,12 @@ impl Builder {
         number(&mut seats, &mut self.notes, &label);
         let labels = &mut self.labels[section];
         let mut rows = rules::rows(&label, shown.as_deref(), &seats, labels, &mut self.notes, &label)?;
+        // Pieces of all rows say together no more than a file could.
+        self.repeated += view.as_ref().map_or(0, String::len) * (rows.len() - rows.len().min(1));
+        if self.repeated > IMPORT_BYTES_MAX {
+            let message = "Rows with a long view lie so that they are too many pieces.";
+            return Err(ImportError::new(ImportErrorCode::TooMany, label, message));
+        }
         rows.iter_mut().for_each(|row| row.view.clone_from(&view));
         self.map.sections[section].rows.extend(rows);
         Ok(())
@@ -281,8 +299,9 @@ impl Builder {
     fn area(&mut self, points: Vec<Point>, attributes: &Attributes) -> Result<()> {
         let Some(key) = attributes.get("data-area") else { return Ok(()) };
         self.limit("standing areas", self.map.ga_areas.len() + 1, AREAS_MAX)?;
-        let some = |name: &str| attributes.get(name).map(str::to_owned);
+        let some = |attribute: &str| attributes.get(attribute).map(name);
         let Some(capacity) = attributes.get("data-capacity").and_then(|text| text.parse().ok()) else {
+            let key = name(key);
             let message = format!("The standing area “{key}” needs data-capacity, a number of people.");
             return Err(ImportError::new(ImportErrorCode::InvalidValue, key, message));
         };
@@ -290,8 +309,8 @@ impl Builder {
         let (floor, zone) = (some("data-floor"), some("data-zone"));
         self.floor_and_zone(floor.as_ref(), zone.as_ref());
         let area = GaArea {
-            key: key.to_owned(),
-            name: some("data-name").unwrap_or_else(|| key.to_owned()),
+            key: name(key),
+            name: some("data-name").unwrap_or_else(|| name(key)),
             category: self.category(category, category, "")?,
             capacity,
             points,

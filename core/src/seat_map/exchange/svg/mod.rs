@@ -14,6 +14,7 @@
 //! Everything else that can be drawn with shapes and texts becomes that. User units of the drawing are plan units.
 
 mod assemble;
+mod attributes;
 mod geometry;
 mod names;
 mod read;
@@ -25,3 +26,6 @@ pub(super) use write::export;
 pub(super) fn import(text: &str, progress: &mut dyn FnMut(Progress)) -> Result<Import> {
     assemble::map(read::drawing(text, progress)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! From the text to groups, marks, shapes and texts: a reader that never sees more than one element at a time, and
 //! refuses what could refer elsewhere.
 
-use std::str::FromStr;
+use std::{rc::Rc, str::FromStr};
 
 use quick_xml::{
     Reader, XmlVersion,
@@ -10,13 +10,17 @@ use quick_xml::{
 };
 use svgtypes::Transform;
 
-use super::{geometry, names};
+use super::{
+    attributes::{Attributes, length},
+    geometry,
+};
 use crate::seat_map::{
-    OUTLINE_POINTS_MAX, POINTS_MAX, Point, SEATS_MAX, SHAPES_MAX, Shape, ShapeKind, TEXTS_MAX, TextLabel,
+    AREAS_MAX, LABEL_CHARS_MAX, OUTLINE_POINTS_MAX, POINTS_MAX, Point, SEATS_MAX, SECTIONS_MAX, SHAPES_MAX,
+    Shape, ShapeKind, TEXTS_MAX, TextLabel,
     exchange::{
         ImportError, ImportErrorCode, PROGRESS_EVERY, Progress, Result, colors,
         notes::{NoteCode, Notes},
-        rules::rounded,
+        rules::{clipped, rounded},
     },
 };
 
@@ -26,7 +30,7 @@ const ELEMENTS_MAX: u64 = 1_000_000;
 const DEPTH_MAX: usize = 64;
 /// Attributes of one element; drawing programs write some twenty.
 const ATTRIBUTES_MAX: usize = 100;
-/// Bytes of an attribute's value, but for points and paths: what a group says may be repeated for each of its seats.
+/// Bytes of an attribute's value, but for those that draw: what a group says may be repeated for each of its seats.
 const VALUE_BYTES_MAX: usize = 8_000;
 /// Bytes of a property that things in a group have from it.
 const PROPERTY_BYTES_MAX: usize = 100;
@@ -60,8 +64,8 @@ pub(super) struct Drawing {
     pub(super) marks: Vec<Mark>,
     pub(super) shapes: Vec<Shape>,
     pub(super) texts: Vec<TextLabel>,
-    /// Standing areas: outline and attributes.
-    pub(super) areas: Vec<(Vec<Point>, Attributes)>,
+    /// Standing areas: outline and attributes, which all areas of one path have in common.
+    pub(super) areas: Vec<(Vec<Point>, Rc<Attributes>)>,
     /// Outlines of sections, by key.
     pub(super) outlines: Vec<(String, Vec<Point>)>,
     pub(super) notes: Notes,
@@ -88,38 +92,6 @@ pub(super) struct Mark {
     pub(super) title: String,
     /// What it is if it is no seat.
     pub(super) shape: Shape,
-}
-
-/// Names without prefix, as `label` for `inkscape:label`, and values.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Attributes(Vec<(String, String)>);
-
-impl Attributes {
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let value = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
-        value.filter(|value| !value.is_empty())
-    }
-
-    pub(super) fn has_class(&self, class: &str) -> bool {
-        self.get("class").is_some_and(|classes| classes.split_whitespace().any(|one| one == class))
-    }
-
-    /// What a person called it.
-    pub(super) fn name(&self) -> Option<&str> {
-        let id = || self.get("id").and_then(names::chosen);
-        self.get("label").or_else(|| self.get("aria-label")).or_else(id)
-    }
-
-    fn number(&self, name: &str) -> f64 {
-        self.get(name).and_then(length).unwrap_or(0.0)
-    }
-
-    /// A property from `style`, or the attribute of the same name.
-    fn property(&self, name: &str) -> Option<&str> {
-        let style = self.get("style").unwrap_or_default().split(';');
-        let styled = style.filter_map(|part| part.split_once(':')).find(|(key, _)| key.trim() == name);
-        styled.map(|(_, value)| value.trim()).or_else(|| self.get(name))
-    }
 }
 
 /// What an open element passes on to those in it.
@@ -255,7 +227,7 @@ impl Parser<'_> {
             self.frames.push(Frame { role: Role::Skipped, ..outer });
             return Ok(());
         }
-        let attributes = self.attributes(element, at)?;
+        let attributes = self.attributes(name, element, at)?;
         if attributes.property("display") == Some("none") {
             self.frames.push(Frame { role: Role::Skipped, ..outer });
             return Ok(());
@@ -302,7 +274,7 @@ impl Parser<'_> {
             }
             "circle" | "ellipse" | "rect" => self.mark(name, attributes, &frame, at)?,
             "polygon" | "polyline" | "line" | "path" => {
-                self.outlines(name, attributes, &frame);
+                self.outlines(name, attributes, &frame, at)?;
                 Role::Other
             }
             "text" => self.text(&attributes, &frame),
@@ -319,7 +291,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn attributes(&mut self, element: &BytesStart<'_>, at: u64) -> Result<Attributes> {
+    fn attributes(&mut self, of: &str, element: &BytesStart<'_>, at: u64) -> Result<Attributes> {
         let mut attributes = Vec::new();
         // Looking for doubles would compare each with all others.
         for attribute in element.attributes().with_checks(false) {
@@ -333,7 +305,8 @@ impl Parser<'_> {
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|_| self.entity(at))?;
             let name = attribute.key.local_name();
             let name: &str = name.as_ref();
-            if value.len() > VALUE_BYTES_MAX && !matches!(name, "d" | "points") {
+            let draws = matches!((of, name), ("path", "d") | ("polygon" | "polyline", "points"));
+            if value.len() > VALUE_BYTES_MAX && !draws {
                 self.drawing.notes.add(NoteCode::Ignored, || name.chars().take(40).collect());
                 continue;
             }
@@ -354,7 +327,7 @@ impl Parser<'_> {
         Shape { kind, fill, stroke, stroke_width, ..Shape::default() }
     }
 
-    fn mark(&mut self, name: &str, attributes: Attributes, frame: &Frame, at: u64) -> Result<Role> {
+    fn mark(&mut self, name: &str, attributes: Attributes, frame: &Frame, position: u64) -> Result<Role> {
         let number = |name: &str| attributes.number(name);
         let (corner, size) = match name {
             "rect" => ((number("x"), number("y")), (number("width"), number("height"))),
@@ -395,12 +368,12 @@ impl Parser<'_> {
             let at =
                 |x: f64, y: f64| geometry::placed(transform, corner.0 + x * size.0, corner.1 + y * size.1);
             let outline = vec![at(0.0, 0.0), at(1.0, 0.0), at(1.0, 1.0), at(0.0, 1.0)];
-            self.drawing.areas.push((outline, attributes));
+            self.area(outline, &Rc::new(attributes), position)?;
             return Ok(Role::Other);
         }
         if self.drawing.marks.len() == SEATS_MAX + SHAPES_MAX {
             let message = format!("A seat map has at most {SEATS_MAX} seats.");
-            return Err(self.error(ImportErrorCode::TooMany, at, message));
+            return Err(self.error(ImportErrorCode::TooMany, position, message));
         }
         let fill = shape.fill.clone();
         let middle = geometry::placed(transform, corner.0 + size.0 / 2.0, corner.1 + size.1 / 2.0);
@@ -409,42 +382,50 @@ impl Parser<'_> {
         Ok(Role::Mark(self.drawing.marks.len() - 1))
     }
 
-    fn outlines(&mut self, name: &str, attributes: Attributes, frame: &Frame) {
+    fn area(&mut self, outline: Vec<Point>, attributes: &Rc<Attributes>, at: u64) -> Result<()> {
+        if self.drawing.areas.len() == AREAS_MAX {
+            let message = format!("A seat map has at most {AREAS_MAX} standing areas.");
+            return Err(self.error(ImportErrorCode::TooMany, at, message));
+        }
+        self.drawing.areas.push((outline, attributes.clone()));
+        Ok(())
+    }
+
+    fn outlines(&mut self, name: &str, mut attributes: Attributes, frame: &Frame, at: u64) -> Result<()> {
         let transform = frame.transform;
         let most = OUTLINE_POINTS_MAX + 1;
         let lines = match name {
-            "path" => geometry::path(
-                attributes.get("d").unwrap_or_default(),
-                transform,
-                POINTS_MAX - self.points.min(POINTS_MAX),
-            ),
+            "path" => {
+                geometry::path(&attributes.take("d"), transform, POINTS_MAX - self.points.min(POINTS_MAX))
+            }
             "line" => {
                 let at = |x: &str, y: &str| {
                     geometry::placed(transform, attributes.number(x), attributes.number(y))
                 };
                 vec![(vec![at("x1", "y1"), at("x2", "y2")], false)]
             }
-            _ => vec![(
-                geometry::points(attributes.get("points").unwrap_or_default(), transform, most),
-                name == "polygon",
-            )],
+            _ => vec![(geometry::points(&attributes.take("points"), transform, most), name == "polygon")],
         };
+        let attributes = Rc::new(attributes);
         for (points, closed) in lines {
             self.points += points.len();
             if points.len() < 2 {
                 continue;
             }
-            let full = self.drawing.shapes.len() + self.drawing.areas.len() == SHAPES_MAX;
+            let drawn = self.drawing.shapes.len() + self.drawing.areas.len();
+            let is_outline = attributes.get("data-outline").is_some();
+            let full = drawn >= SHAPES_MAX || (is_outline && self.drawing.outlines.len() == SECTIONS_MAX);
             if full || points.len() > OUTLINE_POINTS_MAX || self.points > POINTS_MAX {
                 self.drawing.notes.add(NoteCode::Drawing, || format!("<{name}>"));
                 continue;
             }
             if attributes.get("data-area").is_some() {
-                self.drawing.areas.push((points, attributes.clone()));
+                self.area(points, &attributes, at)?;
                 continue;
             }
             if let Some(key) = attributes.get("data-outline") {
-                self.drawing.outlines.push((key.to_owned(), points));
+                // Keys of sections are not longer.
+                self.drawing.outlines.push((clipped(key, LABEL_CHARS_MAX).to_owned(), points));
                 continue;
             }
             let kind = if closed && points.len() > 2 { ShapeKind::Polygon } else { ShapeKind::Polyline };
@@ -456,6 +437,7 @@ impl Parser<'_> {
                 self.drawing.shapes.push(Shape { points, ..shape });
             }
         }
+        Ok(())
     }
 
     fn text(&mut self, attributes: &Attributes, frame: &Frame) -> Role {
@@ -493,11 +475,4 @@ impl Parser<'_> {
         };
         into.push_str(text);
     }
-}
-
-/// A length in user units. Other units are those of print, and no part of a plan.
-fn length(text: &str) -> Option<f64> {
-    let text = text.trim();
-    let value = text.strip_suffix("px").unwrap_or(text).parse::<f64>().ok()?;
-    value.is_finite().then_some(value)
 }
