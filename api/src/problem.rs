@@ -212,6 +212,6 @@ pub async fn from_framework(response: Response, allow: Option<String>) -> Respon
 }
 
 /// The framework's words, bounded: it quotes what the client sent.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(400).collect()
 }

@@ -2,6 +2,8 @@
 //! other programs ([`exchange`]); what changes between [`versions`].
 
 pub(super) mod exchange;
+mod turns;
+mod unread;
 pub(super) mod versions;
 
 use std::borrow::Cow;
@@ -24,9 +26,11 @@ use crate::{
     problem::Failure,
     wire::{Created, Cursor, Page, Ref, Text, Window},
 };
+use turns::SHOWN;
+use unread::Unread;
 
 /// A seat-map document: any JSON object for the framework, read strictly by the store. How deep it nests is bounded by
-/// the JSON reader, how long it is by the limit of the body.
+/// the JSON reader, how long it is by the limit of the body, and how much is in it before it is read.
 #[derive(Debug)]
 struct Document(Value);
 
@@ -234,12 +238,12 @@ impl SeatMaps {
         &self,
         call: Call,
         venue_id: Path<Ref<id::Venue>>,
-        body: Json<NewSeatMap>,
+        body: Unread<NewSeatMap>,
     ) -> Result<Created<SeatMap>, Failure> {
-        let new = body.0;
-        let draft = seat_maps::Draft::read(new.document.0).await?;
+        let read = |new: NewSeatMap| Ok((new.name.0, seat_maps::Draft::parse(new.document.0)?));
+        let ((name, draft), _turn) = body.read(&call, read).await?;
         let create =
-            async |tx: &mut _| seat_maps::create(tx, venue_id.0.0, new.name.0, draft).await.map(shape_shown);
+            async |tx: &mut _| seat_maps::create(tx, venue_id.0.0, name, draft).await.map(shape_shown);
         Ok(Created::Created(Json(call.write(create).await?)))
     }
 
@@ -254,6 +258,7 @@ impl SeatMaps {
         #[oai(validator(minimum(value = "0"), maximum(value = "2147483647")))]
         version: Query<Option<i32>>,
     ) -> Result<Json<SeatMap>, Failure> {
+        let _turn = SHOWN.take(call.tenant()).await?;
         let shown = call.read(async |tx| seat_maps::get(tx, seat_map_id.0.0, version.0).await).await?;
         Ok(Json(shape_shown(shown)))
     }
@@ -264,15 +269,14 @@ impl SeatMaps {
         &self,
         call: Call,
         seat_map_id: Path<Ref<id::SeatMap>>,
-        body: Json<SeatMapPatch>,
+        body: Unread<SeatMapPatch>,
     ) -> Result<Json<SeatMap>, Failure> {
-        let patch = body.0;
-        let document = match patch.document {
-            Some(document) => Some(seat_maps::Draft::read(document.0).await?),
-            None => None,
+        let read = |patch: SeatMapPatch| {
+            let document = patch.document.map(|document| seat_maps::Draft::parse(document.0)).transpose()?;
+            let name = patch.name.map(|text| text.0);
+            Ok(seat_maps::SeatMapChange { name, document, draft_revision: patch.draft_revision })
         };
-        let name = patch.name.map(|text| text.0);
-        let change = seat_maps::SeatMapChange { name, document, draft_revision: patch.draft_revision };
+        let (change, _turn) = body.read(&call, read).await?;
         let update = async |tx: &mut _| seat_maps::update(tx, seat_map_id.0.0, change).await.map(shape_shown);
         Ok(Json(call.write(update).await?))
     }
@@ -284,6 +288,7 @@ impl SeatMaps {
         call: Call,
         seat_map_id: Path<Ref<id::SeatMap>>,
     ) -> Result<Json<Validation>, Failure> {
+        let _turn = SHOWN.take(call.tenant()).await?;
         let validate = async |tx: &mut _| {
             let draft = seat_maps::draft(tx, seat_map_id.0.0).await?;
             Ok(Validation { publishable: draft.is_publishable(), findings: shape_findings(draft.findings) })
@@ -312,9 +317,9 @@ impl SeatMaps {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn the_example_of_the_contract_can_be_published() {
-        let draft = seat_maps::Draft::read(NewSeatMap::example().document.0).await.unwrap();
+    #[test]
+    fn the_example_of_the_contract_can_be_published() {
+        let draft = seat_maps::Draft::parse(NewSeatMap::example().document.0).unwrap();
         assert!(draft.is_publishable() && draft.findings.is_empty(), "{:?}", draft.findings);
         assert!(Document::parse_from_json(Some(json!([]))).is_err());
     }

@@ -9,7 +9,7 @@ use eventflow_core::{
         SeatMap as Document, SeatRule, Section, Severity, Shape, Table, TextLabel, Zone,
     },
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{Size, int};
@@ -31,54 +31,45 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Reads a document that a client sent. Parsing and laying out 100,000 seats takes a good part of a second, so
-    /// another thread does it.
-    ///
-    /// # Errors
-    /// `invalid_request` with the path in the document when a field is unknown, missing or of another type, or when a
-    /// limit is exceeded.
-    pub async fn read(document: Value) -> Result<Self> {
-        on_a_blocking_thread(move || Self::parse(document)).await?.map_err(Error::Refused)
-    }
-
     /// Reads what was stored.
     pub(super) async fn stored(document: Value) -> Result<Self> {
         on_a_blocking_thread(move || {
             let map: Document = serde_json::from_value(document)
                 .map_err(|error| Error::Corrupt(format!("seat map: {error}")))?;
-            Ok(Self::examine(&map))
+            let (findings, layout) = seat_map::examine(&map);
+            Ok(Self { json: canonical(&map), findings, layout })
         })
         .await?
     }
 
-    fn parse(document: Value) -> Result<Self, Refusal> {
-        let map: Document = match serde_json::from_value(document.clone()) {
-            Ok(map) => map,
-            Err(error) => return Err(fault(&document, &error)),
-        };
+    /// Reads a document that a client sent. Parsing and laying out 100,000 seats takes a good part of a second: not for
+    /// the threads of the runtime.
+    ///
+    /// # Errors
+    /// `invalid_request` with the path in the document when a field is unknown, missing or of another type, or when a
+    /// limit is exceeded.
+    pub fn parse(document: Value) -> Result<Self, Refusal> {
+        let map = Document::deserialize(&document).map_err(|error| fault(&document, &error))?;
+        // It is several times as large as the map, and there will be another one.
+        drop(document);
         Self::of(&map)
     }
 
     /// A document that did not come as JSON; the same limits hold. Takes time: not for the threads of the runtime.
     ///
     /// # Errors
-    /// As [`Draft::read`].
+    /// As [`Draft::parse`].
     pub fn of(map: &Document) -> Result<Self, Refusal> {
-        let draft = Self::examine(map);
-        if let Some(finding) = draft.findings.iter().find(|finding| LIMITS.contains(&finding.code)) {
+        let (findings, layout) = seat_map::examine(map);
+        if let Some(finding) = findings.iter().find(|finding| LIMITS.contains(&finding.code)) {
             return Err(Refusal::invalid(at("document", &finding.object), finding.message.clone()));
         }
-        if let Some(path) = not_storable(&draft.json) {
+        let json = canonical(map);
+        if let Some(path) = not_storable(&json) {
             let detail = "A number or a text here cannot be stored: it is out of range or contains NUL.";
             return Err(Refusal::invalid(format!("document{path}"), detail));
         }
-        Ok(draft)
-    }
-
-    fn examine(map: &Document) -> Self {
-        let json = serde_json::to_value(map).unwrap_or_default();
-        let (findings, layout) = seat_map::examine(map);
-        Self { json, findings, layout }
+        Ok(Self { json, findings, layout })
     }
 
     pub fn is_publishable(&self) -> bool {
@@ -92,6 +83,10 @@ impl Draft {
             ga_capacity: i32::try_from(capacity).unwrap_or(i32::MAX),
         }
     }
+}
+
+fn canonical(map: &Document) -> Value {
+    serde_json::to_value(map).unwrap_or_default()
 }
 
 /// The refusal to publish, naming what has errors.

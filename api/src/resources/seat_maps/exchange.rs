@@ -1,7 +1,5 @@
 //! Seat maps from and for other programs. Files are read and written by the core, off the threads that serve requests.
 
-use std::sync::LazyLock;
-
 use bytes::Bytes;
 use eventflow_core::{
     ErrorCode, Refusal, id,
@@ -17,9 +15,9 @@ use poem_openapi::{
     registry::{MetaResponses, Registry},
     types::ToJSON,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
-use super::{SeatMap, shape_shown};
+use super::{SeatMap, shape_shown, turns::TURNS};
 use crate::{
     auth::Call,
     problem::{Failure, REQUEST_ID, request_id},
@@ -27,8 +25,6 @@ use crate::{
     wire::{Created, Ref, Text},
 };
 
-/// Files that are read at one time: each may need a few hundred megabytes while it is.
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2));
 /// Signs of progress that wait for a slow client; those that do not fit are left out.
 const PROGRESS_WAITING: usize = 64;
 /// The media type of answers that tell the progress.
@@ -181,7 +177,7 @@ impl Exchange {
             return Ok(Answer::Done(Box::new(import(&call, upload, None).await?)));
         }
         let (tell, told) = mpsc::channel(PROGRESS_WAITING);
-        // It comes to its end whether or not anybody listens.
+        // Once it has its turn, it comes to its end whether or not anybody listens.
         tokio::spawn(REQUEST_ID.scope(request_id(), async move {
             let line = match import(&call, upload, Some(tell.clone())).await {
                 Ok(imported) => serde_json::json!({ "imported": imported.to_json() }),
@@ -209,8 +205,9 @@ impl Exchange {
         version: Query<Option<i32>>,
     ) -> Result<File, Failure> {
         let format = format.0.unwrap_or(FileFormat::Csv);
+        let turn = TURNS.take(call.tenant()).await?;
         let map = call.read(async |tx| seat_maps::document(tx, seat_map_id.0.0, version.0).await).await?;
-        let written = off_the_runtime(move || exchange::export(format.core(), &map)).await?;
+        let (written, _turn) = off_the_runtime(move || (exchange::export(format.core(), &map), turn)).await?;
         let name = format!("attachment; filename=\"{}.{}\"", seat_map_id.0.0, format.extension());
         let notes: Vec<_> =
             written.notes.iter().map(|note| format!("{};count={}", note.code.as_str(), note.count)).collect();
@@ -230,7 +227,10 @@ type Tell = mpsc::Sender<serde_json::Value>;
 
 async fn import(call: &Call, upload: Upload, tell: Option<Tell>) -> Result<Imported, Failure> {
     let Upload { venue, format, name, file } = upload;
-    let turn = TURNS.acquire().await.map_err(|_| stopped())?;
+    let turn = match &tell {
+        Some(tell) => TURNS.take_for(call.tenant(), tell).await?,
+        None => TURNS.take(call.tenant()).await?,
+    };
     let read = off_the_runtime(move || {
         let mut progress = |progress: Progress| {
             if let Some(tell) = &tell {
@@ -239,10 +239,10 @@ async fn import(call: &Call, upload: Upload, tell: Option<Tell>) -> Result<Impor
         };
         let import = exchange::import(format.core(), &file, &mut progress).map_err(refusal)?;
         let draft = seat_maps::Draft::of(&import.map)?;
-        Ok::<_, Refusal>((import.map.name, import.notes, draft))
+        // The turn is that of the thread, which goes on when the request is given up, and then of the draft.
+        Ok::<_, Refusal>((import.map.name, import.notes, draft, turn))
     });
-    let (name_of_file, notes, draft) = read.await??;
-    drop(turn);
+    let (name_of_file, notes, draft, _turn) = read.await??;
     let name = name.unwrap_or_else(|| name_of_file.chars().take(200).collect());
     let name = if name.trim().is_empty() { "Imported".to_owned() } else { name };
     let imported = call.write(async |tx| {
@@ -259,7 +259,9 @@ fn refusal(error: ImportError) -> Refusal {
     if error.location.is_empty() { refusal } else { refusal.param(error.location) }
 }
 
-async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+pub(super) async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|_| stopped())
 }
 

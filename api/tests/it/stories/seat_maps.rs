@@ -329,6 +329,50 @@ async fn an_event_moves_to_a_newer_version_and_nobody_loses_a_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_sold_in_part_is_not_for_sale_as_a_whole_later() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let (sold, unsold) = (tenant.event(2, 20, json!({})).await, tenant.event(2, 20, json!({})).await);
+    let one = json!({ "items": [{ "ga_area": AREA, "quantity": 1 }] });
+    tenant.api.post("/v1/orders", sold.manual(one)).await.created();
+    for event in [&sold, &unsold] {
+        publish_changed(&tenant, event, |document| {
+            document["ga_areas"][0]["sold"] = json!({ "kind": "whole" });
+        })
+        .await;
+    }
+    let diff = tenant.api.get(&map_path(&sold, "/diff?from=1&to=2")).await.ok();
+    let area = &diff["ga_areas"][0];
+    assert_eq!((&area["change"], &area["harmful"]), (&json!("occupancy"), &json!(true)), "{diff}");
+    let problem = move_on(&sold, json!({})).await.refused(409, "seat_map_in_use");
+    assert_eq!(problem["objects"], json!([AREA]));
+    assert_eq!(move_on(&unsold, json!({})).await.ok()["seat_map_version"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_document_is_read_and_one_with_too_much_in_it_is_not() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let path = format!("/v1/venues/{}/seat-maps", tenant.venue().await);
+    let words = json!({ "at": { "x": 0, "y": 0 }, "text": "x".repeat(200), "size": 16 });
+    let mut new = json!({
+        "name": "Hall",
+        "document": { "format": "eventflow.seat-map/1", "name": "Hall", "categories": [], "sections": [], "texts": vec![words; 2_000] },
+    });
+    let made = tenant.api.post(&path, new.clone()).await.created();
+    assert_eq!(list(&made["document"], "texts").len(), 2_000);
+    let changed = json!({ "document": made["document"], "draft_revision": 1 });
+    let changed = tenant.api.patch(&format!("/v1/seat-maps/{}", text(&made, "id")), changed).await.ok();
+    assert_eq!(changed["draft_revision"], 2);
+    new["document"]["x"] = json!(vec![json!({}); 400_000]);
+    let problem = tenant.api.post(&path, new).await.refused(400, "invalid_request");
+    assert_eq!(problem["param"], "document");
+    assert!(text(&problem, "detail").contains("objects"), "{problem}");
+    let broken = tenant.api.send_bytes(Method::POST, &path, "application/json", b"{".to_vec()).await;
+    broken.refused(400, "invalid_request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_schema_of_documents_is_public() {
     let platform = Platform::start().await;
     let schema = platform.anybody().get("/schemas/seat-map.json").await.status(200);
