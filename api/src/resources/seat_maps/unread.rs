@@ -127,22 +127,3 @@ mod tests {
         assert_eq!(refused(format!("[\"\\\"{}\"]", "{[,".repeat(VALUES_MAX))), None);
     }
 }
-#[cfg(test)]
-mod measure {
-    use super::*;
-    fn peak() -> String {
-        std::fs::read_to_string("/proc/self/status").unwrap().lines().filter(|l| l.starts_with("VmHWM")).collect()
-    }
-    #[test]
-    fn measure() {
-        for element in ["{\"a\":[]}", "{\"position\":1}", "{\"a\":1,\"b\":2,\"c\":[]}"] {
-            let n = 399_990;
-            let text = format!("{{\"name\":\"x\",\"document\":{{\"x\":[{}{element}]}}}}", format!("{element},").repeat(n - 1));
-            println!("{} before {}", text.len(), peak());
-            let new: super::super::NewSeatMap = parse(text.as_bytes()).unwrap();
-            println!("read {}", peak());
-            let _ = eventflow_store::seat_maps::Draft::parse(new.document.0).err().unwrap();
-            println!("after {}", peak());
-        }
-    }
-}
