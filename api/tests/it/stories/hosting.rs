@@ -191,12 +191,15 @@ async fn a_server_without_the_picker_says_how_to_build_it() {
         let page = platform.anybody().get(&path).await.status(503);
         assert!(html(&page).contains("cargo xtask widget"), "{page}");
     }
-    // Who has paid is thanked in any case.
+    // Who comes back from the payment finds the way in any case.
     let order = event.hold(&[0]).await.created();
     let order = event.order_stripe(&order).await.created();
     let back =
         platform.anybody().get(&format!("/e/{}?order={}", event.id, text(&order, "id"))).await.status(200);
-    assert!(html(&back).contains("Thank you!") && !html(&back).contains("<script"), "{back}");
+    assert!(
+        html(&back).contains("You come from the payment page.") && !html(&back).contains("<script"),
+        "{back}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -350,7 +353,10 @@ async fn a_buyer_comes_back_to_the_order() {
     let path = |address: &str| address.strip_prefix(OURS).unwrap().split('#').next().unwrap().to_owned();
     let shown = platform.anybody().get(&path(&success)).await.status(200);
     assert!(html(&shown).contains(&format!("order=\"{}\">", text(&ours, "id"))), "{shown}");
-    assert!(html(&shown).contains("Thank you!") && html(&shown).contains("noindex"), "{shown}");
+    assert!(
+        html(&shown).contains("You come from the payment page.") && html(&shown).contains("noindex"),
+        "{shown}"
+    );
     // Without a key there is nothing to load: the way out, and what to ask with.
     assert!(html(&shown).contains("please go back there"), "{shown}");
     assert!(html(&shown).contains(&format!("<b>{}</b>", text(&ours, "id"))), "{shown}");
@@ -375,4 +381,22 @@ async fn a_buyer_comes_back_to_the_order() {
         "{success}"
     );
     assert_eq!(cancel, "https://shop.example/basket");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_nobody_knows_is_not_said_to_be_paid() {
+    let dist = Dist::make();
+    let platform = Platform::with(dist.options()).await;
+    let event = platform.tenant().await.seated_event(4).await;
+    let page = format!("/e/{}?order=ord_00000000000000000000000001", event.id);
+    for (language, said) in
+        [("en", "You come from the payment page."), ("de", "Sie kommen von der Zahlungsseite.")]
+    {
+        let shown = platform.anybody().get(&format!("{page}&lang={language}")).await.status(200);
+        let text = html(&shown);
+        assert!(text.contains(said) && text.contains("ord_00000000000000000000000001"), "{shown}");
+        for claim in ["Thank you", "arrived", "Vielen Dank", "angekommen"] {
+            assert!(!text.contains(claim), "`{claim}`: {shown}");
+        }
+    }
 }
