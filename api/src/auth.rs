@@ -54,6 +54,10 @@ pub struct Call {
     pub principal: Principal,
     /// The tenant and actor for transactions.
     pub scope: Scope,
+    /// The credential, when it stands in the database and can be revoked.
+    pub credential: Option<credentials::Name>,
+    /// The pages that may use a publishable key.
+    pub origins: Arc<[String]>,
     /// Test or live, as the credential says.
     pub livemode: bool,
     pub ip: IpAddr,
@@ -207,8 +211,8 @@ async fn authenticate(request: &Request) -> Result<Call, Refusal> {
     })?;
     let _ = facts.operation.set(operation.id);
 
-    let (principal, tenant, livemode) = if operation.credentials.is_empty() {
-        (Principal::Anybody, Id::from_uuid(uuid::Uuid::nil()), false)
+    let (Stored { principal, tenant, livemode, origins }, credential) = if operation.credentials.is_empty() {
+        (of_nobody(Principal::Anybody), None)
     } else {
         identify(app, request, facts).await?
     };
@@ -216,6 +220,8 @@ async fn authenticate(request: &Request) -> Result<Call, Refusal> {
         app: app.clone(),
         operation,
         scope: Scope { tenant, actor: actor(&principal).into(), request_id: request_id() },
+        credential,
+        origins,
         livemode,
         ip: facts.ip,
         idempotency: facts.idempotency.as_ref().map(|(key, fingerprint)| idempotency::Key {
@@ -267,18 +273,26 @@ fn actor(principal: &Principal) -> String {
     }
 }
 
-type Identity = (Principal, Id<id::Tenant>, bool);
+/// A credential that belongs to no tenant.
+fn of_nobody(principal: Principal) -> Stored {
+    Stored { principal, tenant: Id::from_uuid(uuid::Uuid::nil()), livemode: false, origins: [].into() }
+}
 
-async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Result<Identity, Refusal> {
+async fn identify(
+    app: &Arc<App>,
+    request: &Request,
+    facts: &RequestFacts,
+) -> Result<(Stored, Option<credentials::Name>), Refusal> {
     let Some(token) = bearer(request) else {
         return Err(unauthenticated("Send `Authorization: Bearer <key or token>`."));
     };
     refuse_guesser(app, facts.ip, token)?;
+    let mut name = None;
     let found = match token {
         token
             if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") =>
         {
-            credentials::stored(app, token).await?
+            credentials::stored(app, *name.insert(credentials::Name::of(token))).await?
         }
         token if token.contains('.') => app.tokens.verify(token).map(|token| Stored {
             principal: Principal::Buyer(token),
@@ -288,20 +302,16 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
         }),
         token => app.config.bootstrap_token.as_ref().and_then(|expected| {
             // Compared by hash: the time tells nothing about the token.
-            (api_keys::hash(token) == api_keys::hash(expected.expose_secret())).then(|| Stored {
-                principal: Principal::Bootstrap,
-                tenant: Id::from_uuid(uuid::Uuid::nil()),
-                livemode: false,
-                origins: [].into(),
-            })
+            (api_keys::hash(token) == api_keys::hash(expected.expose_secret()))
+                .then(|| of_nobody(Principal::Bootstrap))
         }),
     };
     let Some(found) = found else {
         failed_attempt(app, facts.ip).await?;
-        return Err(unauthenticated("The key or token is unknown, revoked or expired."));
+        return Err(unknown_credential());
     };
     check_origin(app, request, &found, facts)?;
-    Ok((found.principal, found.tenant, found.livemode))
+    Ok((found, name))
 }
 
 /// A credential that is known works for everybody behind a guesser's address, and so does a buyer's token, which proves
@@ -340,7 +350,7 @@ pub async fn page_key(app: &Arc<App>, ip: IpAddr, token: &str) -> Result<Option<
         return Ok(None);
     }
     refuse_guesser(app, ip, token)?;
-    match credentials::stored(app, token).await? {
+    match credentials::stored(app, credentials::Name::of(token)).await? {
         Some(Stored { principal: Principal::Publishable { .. }, tenant, origins, .. }) => {
             Ok(Some(PageKey { tenant, origins }))
         }
@@ -350,6 +360,10 @@ pub async fn page_key(app: &Arc<App>, ip: IpAddr, token: &str) -> Result<Option<
 
 fn unauthenticated(detail: &str) -> Refusal {
     Refusal::new(ErrorCode::Unauthenticated, detail)
+}
+
+fn unknown_credential() -> Refusal {
+    unauthenticated("The key or token is unknown, revoked or expired.")
 }
 
 fn bearer(request: &Request) -> Option<&str> {
