@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
+    bodies::Room,
     credentials::{self, Stored},
     openapi,
     operations::{Credential, Operation, RateClass},
@@ -188,6 +189,8 @@ pub struct RequestFacts {
     pub idempotency: Option<(String, [u8; 32])>,
     /// The body as it came, for signatures over it.
     pub body: bytes::Bytes,
+    /// A large body has its room until the request is answered.
+    pub room: Option<Room>,
     /// Filled by authentication, shown as `RateLimit` headers.
     pub rate: OnceLock<(Limit, Verdict)>,
     /// Filled by authentication, for the span of the request.
@@ -329,6 +332,20 @@ fn refuse_guesser(app: &App, ip: IpAddr, token: &str) -> Result<(), Refusal> {
         app.credentials.guessers.remove(&ip);
     }
     Ok(())
+}
+
+/// The tenant whose secret key the request shows, `None` when it shows none; a guess is refused.
+pub async fn tenant_of_secret_key(
+    app: &Arc<App>,
+    request: &Request,
+    ip: IpAddr,
+) -> Result<Option<Id<id::Tenant>>, Refusal> {
+    let Some(token) = bearer(request).filter(|token| token.starts_with("ef_sk_")) else { return Ok(None) };
+    refuse_guesser(app, ip, token)?;
+    match credentials::stored(app, credentials::Name::of(token)).await? {
+        Some(found) => Ok(Some(found.tenant)),
+        None => failed_attempt(app, ip).await.and_then(|()| Err(unknown_credential())),
+    }
 }
 
 /// What a publishable key in the address of a page opens.
