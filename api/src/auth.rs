@@ -37,6 +37,9 @@ use crate::{
 /// How long unknown credentials of an address are refused unseen, after too many of them.
 const GUESSER_PAUSE_SECS: u32 = 5;
 
+/// Characters of an idempotency key with a publishable key: as random hexadecimal digits they are 64 bits.
+pub const SHARED_KEY_MIN: usize = 16;
+
 /// Who calls.
 #[derive(Debug, Clone)]
 pub enum Principal {
@@ -236,7 +239,22 @@ async fn authenticate(request: &Request) -> Result<Call, Refusal> {
     };
     limit_rate(&call, facts).await?;
     permit(&call)?;
+    check_idempotency_key(&call)?;
     Ok(call)
+}
+
+/// Whoever repeats a key gets the first answer, with the token in it: among the visitors of a page, it must not be guessed.
+fn check_idempotency_key(call: &Call) -> Result<(), Refusal> {
+    let shared = matches!(call.principal, Principal::Publishable { .. });
+    match &call.idempotency {
+        Some(key) if shared && key.key.len() < SHARED_KEY_MIN => {
+            let detail = format!(
+                "All visitors share a publishable key: send {SHARED_KEY_MIN} characters or more that nobody guesses, as a random UUID."
+            );
+            Err(Refusal::new(ErrorCode::InvalidHeader, detail).param("Idempotency-Key"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn permit(call: &Call) -> Result<(), Refusal> {
