@@ -400,3 +400,48 @@ async fn an_order_that_nobody_knows_is_not_said_to_be_paid() {
         }
     }
 }
+
+/// A link to our payment page leads to the organizer's pages or to ours, unless a server says otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_sends_its_buyers_to_registered_origins_only() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(20).await;
+    let mut seat = 0..;
+    let mut order = async |client: &Client, by_token: bool, success: &str, cancel: &str| {
+        let hold = event.hold(&[seat.next().unwrap()]).await.created();
+        let mut new = event.order_of(&hold);
+        (new["success_url"], new["cancel_url"]) = (json!(success), json!(cancel));
+        new["event_id"] = json!(event.id);
+        let client = if by_token { client.with_token(text(&hold, "token")) } else { client.clone() };
+        let answer = client.post("/v1/orders", new).await;
+        if answer.status != 201 {
+            // Nothing was begun: the buyer still has the seats.
+            assert_eq!(answer.status, 422, "{answer}");
+            let release = client.with_token(text(&hold, "token"));
+            release.delete(&format!("/v1/holds/{}", text(&hold, "id"))).await.done();
+        }
+        answer
+    };
+    for by_token in [false, true] {
+        for (success, cancel, param) in [
+            ("https://evil.example/thanks", "", "success_url"),
+            ("https://tickets.example.org.evil.example/", "", "success_url"),
+            ("https://tickets.example.org:8443/", "", "success_url"),
+            ("http://tickets.example.com/", "", "success_url"),
+            (ORIGIN, "https://evil.example/", "cancel_url"),
+        ] {
+            let refused = order(&tenant.page, by_token, success, cancel).await;
+            let problem = refused.refused(422, "return_url_denied");
+            assert_eq!(text(&problem, "param"), param);
+            assert!(text(&problem, "detail").contains("Register the origin `http"), "{problem}");
+        }
+    }
+    for by_token in [false, true] {
+        order(&tenant.page, by_token, &format!("{ORIGIN}/{{ORDER_ID}}?s={{CHECKOUT_SESSION_ID}}"), OURS)
+            .await
+            .created();
+    }
+    order(&tenant.page, false, "https://Tickets.Example.org:443/done", "").await.created();
+    order(&tenant.api, false, "https://shop.example/thanks", "https://shop.example/").await.created();
+}
