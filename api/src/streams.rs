@@ -3,13 +3,18 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, Weak},
+    time::Duration,
 };
 
 use eventflow_core::{ErrorCode, Id, Refusal, id};
 use tokio::sync::watch;
 
-use crate::auth::{Call, Principal};
+use crate::{
+    app::App,
+    auth::{Call, Principal},
+    credentials::{self, Name},
+};
 
 /// Streams of all visitors of the pages of one publishable key, at one server.
 const PUBLISHABLE_MAX: u32 = 5_000;
@@ -23,6 +28,8 @@ const SECRET_MAX: u32 = 100;
 const TENANT_PART: usize = 2;
 /// When somebody who was turned away may come again.
 const RETRY_AFTER_SECS: u32 = 10;
+/// How often it is asked whether a key with open streams is still good: once for all of them.
+const KEY_LOOK: Duration = Duration::from_secs(10);
 
 /// The open streams of this server.
 pub struct Streams {
@@ -35,6 +42,8 @@ pub struct Streams {
 struct Open {
     all: usize,
     of: HashMap<Whose, u32>,
+    /// Keys that are looked after; true when the streams of one should end.
+    keys: HashMap<Name, watch::Sender<bool>>,
 }
 
 /// Whose streams are counted together.
@@ -61,6 +70,18 @@ impl Whose {
 pub struct Place {
     streams: Arc<Streams>,
     counted: Vec<Whose>,
+    revoked: Option<watch::Receiver<bool>>,
+}
+
+impl Place {
+    /// Comes back when the stream has to end because its key did.
+    pub async fn revoked(&mut self) {
+        match &mut self.revoked {
+            // Without its sender nobody would look any more: that is an end too.
+            Some(revoked) => drop(revoked.wait_for(|revoked| *revoked).await),
+            None => std::future::pending().await,
+        }
+    }
 }
 
 impl Streams {
@@ -91,7 +112,36 @@ impl Streams {
             let part = u32::try_from(self.most.div_ceil(TENANT_PART)).unwrap_or(u32::MAX);
             limits.push((Whose::Tenant(call.tenant()), part));
         }
-        self.take(limits)
+        let mut place = self.take(limits)?;
+        place.revoked = call.credential.map(|key| self.look_after(&call.app, key));
+        Ok(place)
+    }
+
+    fn look_after(self: &Arc<Self>, app: &Arc<App>, key: Name) -> watch::Receiver<bool> {
+        let mut open = self.lock();
+        if let Some(known) = open.keys.get(&key) {
+            return known.subscribe();
+        }
+        let (sender, receiver) = watch::channel(false);
+        open.keys.insert(key, sender);
+        tokio::spawn(look(Arc::downgrade(app), key));
+        receiver
+    }
+
+    /// False when nobody looks on with this key any more.
+    fn is_looked_after(&self, key: Name) -> bool {
+        let mut open = self.lock();
+        if open.keys.get(&key).is_some_and(|sender| sender.receiver_count() > 0) {
+            return true;
+        }
+        open.keys.remove(&key);
+        false
+    }
+
+    fn end(&self, key: Name) {
+        if let Some(sender) = self.lock().keys.remove(&key) {
+            sender.send_replace(true);
+        }
     }
 
     fn take(self: &Arc<Self>, limits: Vec<(Whose, u32)>) -> Result<Place, Refusal> {
@@ -114,7 +164,7 @@ impl Streams {
         for whose in &counted {
             *open.of.entry(whose.clone()).or_default() += 1;
         }
-        Ok(Place { streams: self.clone(), counted })
+        Ok(Place { streams: self.clone(), counted, revoked: None })
     }
 
     /// Streams that are open now.
@@ -134,6 +184,17 @@ impl Streams {
 
     fn lock(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Ends the streams of a key that was revoked or has expired. A database that does not answer ends nothing.
+async fn look(app: Weak<App>, key: Name) {
+    loop {
+        tokio::time::sleep(KEY_LOOK).await;
+        let Some(app) = app.upgrade().filter(|app| app.streams.is_looked_after(key)) else { return };
+        if let Ok(None) = credentials::stored(&app, key).await {
+            return app.streams.end(key);
+        }
     }
 }
 

@@ -137,6 +137,23 @@ async fn a_tenant_leaves_a_half_to_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_key() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(4).await;
+    let new = json!({ "kind": "publishable", "name": "Old page", "origins": [ORIGIN] });
+    let made = tenant.api.post("/v1/api-keys", new).await.created();
+    let mut revoked = Watch::open(&tenant.page.with_token(text(&made, "token")), &event).await;
+    let mut good = Watch::open(&tenant.page, &event).await;
+    tenant.api.delete(&format!("/v1/api-keys/{}", text(&made["api_key"], "id"))).await.done();
+    // Properly: the client comes again and is told why.
+    let ended = async { while revoked.next().await.is_some() {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the stream goes on without its key");
+    event.hold(&[0]).await.created();
+    good.until_seat(0, SeatStatus::Held).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_has_as_many_streams_as_it_can() {
     let arguments = ["--streams-max", "2"].map(str::to_owned).to_vec();
     let platform = Platform::with(Options { arguments, ..Options::default() }).await;
