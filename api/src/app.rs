@@ -21,8 +21,8 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
-    config::Config, credentials::CredentialCache, hosting::Widget, plans::Plans, signing::TicketSigner,
-    streams::Streams, tokens::Tokens,
+    bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, plans::Plans,
+    signing::TicketSigner, streams::Streams, tokens::Tokens,
 };
 
 pub struct App {
@@ -31,6 +31,8 @@ pub struct App {
     pub gate: Gate,
     pub limiter: Limiter,
     pub holds: Arc<Holds>,
+    /// Room for large bodies.
+    pub bodies: Bodies,
     /// Who looks on.
     pub streams: Arc<Streams>,
     /// Rings when the outbox has something for Redis.

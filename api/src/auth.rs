@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
+    bodies::Room,
     credentials::{self, Stored},
     openapi,
     operations::{Credential, Operation, RateClass},
@@ -35,6 +36,9 @@ use crate::{
 
 /// How long unknown credentials of an address are refused unseen, after too many of them.
 const GUESSER_PAUSE_SECS: u32 = 5;
+
+/// Characters of an idempotency key with a publishable key: as random hexadecimal digits they are 64 bits.
+pub const SHARED_KEY_MIN: usize = 16;
 
 /// Who calls.
 #[derive(Debug, Clone)]
@@ -54,6 +58,10 @@ pub struct Call {
     pub principal: Principal,
     /// The tenant and actor for transactions.
     pub scope: Scope,
+    /// The credential, when it stands in the database and can be revoked.
+    pub credential: Option<credentials::Name>,
+    /// The pages that may use a publishable key.
+    pub origins: Arc<[String]>,
     /// Test or live, as the credential says.
     pub livemode: bool,
     pub ip: IpAddr,
@@ -184,6 +192,8 @@ pub struct RequestFacts {
     pub idempotency: Option<(String, [u8; 32])>,
     /// The body as it came, for signatures over it.
     pub body: bytes::Bytes,
+    /// A large body has its room until the request is answered.
+    pub room: Option<Room>,
     /// Filled by authentication, shown as `RateLimit` headers.
     pub rate: OnceLock<(Limit, Verdict)>,
     /// Filled by authentication, for the span of the request.
@@ -207,8 +217,8 @@ async fn authenticate(request: &Request) -> Result<Call, Refusal> {
     })?;
     let _ = facts.operation.set(operation.id);
 
-    let (principal, tenant, livemode) = if operation.credentials.is_empty() {
-        (Principal::Anybody, Id::from_uuid(uuid::Uuid::nil()), false)
+    let (Stored { principal, tenant, livemode, origins }, credential) = if operation.credentials.is_empty() {
+        (of_nobody(Principal::Anybody), None)
     } else {
         identify(app, request, facts).await?
     };
@@ -216,6 +226,8 @@ async fn authenticate(request: &Request) -> Result<Call, Refusal> {
         app: app.clone(),
         operation,
         scope: Scope { tenant, actor: actor(&principal).into(), request_id: request_id() },
+        credential,
+        origins,
         livemode,
         ip: facts.ip,
         idempotency: facts.idempotency.as_ref().map(|(key, fingerprint)| idempotency::Key {
@@ -227,7 +239,22 @@ async fn authenticate(request: &Request) -> Result<Call, Refusal> {
     };
     limit_rate(&call, facts).await?;
     permit(&call)?;
+    check_idempotency_key(&call)?;
     Ok(call)
+}
+
+/// Whoever repeats a key gets the first answer, with the token in it: among the visitors of a page, it must not be guessed.
+fn check_idempotency_key(call: &Call) -> Result<(), Refusal> {
+    let shared = matches!(call.principal, Principal::Publishable { .. });
+    match &call.idempotency {
+        Some(key) if shared && key.key.len() < SHARED_KEY_MIN => {
+            let detail = format!(
+                "All visitors share a publishable key: send {SHARED_KEY_MIN} characters or more that nobody guesses, as a random UUID."
+            );
+            Err(Refusal::new(ErrorCode::InvalidHeader, detail).param("Idempotency-Key"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn permit(call: &Call) -> Result<(), Refusal> {
@@ -267,18 +294,26 @@ fn actor(principal: &Principal) -> String {
     }
 }
 
-type Identity = (Principal, Id<id::Tenant>, bool);
+/// A credential that belongs to no tenant.
+fn of_nobody(principal: Principal) -> Stored {
+    Stored { principal, tenant: Id::from_uuid(uuid::Uuid::nil()), livemode: false, origins: [].into() }
+}
 
-async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Result<Identity, Refusal> {
+async fn identify(
+    app: &Arc<App>,
+    request: &Request,
+    facts: &RequestFacts,
+) -> Result<(Stored, Option<credentials::Name>), Refusal> {
     let Some(token) = bearer(request) else {
         return Err(unauthenticated("Send `Authorization: Bearer <key or token>`."));
     };
     refuse_guesser(app, facts.ip, token)?;
+    let mut name = None;
     let found = match token {
         token
             if token.starts_with("ef_sk_") || token.starts_with("ef_pk_") || token.starts_with("ef_dev_") =>
         {
-            credentials::stored(app, token).await?
+            credentials::stored(app, *name.insert(credentials::Name::of(token))).await?
         }
         token if token.contains('.') => app.tokens.verify(token).map(|token| Stored {
             principal: Principal::Buyer(token),
@@ -288,20 +323,16 @@ async fn identify(app: &Arc<App>, request: &Request, facts: &RequestFacts) -> Re
         }),
         token => app.config.bootstrap_token.as_ref().and_then(|expected| {
             // Compared by hash: the time tells nothing about the token.
-            (api_keys::hash(token) == api_keys::hash(expected.expose_secret())).then(|| Stored {
-                principal: Principal::Bootstrap,
-                tenant: Id::from_uuid(uuid::Uuid::nil()),
-                livemode: false,
-                origins: [].into(),
-            })
+            (api_keys::hash(token) == api_keys::hash(expected.expose_secret()))
+                .then(|| of_nobody(Principal::Bootstrap))
         }),
     };
     let Some(found) = found else {
         failed_attempt(app, facts.ip).await?;
-        return Err(unauthenticated("The key or token is unknown, revoked or expired."));
+        return Err(unknown_credential());
     };
     check_origin(app, request, &found, facts)?;
-    Ok((found.principal, found.tenant, found.livemode))
+    Ok((found, name))
 }
 
 /// A credential that is known works for everybody behind a guesser's address, and so does a buyer's token, which proves
@@ -319,6 +350,20 @@ fn refuse_guesser(app: &App, ip: IpAddr, token: &str) -> Result<(), Refusal> {
         app.credentials.guessers.remove(&ip);
     }
     Ok(())
+}
+
+/// The tenant whose secret key the request shows, `None` when it shows none; a guess is refused.
+pub async fn tenant_of_secret_key(
+    app: &Arc<App>,
+    request: &Request,
+    ip: IpAddr,
+) -> Result<Option<Id<id::Tenant>>, Refusal> {
+    let Some(token) = bearer(request).filter(|token| token.starts_with("ef_sk_")) else { return Ok(None) };
+    refuse_guesser(app, ip, token)?;
+    match credentials::stored(app, credentials::Name::of(token)).await? {
+        Some(found) => Ok(Some(found.tenant)),
+        None => failed_attempt(app, ip).await.and_then(|()| Err(unknown_credential())),
+    }
 }
 
 /// What a publishable key in the address of a page opens.
@@ -340,7 +385,7 @@ pub async fn page_key(app: &Arc<App>, ip: IpAddr, token: &str) -> Result<Option<
         return Ok(None);
     }
     refuse_guesser(app, ip, token)?;
-    match credentials::stored(app, token).await? {
+    match credentials::stored(app, credentials::Name::of(token)).await? {
         Some(Stored { principal: Principal::Publishable { .. }, tenant, origins, .. }) => {
             Ok(Some(PageKey { tenant, origins }))
         }
@@ -350,6 +395,10 @@ pub async fn page_key(app: &Arc<App>, ip: IpAddr, token: &str) -> Result<Option<
 
 fn unauthenticated(detail: &str) -> Refusal {
     Refusal::new(ErrorCode::Unauthenticated, detail)
+}
+
+fn unknown_credential() -> Refusal {
+    unauthenticated("The key or token is unknown, revoked or expired.")
 }
 
 fn bearer(request: &Request) -> Option<&str> {

@@ -35,8 +35,9 @@ use tokio::{
 };
 
 use crate::{
-    app::App, config::Config, connections::Impatient, credentials::CredentialCache, embedded::Embedded,
-    hosting::Widget, plans::Plans, server, signing::TicketSigner, streams::Streams, tokens::Tokens, worker,
+    app::App, bodies::Bodies, config::Config, connections::Impatient, credentials::CredentialCache,
+    embedded::Embedded, hosting::Widget, plans::Plans, server, signing::TicketSigner, streams::Streams,
+    tokens::Tokens, worker,
 };
 
 /// Requests under way may take this long to end when the server is asked to stop.
@@ -241,6 +242,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         holds: Arc::new(Holds::new(db.clone(), gate.clone())),
         signer: TicketSigner::new(db.clone(), sealer.clone()),
         streams: Streams::new(room_for_streams(config.streams_max)),
+        bodies: Bodies::default(),
         mirror_bell: Notify::new(),
         job_bell: Notify::new(),
         credentials: CredentialCache::default(),

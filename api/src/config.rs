@@ -142,12 +142,17 @@ impl Config {
 
     /// The origin of that URL, as browsers write it.
     pub fn origin(&self) -> String {
-        let url = self.base_url().to_ascii_lowercase();
-        let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let usual_port = if scheme == "https" { ":443" } else { ":80" };
-        format!("{scheme}://{}", authority.strip_suffix(usual_port).unwrap_or(authority))
+        origin_of(&self.base_url())
     }
+}
+
+/// The origin of a URL, as browsers write it.
+pub fn origin_of(url: &str) -> String {
+    let url = url.to_ascii_lowercase();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let usual_port = if scheme == "https" { ":443" } else { ":80" };
+    format!("{scheme}://{}", authority.strip_suffix(usual_port).unwrap_or(authority))
 }
 
 #[cfg(test)]

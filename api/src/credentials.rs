@@ -32,6 +32,19 @@ pub struct Stored {
     pub origins: Arc<[String]>,
 }
 
+/// A credential of the database, by what is kept of its text.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name {
+    hash: [u8; 32],
+    device: bool,
+}
+
+impl Name {
+    pub fn of(token: &str) -> Self {
+        Self { hash: api_keys::hash(token), device: token.starts_with("ef_dev_") }
+    }
+}
+
 /// A credential as it was found.
 struct Known {
     stored: Stored,
@@ -72,9 +85,7 @@ impl CredentialCache {
 }
 
 /// What a credential in the database stands for; `None` when there is no such credential.
-pub async fn stored(app: &Arc<App>, token: &str) -> Result<Option<Stored>, Refusal> {
-    let hash = api_keys::hash(token);
-    let device = token.starts_with("ef_dev_");
+pub async fn stored(app: &Arc<App>, Name { hash, device }: Name) -> Result<Option<Stored>, Refusal> {
     if let Some(entry) = app.credentials.known.get(&hash)
         && entry.found_at.elapsed() < CREDENTIAL_TTL
     {

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod bodies;
 pub mod boot;
 pub mod checkout;
 pub mod config;

@@ -10,7 +10,10 @@ use eventflow_core::ErrorCode;
 use poem::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::operations::{self, Credential, Operation};
+use crate::{
+    auth::SHARED_KEY_MIN,
+    operations::{self, Credential, Operation},
+};
 
 /// JSON numbers are exact up to here in every language.
 const INTEGER_MAX: i64 = (1 << 53) - 1;
@@ -231,9 +234,15 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         operation["description"] = operation["summary"].clone();
     }
     if method != "get" && !rule.credentials.is_empty() {
+        let mut description = "A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours.".to_owned();
+        if rule.credentials.contains(&Credential::Publishable) {
+            description += &format!(
+                " With a publishable key, which all visitors share, at least {SHARED_KEY_MIN} characters that nobody guesses, as a random UUID."
+            );
+        }
         let header = json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours.",
+            "description": description,
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }
         });
         if !operation["parameters"].is_array() {

@@ -4,11 +4,11 @@
 use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
-use eventflow_core::{ErrorCode, Refusal, seat_map::exchange::IMPORT_BYTES_MAX};
+use eventflow_core::{ErrorCode, Refusal};
 use poem::{
     Body, Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -19,17 +19,11 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auth::{RequestFacts, fingerprint},
-    hosting, openapi, pages,
+    bodies, hosting, openapi, pages,
     problem::{self, Failure, REQUEST_ID},
     resources,
 };
 
-/// The largest body of an ordinary request: a batch of 500 scans is about 150 kB.
-const BODY_MAX: usize = 512 * 1024;
-/// The largest seat-map document: 100,000 seats as rules with exceptions stay below it.
-const SEAT_MAP_BODY_MAX: usize = 16 * 1024 * 1024;
-/// A body must have arrived within this time.
-const BODY_WAIT: Duration = Duration::from_secs(30);
 /// Answers of browsers' preflight requests are kept this long.
 const PREFLIGHT_MAX_AGE_SECS: &str = "600";
 
@@ -53,7 +47,7 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> {
     .map_to_response()
 }
 
-async fn answer<E>(app: &App, inner: Arc<E>, mut request: Request) -> Response
+async fn answer<E>(app: &Arc<App>, inner: Arc<E>, mut request: Request) -> Response
 where
     E: Endpoint<Output = Response> + 'static,
 {
@@ -108,21 +102,14 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
     given.map_or_else(|| format!("req_{}", Uuid::now_v7().simple()).into(), Into::into)
 }
 
-async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Refusal> {
+async fn read_facts(app: &Arc<App>, request: &mut Request) -> Result<RequestFacts, Refusal> {
     let key = idempotency_key(request)?;
+    let ip = client_ip(app, request);
     let mut fingerprint_of_request = [0; 32];
-    let mut raw = Bytes::new();
+    let (mut raw, mut room) = (Bytes::new(), None);
     if request.method() != Method::GET {
-        let limit = body_limit(request);
-        let unread =
-            || Refusal::new(ErrorCode::InvalidRequest, "The body could not be read to its end in time.");
-        let read = tokio::time::timeout(BODY_WAIT, request.take_body().into_bytes_limit(limit));
-        let body = read.await.map_err(|_| unread())?.map_err(|error| match error {
-            poem::error::ReadBodyError::PayloadTooLarge => {
-                Refusal::new(ErrorCode::PayloadTooLarge, format!("The body may have {limit} bytes at most."))
-            }
-            _ => unread(),
-        })?;
+        let body;
+        (body, room) = bodies::read(app, request, ip).await?;
         if key.is_some() {
             let target =
                 request.uri().path_and_query().map_or(request.uri().path(), |target| target.as_str());
@@ -132,25 +119,14 @@ async fn read_facts(app: &App, request: &mut Request) -> Result<RequestFacts, Re
         request.set_body(Body::from_bytes(body));
     }
     Ok(RequestFacts {
-        ip: client_ip(app, request),
+        ip,
         idempotency: key.map(|key| (key, fingerprint_of_request)),
         body: raw,
+        room,
         rate: OnceLock::new(),
         operation: OnceLock::new(),
         allowed_origin: OnceLock::new(),
     })
-}
-
-/// Only seat maps, and only of callers who show a secret key, may be large.
-fn body_limit(request: &Request) -> usize {
-    let path = request.uri().path();
-    let segments: Vec<&str> = path.split('/').collect();
-    let secret = request.header("authorization").is_some_and(|value| value.contains("ef_sk_"));
-    match segments[..] {
-        ["", "v1", "seat-maps", _] | ["", "v1", "venues", _, "seat-maps"] if secret => SEAT_MAP_BODY_MAX,
-        ["", "v1", "venues", _, "seat-maps", "import"] if secret => IMPORT_BYTES_MAX,
-        _ => BODY_MAX,
-    }
 }
 
 fn idempotency_key(request: &Request) -> Result<Option<String>, Refusal> {

@@ -71,6 +71,7 @@ error_codes! {
     ExtensionLimit = "extension_limit", 409, "The hold cannot be extended any further";
     Rebuilding = "rebuilding", 503, "Availability is being rebuilt";
     PriceChanged = "price_changed", 409, "The price has changed";
+    ReturnUrlDenied = "return_url_denied", 422, "The buyer may not be sent to this page";
     OrderState = "order_state", 409, "The order is not in a state that allows this";
     PaymentUnavailable = "payment_unavailable", 502, "The payment provider cannot be reached";
     PaymentRefused = "payment_refused", 409, "The payment provider refused";

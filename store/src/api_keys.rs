@@ -154,6 +154,18 @@ pub async fn list(tx: &mut Tx, limit: i64, after: Option<Uuid>) -> Result<Vec<Ap
     Ok(query.load(&mut **tx).await?)
 }
 
+/// The pages of all publishable keys that are neither revoked nor expired.
+pub async fn origins(tx: &mut Tx) -> Result<Vec<String>> {
+    let of_keys: Vec<Vec<String>> = api_keys::table
+        .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::revoked_at.is_null()))
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(diesel::dsl::now)))
+        .filter(api_keys::kind.eq(Kind::Publishable.as_str()))
+        .select(api_keys::origins)
+        .load(&mut **tx)
+        .await?;
+    Ok(of_keys.into_iter().flatten().collect())
+}
+
 /// Makes a successor with the same rights; the old key ends after `grace`. The caller learns the successor's text, so
 /// it has to hold (`held`) all that the key may do.
 pub async fn rotate(

@@ -257,7 +257,8 @@ fn shop_page(app: &App, language: Language, sale: &Sale) -> Response {
     page.into_response()
 }
 
-/// The page after a checkout says what happened even when the picker is missing: the buyer has paid.
+/// The page after a checkout leads back to the shop even when the picker is missing. What has become of the order, the
+/// script asks: anybody can write any number into the address.
 fn order_page(
     app: &App,
     mut page: Page,
@@ -309,7 +310,7 @@ fn element(
         None => format!("<p class=\"wait\">{}</p>", texts.loading),
         Some(order) => {
             let (said, help) =
-                if cancelled { (texts.not_paid, texts.again) } else { (texts.paid, texts.elsewhere) };
+                if cancelled { (texts.not_paid, texts.again) } else { (texts.returned, texts.elsewhere) };
             // Who has no right to the order on this device, or came without a key, reads on here.
             let link = event.zip(key).map(|(event, key)| {
                 let address = format!("/e/{event}?key={key}&lang={}", language.tag());

@@ -25,8 +25,8 @@ use crate::{auth::Call, problem::Failure, streams::Place, wire::Ref};
 const RETRY: &str = "retry: 2000\n\n";
 const HEARTBEAT: &str = ": hb\n\n";
 const OFFER: &str = "event: offer\ndata: {}\n\n";
-/// A stream ends after this time, and its client comes again: by then a key may have been revoked. Spread, so that those who
-/// came together do not come again together.
+/// A stream ends after this time, and its client comes again: by then a buyer's token may have ended. Spread, so that
+/// those who came together do not come again together.
 const LIFETIME: Duration = Duration::from_secs(30 * 60);
 const SPREAD_SECS: u64 = 10 * 60;
 /// How often the beginning is tried when the event has just ceased to be followed.
@@ -89,7 +89,7 @@ impl AvailabilityStreams {
     /// The id of an event is the revision: with the last one as `Last-Event-ID` a client that lost the stream gets what it
     /// missed, or `offer` and a `snapshot` when that is no longer kept. A `snapshot` may also come later; it replaces what
     /// was before. A comment comes when nothing happened for 15 seconds. A client that does not read is cut, and every
-    /// stream ends after half an hour or more: come again. `EventSource` cannot send `Authorization`: read the stream with
+    /// stream ends after half an hour or more, or soon after its key: come again. `EventSource` cannot send `Authorization`: read the stream with
     /// `fetch`.
     ///
     /// A diff is base64 of `EFD1`, the revision that it goes on from and the one that it leads to (u64, big-endian), then
@@ -117,7 +117,7 @@ impl AvailabilityStreams {
             lifetime: LIFETIME + Duration::from_secs(rand::random_range(0..SPREAD_SECS)),
             patience: Duration::from_secs(call.app.config.patience_secs),
             given: Instant::now(),
-            _place: place,
+            place,
         };
         let retry = futures_util::stream::iter([Ok(Bytes::from_static(RETRY.as_bytes()))]);
         let events = futures_util::stream::unfold(Some(sender), async |sender| sender?.step().await);
@@ -153,7 +153,7 @@ struct Sender {
     patience: Duration,
     /// When the connection took the last event.
     given: Instant,
-    _place: Place,
+    place: Place,
 }
 
 type Step = Option<(io::Result<Bytes>, Option<Sender>)>;
@@ -170,6 +170,7 @@ impl Sender {
         let news = tokio::select! {
             biased;
             _ = self.closing.wait_for(|closing| *closing) => return None,
+            () = self.place.revoked() => return None,
             news = self.stream.next() => news,
         };
         let bytes = match news {

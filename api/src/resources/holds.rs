@@ -145,7 +145,7 @@ fn event_of(call: &Call, named: Option<Ref<id::Event>>) -> Result<eventflow_core
 /// The network of a visitor: an address, of IPv6 the part that one connection has. Servers speak for many buyers.
 fn network(call: &Call) -> String {
     match call.principal {
-        Principal::Publishable { .. } => format!("@{}", call.network()),
+        Principal::Publishable { .. } => call.network().to_string(),
         _ => String::new(),
     }
 }

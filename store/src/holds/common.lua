@@ -7,7 +7,8 @@
 --               one:<area> '1' for one party at a time; map once the event has moved: the version that it sells
 --   {E}:hold:H  hash: e expiry, x absolute cap, n extensions, s seats, g areas, b buyer, k network, o order, p payload, i prior expiry
 --   {E}:holds   sorted set: hold -> expiry; what the sweeper reads
---   {E}:buyer:B hash: hold -> '<expiry ms>:<places>'; B is a buyer's name, or '@<network>' of an anonymous visitor
+--   {E}:buyer:B, {E}:network:N
+--               hash: hold -> '<expiry ms>:<places>'. A buyer's name is any text of the caller: the two never share a key
 --   {E}:log     stream of changes: c '<status>:<seats>;…', g '<area>:<left>;…', k 'offer' when prices or seats changed
 local event = KEYS[1]
 local time = redis.call('TIME')
@@ -65,6 +66,12 @@ local function announce(changes, areas)
   return redis.call('XADD', LOG, 'MAXLEN', '~', LOG_LENGTH, '*', 'c', changes, 'g', areas)
 end
 
+-- The keys that count the places of a buyer and of a network; '' for one that has no name.
+local function counters(buyer, network)
+  local function key(kind, name) return name and name ~= '' and event .. kind .. name or '' end
+  return { key(':buyer:', buyer), key(':network:', network) }
+end
+
 -- Removes a hold and frees what is still its own. Returns the freed seats and the areas, as lists.
 local function drop_hold(hold)
   local key = event .. ':hold:' .. hold
@@ -78,8 +85,8 @@ local function drop_hold(hold)
     end
   end
   for area, quantity in each_area(record[2]) do redis.call('HINCRBY', GA, 'held:' .. area, -quantity) end
-  for i = 3, 4 do
-    if record[i] and record[i] ~= '' then redis.call('HDEL', event .. ':buyer:' .. record[i], hold) end
+  for _, counter in ipairs(counters(record[3], record[4])) do
+    if counter ~= '' then redis.call('HDEL', counter, hold) end
   end
   redis.call('ZREM', HOLDS, hold)
   redis.call('DEL', key)

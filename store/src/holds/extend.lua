@@ -18,11 +18,10 @@ for seat in each(r[3]) do redis.call('HSET', SEATS, seat, value) end
 redis.call('HSET', key, 'e', number(expiry))
 redis.call('HINCRBY', key, 'n', 1)
 redis.call('ZADD', HOLDS, number(expiry), hold)
-for i = 4, 6, 2 do
-  if r[i] and r[i] ~= '' then
-    local names_key = event .. ':buyer:' .. r[i]
-    local count = string.match(redis.call('HGET', names_key, hold) or ':0', ':(%d+)$')
-    redis.call('HSET', names_key, hold, number(expiry) .. ':' .. count)
+for _, counter in ipairs(counters(r[4], r[6])) do
+  if counter ~= '' then
+    local count = string.match(redis.call('HGET', counter, hold) or ':0', ':(%d+)$')
+    redis.call('HSET', counter, hold, number(expiry) .. ':' .. count)
   end
 end
 if ARGV[3] ~= '' then

@@ -91,7 +91,7 @@ pub struct Place {
     pub best: Option<Best>,
     /// Names the buyer across holds, as a visitor id of the integrator; empty: each hold stands alone.
     pub buyer: String,
-    /// The network of a visitor of a public page, as `@203.0.113.7`: bounds what one visitor without a name can hold.
+    /// The network of a visitor of a public page, as `203.0.113.7`: bounds what one visitor without a name can hold.
     pub network: String,
     pub idempotency: Option<idempotency::Key>,
     /// The box office knows better: the event's rules are not judged.

@@ -21,8 +21,7 @@ if idempotency ~= '' then
 end
 
 -- Places in live holds of one buyer or network.
-local function places_of(name)
-  local key = event .. ':buyer:' .. name
+local function places_of(key)
   local places, entries = 0, redis.call('HGETALL', key)
   for i = 1, #entries, 2 do
     local expiry, count = string.match(entries[i + 1], '^(%d+):(%d+)$')
@@ -32,9 +31,10 @@ local function places_of(name)
 end
 
 local network = ARGV[11]
-for name, most in pairs({ [buyer] = ARGV[5], [network] = ARGV[12] }) do
-  if name ~= '' then
-    local places = places_of(name)
+local limits = { ARGV[5], ARGV[12] }
+for i, counter in ipairs(counters(buyer, network)) do
+  if counter ~= '' then
+    local places, most = places_of(counter), limits[i]
     if places + asked > tonumber(most) then return { 'limit', places, most } end
   end
 end
@@ -88,11 +88,10 @@ redis.call('HSET', key, 'e', number(expiry), 'x', number(cap), 'n', 0, 's', list
   't', number(now))
 redis.call('PEXPIREAT', key, number(cap + 86400000))
 redis.call('ZADD', HOLDS, number(expiry), hold)
-for _, name in ipairs({ buyer, network }) do
-  if name ~= '' then
-    local names_key = event .. ':buyer:' .. name
-    redis.call('HSET', names_key, hold, number(expiry) .. ':' .. asked)
-    redis.call('PEXPIREAT', names_key, number(cap + 86400000))
+for _, counter in ipairs(counters(buyer, network)) do
+  if counter ~= '' then
+    redis.call('HSET', counter, hold, number(expiry) .. ':' .. asked)
+    redis.call('PEXPIREAT', counter, number(cap + 86400000))
   end
 end
 if idempotency ~= '' then

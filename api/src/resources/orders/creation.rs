@@ -7,7 +7,7 @@ use eventflow_core::{
     ErrorCode, Id, Refusal, access::Permission, id, ledger::Clearing, pricing::Totals as CoreTotals,
 };
 use eventflow_store::{
-    Error, Result as StoreResult,
+    Error, Result as StoreResult, api_keys,
     holds::{Line, Place},
     idempotency::{self, Known},
     offers::Offer,
@@ -21,7 +21,7 @@ use poem_openapi::{
 use super::{Order, load};
 use crate::{
     auth::{Call, Principal},
-    checkout,
+    checkout, config,
     problem::Failure,
     resources::{
         check_email,
@@ -97,10 +97,11 @@ pub(super) struct NewOrderInput {
     provider: Option<Provider>,
     manual_method: Option<ManualMethod>,
     /// Where the buyer goes after paying; `{ORDER_ID}` in it becomes the id of the order. Default: a page of ours that
-    /// shows the order and its tickets.
+    /// shows the order and its tickets. Without a secret key: a page of an origin that a publishable key is registered for.
     #[oai(default)]
     success_url: Text<0, 2000>,
-    /// Where the buyer goes who does not pay. Default: a page of ours that leads back to the payment.
+    /// Where the buyer goes who does not pay. Default: a page of ours that leads back to the payment. Without a secret key:
+    /// as `success_url`.
     #[oai(default)]
     cancel_url: Text<0, 2000>,
     /// What you showed the buyer: another sum is refused with `price_changed`.
@@ -169,14 +170,6 @@ fn check(call: &Call, input: &NewOrderInput) -> Result<(), Refusal> {
     let manual = input.provider == Some(Provider::Manual);
     let email = Some(&*input.buyer.email).filter(|email| !(manual && email.is_empty()));
     check_email("buyer.email", email)?;
-    for (param, url) in [("success_url", &input.success_url), ("cancel_url", &input.cancel_url)] {
-        if !(url.is_empty() || is_web_address(url)) {
-            return Err(Refusal::invalid(
-                param,
-                "Expected a URL that begins with `https://` and names a host.",
-            ));
-        }
-    }
     let direct = !input.items.is_empty() || input.best_available.is_some();
     match (input.hold_id.is_some(), direct) {
         (true, true) => Err(Refusal::invalid("hold_id", "Name a hold, or places; not both.")),
@@ -191,18 +184,53 @@ fn check(call: &Call, input: &NewOrderInput) -> Result<(), Refusal> {
     }
 }
 
-/// `http` or `https`, a host, no user and no password. `{ORDER_ID}` and the provider's `{CHECKOUT_SESSION_ID}` may stand
-/// in it.
-fn is_web_address(url: &str) -> bool {
+/// Anybody can make an order with what stands in a page, and pass the link to its payment on. It must not lead from the
+/// name of the organizer to a page of somebody else: only a server sends its buyers wherever it likes.
+async fn check_return_urls(call: &Call, input: &NewOrderInput) -> Result<(), Failure> {
+    let mut registered = match call.principal {
+        Principal::Publishable { .. } => Some(call.origins.clone()),
+        _ => None,
+    };
+    for (param, url) in [("success_url", &input.success_url), ("cancel_url", &input.cancel_url)] {
+        if url.is_empty() {
+            continue;
+        }
+        let origin = web_origin(url).ok_or_else(|| {
+            Refusal::invalid(param, "Expected a URL that begins with `https://` and names a host.")
+        })?;
+        if matches!(call.principal, Principal::Secret { .. }) || origin == call.app.origin {
+            continue;
+        }
+        // A buyer's token does not tell in whose page it is used.
+        let origins = match &mut registered {
+            Some(origins) => origins,
+            None => {
+                let all = call.read(async |tx| api_keys::origins(tx).await).await?;
+                registered.insert(all.into())
+            }
+        };
+        if !origins.contains(&origin) {
+            let detail = format!(
+                "Register the origin `{origin}` with the publishable key, or order with a secret key."
+            );
+            return Err(Refusal::new(ErrorCode::ReturnUrlDenied, detail).param(param).into());
+        }
+    }
+    Ok(())
+}
+
+/// The origin of a URL with `http` or `https`, a host, no user and no password; `None` for any other. `{ORDER_ID}` and the
+/// provider's `{CHECKOUT_SESSION_ID}` may stand in it.
+fn web_origin(url: &str) -> Option<String> {
     let plain = url
         .replace(eventflow_payments::SESSION_ID_PLACEHOLDER, "session")
         .replace(checkout::ORDER_ID_PLACEHOLDER, "order");
-    plain.parse::<poem::http::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri
-                .authority()
-                .is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
-    })
+    let uri: poem::http::Uri = plain.parse().ok()?;
+    let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+    let is_web = matches!(scheme, "http" | "https")
+        && !authority.host().is_empty()
+        && !authority.as_str().contains('@');
+    is_web.then(|| config::origin_of(&format!("{scheme}://{authority}")))
 }
 
 /// The event of the hold, from whatever proves the right to it.
@@ -439,6 +467,7 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
 /// Makes the order, or finds the one that an earlier request with the same key has made.
 pub(super) async fn create(call: &Call, mut input: NewOrderInput) -> Result<Order, Failure> {
     check(call, &input)?;
+    check_return_urls(call, &input).await?;
     let order = match known(call).await? {
         Known::Answered(stored) => {
             let order = stored_order(stored)?;

@@ -182,7 +182,7 @@ async fn a_crash_before_the_session_is_made() {
     for comes_back in [true, false] {
         let seat = u32::from(comes_back);
         let hold = event.hold(&[seat]).await.created();
-        let client = event.page.with_key(&format!("before-{comes_back}"));
+        let client = event.page.with_key(&format!("key-of-the-before-{comes_back}"));
         // The request reaches the provider, who takes its time; the claim is committed.
         mortal
             .chaos(json!({ "fault": "api_reset_before", "match": "POST /v1/checkout/sessions", "next": 3 }))
@@ -213,7 +213,7 @@ async fn a_crash_after_the_session_is_made_and_before_it_is_known() {
     let (tenant, event) = on_sale(&mortal).await;
     for (seat, next) in (0_u32..).zip(["comes back", "pays anyway", "never comes back"]) {
         let hold = event.hold(&[seat]).await.created();
-        let client = event.page.with_key(&format!("after-{seat}"));
+        let client = event.page.with_key(&format!("key-of-the-after-{seat}"));
         let sessions = "/_sandbox/journal?kind=session_created";
         let before = list(&mortal.sandbox.control.get(sessions).await.ok(), "data").len();
         // The session is made; the server asks again and again for the answer.
@@ -358,14 +358,14 @@ async fn crashes_at_any_moment_of_a_busy_sale() {
         let (path, event_id) = (event.path("/holds"), event.id.clone());
         buyers.spawn(async move {
             tokio::time::sleep(Duration::from_millis(u64::from(seat) * 150)).await;
-            let hold = persist(&page.with_key(&format!("hold-{seat}")), &path, json!({ "items": items(&[seat]) })).await;
+            let hold = persist(&page.with_key(&format!("key-of-the-hold-{seat}")), &path, json!({ "items": items(&[seat]) })).await;
             let mut body = json!({ "hold_id": hold["id"], "hold_token": hold["token"], "buyer": crate::support::buyer() });
             if seat % 3 == 0 {
                 body["provider"] = json!("manual");
                 body["event_id"] = json!(event_id);
             }
             let client = if seat % 3 == 0 { &api } else { &page };
-            let order = persist(&client.with_key(&format!("order-{seat}")), "/v1/orders", body).await;
+            let order = persist(&client.with_key(&format!("key-of-the-order-{seat}")), "/v1/orders", body).await;
             if seat % 3 == 1 {
                 hook.post(&format!("/_sandbox/sessions/{}/pay", session_of(&order)), json!({})).await.ok();
             }

@@ -75,7 +75,7 @@ impl Buyer {
             json!({ "items": [{ "seat": seat }] })
         };
         // With a key, an answer that was lost on a busy machine is found again; without one, its seat waits for the expiry.
-        let page = self.event.page.with_key(&format!("hold-{}-{attempt}", self.number));
+        let page = self.event.page.with_key(&format!("key-of-the-hold-{}-{attempt}", self.number));
         self.ask(&page, &self.event.path("/holds"), &body).await
     }
 
@@ -90,7 +90,7 @@ impl Buyer {
                 }
                 return (End::Refused(code), self.acknowledged);
             }
-            let key = format!("buyer-{}-{attempt}", self.number);
+            let key = format!("key-of-the-buyer-{}-{attempt}", self.number);
             let manual = self.number.is_multiple_of(2);
             let mut body = self.event.order_of(&hold.body);
             body["buyer"]["email"] = json!(format!("buyer{}@example.org", self.number));
@@ -265,13 +265,13 @@ async fn standing_places_come_and_go_by_all_ways_at_once() {
     let (ended, refused) = stampede(60, move |number| {
         let (event, sandbox, api) = (event.clone(), sandbox.clone(), api.clone());
         Box::pin(async move {
-            let page = event.page.with_key(&format!("cart-{number}"));
+            let page = event.page.with_key(&format!("key-of-the-cart-{number}"));
             let items = json!([{ "ga_area": crate::support::AREA, "quantity": 1 + number % 3 }]);
             let hold = page.post(&event.path("/holds"), json!({ "items": items })).await;
             if hold.status != 201 {
                 return hold;
             }
-            let page = event.page.with_key(&format!("order-{number}"));
+            let page = event.page.with_key(&format!("key-of-the-order-{number}"));
             let order = page.post("/v1/orders", event.order_of(&hold.body)).await;
             if order.status != 201 {
                 return order;
@@ -304,7 +304,7 @@ async fn six_hundred_and_forty_pickers_take_every_pair_of_two_hundred_seats() {
     let began = Instant::now();
     let (page, path) = (event.page.clone(), event.path("/holds"));
     let (held, refused) = stampede(640, move |number| {
-        let (page, path) = (page.with_key(&format!("pair-{number}")), path.clone());
+        let (page, path) = (page.with_key(&format!("key-of-the-pair-{number}")), path.clone());
         Box::pin(async move { page.post(&path, json!({ "best_available": { "quantity": 2 } })).await })
     })
     .await;

@@ -674,7 +674,7 @@ async fn a_session_whose_answer_is_lost_is_found() {
     for (seat, (fault, next)) in (0_u32..).zip(faults) {
         platform.chaos(json!({ "fault": fault, "match": "POST /v1/checkout/sessions", "next": next })).await;
         let hold = event.hold(&[seat]).await.created();
-        let client = event.page.with_key(&format!("order-{fault}"));
+        let client = event.page.with_key(&format!("key-of-the-order-{fault}"));
         let order = wait_for("the checkout", async || {
             let answer = client.post("/v1/orders", event.order_of(&hold)).await;
             if answer.status == 502 {

@@ -142,6 +142,36 @@ async fn limits_per_hold_and_per_buyer_are_kept() {
     assert_eq!(event.availability_until("ten held seats", |a| a["held"] == 10).await["free"], 10);
 }
 
+/// The name of a buyer is free text: it may look like a network and never counts for one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_no_network() {
+    let arguments = ["--trusted-proxies", "127.0.0.1"].map(str::to_owned).to_vec();
+    let platform = Platform::with(Options { arguments, ..Options::default() }).await;
+    let tenant = platform.tenant().await;
+    // A network may hold five times as many.
+    let event = tenant.event(40, 0, json!({ "max_per_hold": 2 })).await;
+    let place = async |address: &str, buyer: &str, first: u32| {
+        let body = json!({ "items": items(&[first, first + 1]), "buyer": buyer });
+        tenant.page.with_header("x-forwarded-for", address).post(&event.path("/holds"), body).await
+    };
+    let victim = "203.0.113.60";
+    for n in 0..5 {
+        place("203.0.113.61", &format!("@{victim}"), 2 * n).await.created();
+        place("203.0.113.62", victim, 10 + 2 * n).await.created();
+    }
+    let hold = place(victim, "", 20).await.created();
+    let buyer = tenant.page.with_token(text(&hold, "token"));
+    let path = format!("/v1/holds/{}", text(&hold, "id"));
+    buyer.act(&format!("{path}/extend")).await.ok();
+    for n in 1..5 {
+        place(victim, "", 20 + 2 * n).await.created();
+    }
+    // What is extended counts still, and what is given back does not.
+    place(victim, "", 30).await.refused(409, "hold_limit");
+    buyer.delete(&path).await.done();
+    place(victim, "", 30).await.created();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_held_is_named() {
     let platform = Platform::start().await;

@@ -225,12 +225,15 @@ async fn a_server_without_the_picker_says_how_to_build_it() {
         let page = platform.anybody().get(&path).await.status(503);
         assert!(html(&page).contains("cargo xtask widget"), "{page}");
     }
-    // Who has paid is thanked in any case.
+    // Who comes back from the payment finds the way in any case.
     let order = event.hold(&[0]).await.created();
     let order = event.order_stripe(&order).await.created();
     let back =
         platform.anybody().get(&format!("/e/{}?order={}", event.id, text(&order, "id"))).await.status(200);
-    assert!(html(&back).contains("Thank you!") && !html(&back).contains("<script"), "{back}");
+    assert!(
+        html(&back).contains("You come from the payment page.") && !html(&back).contains("<script"),
+        "{back}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -384,7 +387,10 @@ async fn a_buyer_comes_back_to_the_order() {
     let path = |address: &str| address.strip_prefix(OURS).unwrap().split('#').next().unwrap().to_owned();
     let shown = platform.anybody().get(&path(&success)).await.status(200);
     assert!(html(&shown).contains(&format!("order=\"{}\">", text(&ours, "id"))), "{shown}");
-    assert!(html(&shown).contains("Thank you!") && html(&shown).contains("noindex"), "{shown}");
+    assert!(
+        html(&shown).contains("You come from the payment page.") && html(&shown).contains("noindex"),
+        "{shown}"
+    );
     // Without a key there is nothing to load: the way out, and what to ask with.
     assert!(html(&shown).contains("please go back there"), "{shown}");
     assert!(html(&shown).contains(&format!("<b>{}</b>", text(&ours, "id"))), "{shown}");
@@ -409,4 +415,67 @@ async fn a_buyer_comes_back_to_the_order() {
         "{success}"
     );
     assert_eq!(cancel, "https://shop.example/basket");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_nobody_knows_is_not_said_to_be_paid() {
+    let dist = Dist::make();
+    let platform = Platform::with(dist.options()).await;
+    let event = platform.tenant().await.seated_event(4).await;
+    let page = format!("/e/{}?order=ord_00000000000000000000000001", event.id);
+    for (language, said) in
+        [("en", "You come from the payment page."), ("de", "Sie kommen von der Zahlungsseite.")]
+    {
+        let shown = platform.anybody().get(&format!("{page}&lang={language}")).await.status(200);
+        let text = html(&shown);
+        assert!(text.contains(said) && text.contains("ord_00000000000000000000000001"), "{shown}");
+        for claim in ["Thank you", "arrived", "Vielen Dank", "angekommen"] {
+            assert!(!text.contains(claim), "`{claim}`: {shown}");
+        }
+    }
+}
+
+/// A link to our payment page leads to the organizer's pages or to ours, unless a server says otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_sends_its_buyers_to_registered_origins_only() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(20).await;
+    let mut seat = 0..;
+    let mut order = async |client: &Client, by_token: bool, success: &str, cancel: &str| {
+        let hold = event.hold(&[seat.next().unwrap()]).await.created();
+        let mut new = event.order_of(&hold);
+        (new["success_url"], new["cancel_url"]) = (json!(success), json!(cancel));
+        new["event_id"] = json!(event.id);
+        let client = if by_token { client.with_token(text(&hold, "token")) } else { client.clone() };
+        let answer = client.post("/v1/orders", new).await;
+        if answer.status != 201 {
+            // Nothing was begun: the buyer still has the seats.
+            assert_eq!(answer.status, 422, "{answer}");
+            let release = client.with_token(text(&hold, "token"));
+            release.delete(&format!("/v1/holds/{}", text(&hold, "id"))).await.done();
+        }
+        answer
+    };
+    for by_token in [false, true] {
+        for (success, cancel, param) in [
+            ("https://evil.example/thanks", "", "success_url"),
+            ("https://tickets.example.org.evil.example/", "", "success_url"),
+            ("https://tickets.example.org:8443/", "", "success_url"),
+            ("http://tickets.example.com/", "", "success_url"),
+            (ORIGIN, "https://evil.example/", "cancel_url"),
+        ] {
+            let refused = order(&tenant.page, by_token, success, cancel).await;
+            let problem = refused.refused(422, "return_url_denied");
+            assert_eq!(text(&problem, "param"), param);
+            assert!(text(&problem, "detail").contains("Register the origin `http"), "{problem}");
+        }
+    }
+    for by_token in [false, true] {
+        order(&tenant.page, by_token, &format!("{ORIGIN}/{{ORDER_ID}}?s={{CHECKOUT_SESSION_ID}}"), OURS)
+            .await
+            .created();
+    }
+    order(&tenant.page, false, "https://Tickets.Example.org:443/done", "").await.created();
+    order(&tenant.api, false, "https://shop.example/thanks", "https://shop.example/").await.created();
 }

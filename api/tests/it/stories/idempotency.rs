@@ -36,7 +36,7 @@ async fn a_hold_and_a_checkout_are_repeated_too() {
     let platform = Platform::start().await;
     let tenant = platform.tenant().await;
     let event = tenant.seated_event(10).await;
-    let page = tenant.page.with_key("hold");
+    let page = tenant.page.with_key("key-of-the-one-hold");
     let body = json!({ "items": items(&[0, 1]) });
     let hold = page.post(&event.path("/holds"), body.clone()).await.created();
     let again = page.post(&event.path("/holds"), body).await.created();
@@ -45,7 +45,7 @@ async fn a_hold_and_a_checkout_are_repeated_too() {
         .await
         .refused(422, "idempotency_conflict");
 
-    let keyed = tenant.page.with_key("order");
+    let keyed = tenant.page.with_key("key-of-the-one-order");
     let order = keyed.post("/v1/orders", event.order_of(&hold)).await.created();
     let again = keyed.post("/v1/orders", event.order_of(&hold)).await.created();
     assert_eq!((&order["id"], text(&order, "checkout_url")), (&again["id"], text(&again, "checkout_url")));
@@ -138,4 +138,25 @@ async fn keys_of_two_callers_never_meet_and_secrets_are_sealed() {
         !stored.contains(token) && !stored.contains(&token[token.len() - 20..]),
         "a token lies in the clear"
     );
+}
+
+/// All visitors of a page share its key, and a repetition is answered with the token of the first: nobody may guess one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_visitors_of_a_page_send_is_too_long_to_be_guessed() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(4).await;
+    let hold = json!({ "items": items(&[0]) });
+    for short in ["1", "hold", "fifteen-letters"] {
+        let refused = tenant.page.with_key(short).post(&event.path("/holds"), hold.clone()).await;
+        let problem = refused.refused(400, "invalid_header");
+        assert_eq!(problem["param"], "Idempotency-Key");
+        assert!(text(&problem, "detail").contains("16"), "{problem}");
+    }
+    tenant.page.with_key("sixteen-letters-").post(&event.path("/holds"), hold).await.created();
+    // A server and a buyer's token have keys of their own.
+    let made =
+        tenant.api.with_key("1").post(&event.path("/holds"), json!({ "items": items(&[1]) })).await.created();
+    let buyer = tenant.page.with_token(text(&made, "token"));
+    buyer.with_key("1").act(&format!("/v1/holds/{}/extend", text(&made, "id"))).await.ok();
 }

@@ -1,8 +1,18 @@
 //! Rate limits, and the pages that are there for everybody.
 
-use serde_json::json;
+use std::time::{Duration, Instant};
 
-use crate::support::{Options, Platform, list, shop::items, text};
+use reqwest::Method;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{Client, Options, PATIENCE, Platform, list, shop::items, text, wait_until};
+
+/// Room for large bodies at one server.
+const ROOM_MIB: usize = 128;
 
 /// A visitor's address of its own: limits are kept in the Redis that all tests share.
 fn limited(address: &str) -> (Options, &str) {
@@ -121,4 +131,88 @@ async fn without_a_provider_the_box_office_still_sells() {
     let hold = tenant.page.post(&free.path("/holds"), item).await.created();
     let order = free.order_stripe(&hold).await.created();
     assert_eq!((&order["state"], list(&order, "tickets").len()), (&json!("paid"), 1));
+}
+
+/// The head of an upload that says how much will come and sends none of it yet; without a length, the first part of it.
+async fn upload(client: &Client, venue: &str, length: Option<usize>) -> TcpStream {
+    let mut socket = TcpStream::connect(client.base.trim_start_matches("http://")).await.unwrap();
+    let framing =
+        length.map_or("transfer-encoding: chunked".to_owned(), |bytes| format!("content-length: {bytes}"));
+    let head = format!(
+        "POST /v1/venues/{venue}/seat-maps/import?name=Large HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
+         authorization: Bearer {}\r\ncontent-type: text/csv\r\n{framing}\r\n\r\n",
+        client.token
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    if length.is_none() {
+        let part = vec![b' '; 600 * 1024];
+        socket.write_all(format!("{:x}\r\n", part.len()).as_bytes()).await.unwrap();
+        socket.write_all(&part).await.unwrap();
+    }
+    socket
+}
+
+async fn answer(mut socket: TcpStream) -> String {
+    let mut text = String::new();
+    tokio::time::timeout(PATIENCE, socket.read_to_string(&mut text)).await.expect("no answer").unwrap();
+    text
+}
+
+/// Only who has a key that exists may send more than an ordinary request.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_large_body_of_a_stranger_is_not_kept() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let venue = tenant.venue().await;
+    let stranger = tenant.api.with_token("ef_sk_test_000000");
+    for length in [Some(31 << 20), None] {
+        let began = Instant::now();
+        let refused = answer(upload(&stranger, &venue, length).await).await;
+        assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+        // Without waiting for the rest, which never comes.
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    }
+    assert_eq!(platform.app.bodies.free_mib(), ROOM_MIB);
+    // Who is still sending hears the answer all the same.
+    let import = format!("/v1/venues/{venue}/seat-maps/import?name=Large");
+    for (client, status, code) in
+        [(&stranger, 401, "unauthenticated"), (&tenant.page, 413, "payload_too_large")]
+    {
+        let sent = client.send_bytes(Method::POST, &import, "text/csv", vec![b' '; 31 << 20]).await;
+        sent.refused(status, code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_have_room_for_a_few_and_small_ones_never_wait() {
+    let platform = Platform::start().await;
+    let (tenant, other) = (platform.tenant().await, platform.tenant().await);
+    let (venue, others) = (tenant.venue().await, other.venue().await);
+    let free = async |mib: usize| {
+        wait_until("the room", async || platform.app.bodies.free_mib() == mib).await;
+    };
+    let first = upload(&tenant.api, &venue, Some(31 << 20)).await;
+    // Another key of the same tenant has no room of its own.
+    let second = upload(&tenant.key(&["venues:write"]).await, &venue, Some(31 << 20)).await;
+    free(ROOM_MIB - 62).await;
+    let refused = answer(upload(&tenant.api, &venue, Some(31 << 20)).await).await.to_lowercase();
+    assert!(refused.starts_with("http/1.1 503") && refused.contains("retry-after: "), "{refused}");
+    assert!(refused.contains("\"unavailable\""), "{refused}");
+    let table = "section,row,seat,category\nP,1,1,a\n";
+    let import = |venue: &str| format!("/v1/venues/{venue}/seat-maps/import?name=Small");
+    let small = async |client: &Client, venue: &str, bytes: Vec<u8>| {
+        client.send_bytes(Method::POST, &import(venue), "text/csv", bytes).await.created()
+    };
+    small(&tenant.api, &venue, table.into()).await;
+    // A large one of another tenant finds its room, and gives it back.
+    let long = table.to_owned()
+        + &(2..20_000)
+            .map(|n| format!("P,{n},1,a-category-with-a-long-name-{}\n", n % 2))
+            .collect::<String>();
+    assert!(long.len() > 512 * 1024, "{}", long.len());
+    let answer = other.api.send_bytes(Method::POST, &import(&others), "text/csv", long.into()).await;
+    assert!(![401, 413, 503].contains(&answer.status), "{answer}");
+    free(ROOM_MIB - 62).await;
+    drop((first, second));
+    free(ROOM_MIB).await;
 }

@@ -397,7 +397,7 @@ async fn a_page_and_its_buyer_can_do_the_whole_sale() {
         let answer = page.get(&event.path(path)).await.status(200);
         assert_eq!(answer.header("access-control-allow-origin"), origin, "{path}");
     }
-    let keyed = page.with_key("hold-1");
+    let keyed = page.with_key("key-of-the-hold-1");
     let hold = keyed.post(&event.path("/holds"), json!({ "items": items(&[2, 3]) })).await.created();
     let buyer = page.with_token(text(&hold, "token"));
     let path = format!("/v1/holds/{}", text(&hold, "id"));

@@ -167,7 +167,7 @@ async fn a_repetition_is_not_judged_again() {
     let platform = Platform::start().await;
     let tenant = platform.tenant().await;
     let event = sale(&tenant, json!({})).await;
-    let again = tenant.page.with_key("basket-1");
+    let again = tenant.page.with_key("key-of-the-basket-1");
     let body = json!({ "items": items(&[0, 1, 2]) });
     let hold = again.post(&event.path("/holds"), body.clone()).await.created();
     tenant
@@ -181,7 +181,7 @@ async fn a_repetition_is_not_judged_again() {
     again.post(&event.path("/holds"), other).await.refused(422, "idempotency_conflict");
     // A new request is judged, and one that was refused has left nothing under its key.
     let bad = json!({ "items": items(&[10, 11, 12]) });
-    let key = tenant.page.with_key("basket-2");
+    let key = tenant.page.with_key("key-of-the-basket-2");
     assert_eq!(broken(key.post(&event.path("/holds"), bad.clone()).await), one("min_places", &[]));
     assert_eq!(broken(key.post(&event.path("/holds"), bad).await), one("min_places", &[]));
 }

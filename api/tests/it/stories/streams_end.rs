@@ -11,7 +11,7 @@ use eventflow_core::seat_map::SeatStatus;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Client, Event, Options, OwnRedis, PATIENCE, Platform, Watch, wait_until};
+use crate::support::{Client, Event, Options, OwnRedis, PATIENCE, Platform, Watch, text, wait_until};
 
 const ORIGIN: &str = "https://tickets.example.org";
 /// A stream on which nothing happens sends something after this time.
@@ -87,6 +87,70 @@ async fn nobody_has_more_streams_than_their_share() {
     visitor.get(&event.path("/availability.bin")).await.status(200);
     open.pop();
     wait_until("a place to be free", async || visitor.get(&path).await.status == 200).await;
+}
+
+/// Publishable keys are public: with more of them a network has no more places.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_keys_are_no_more_streams() {
+    let arguments = ["--trusted-proxies", "127.0.0.1"].map(str::to_owned).to_vec();
+    let platform = Platform::with(Options { rate_limit_scale: 1, arguments, ..Options::default() }).await;
+    let mut sales = vec![];
+    for _ in 0..3 {
+        let tenant = platform.tenant().await;
+        let event = tenant.seated_event(4).await;
+        sales.push((tenant, event));
+    }
+    let from = |number: usize, address: &str| sales[number].0.page.with_header("x-forwarded-for", address);
+    let mut open = vec![];
+    for (number, (_, event)) in sales.iter().enumerate().take(2) {
+        for _ in 0..OF_A_NETWORK {
+            open.push(Watch::begin(&from(number, "203.0.113.42"), event, None).await);
+        }
+    }
+    let event = &sales[2].1;
+    let path = event.path("/availability/stream");
+    let refused = from(2, "203.0.113.42").get(&path).await;
+    assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|secs| secs > 0), "{refused}");
+    let problem = refused.refused(429, "stream_limit");
+    assert!(text(&problem, "detail").starts_with("Your network has 200"), "{problem}");
+    Watch::open(&from(2, "203.0.113.43"), event).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_leaves_a_half_to_the_others() {
+    let arguments = ["--streams-max", "8"].map(str::to_owned).to_vec();
+    let platform = Platform::with(Options { rate_limit_scale: 1, arguments, ..Options::default() }).await;
+    let (greedy, other) = (platform.tenant().await, platform.tenant().await);
+    let (event, others) = (greedy.seated_event(4).await, other.seated_event(4).await);
+    let mut open = vec![];
+    // Each with a key of its own.
+    for client in
+        [&greedy.page, &greedy.api, &greedy.key(&["events:read"]).await, &greedy.key(&["events:read"]).await]
+    {
+        open.push(Watch::open(client, &event).await);
+    }
+    let refused = greedy.key(&["events:read"]).await.get(&event.path("/availability/stream")).await;
+    assert!(!refused.header("retry-after").is_empty(), "{refused}");
+    let problem = refused.refused(429, "stream_limit");
+    assert!(text(&problem, "detail").starts_with("The tenant has 4"), "{problem}");
+    Watch::open(&other.page, &others).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_key() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(4).await;
+    let new = json!({ "kind": "publishable", "name": "Old page", "origins": [ORIGIN] });
+    let made = tenant.api.post("/v1/api-keys", new).await.created();
+    let mut revoked = Watch::open(&tenant.page.with_token(text(&made, "token")), &event).await;
+    let mut good = Watch::open(&tenant.page, &event).await;
+    tenant.api.delete(&format!("/v1/api-keys/{}", text(&made["api_key"], "id"))).await.done();
+    // Properly: the client comes again and is told why.
+    let ended = async { while revoked.next().await.is_some() {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the stream goes on without its key");
+    event.hold(&[0]).await.created();
+    good.until_seat(0, SeatStatus::Held).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

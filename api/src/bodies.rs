@@ -1,0 +1,198 @@
+//! The bodies of requests: how large they may be, of whom, and how many large ones are in memory at one time.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use eventflow_core::{ErrorCode, Id, Refusal, id, seat_map::exchange::IMPORT_BYTES_MAX};
+use futures_util::{Stream, StreamExt};
+use poem::Request;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+use crate::{app::App, auth};
+
+/// The largest body of an ordinary request: a batch of 500 scans is about 150 kB.
+const BODY_MAX: usize = 512 * 1024;
+/// The largest seat-map document: 100,000 seats as rules with exceptions stay below it.
+const SEAT_MAP_BODY_MAX: usize = 16 * 1024 * 1024;
+/// A body must have arrived within this time.
+const BODY_WAIT: Duration = Duration::from_secs(30);
+/// Room for large bodies, in MiB: four of the largest. Reading one takes several times its size.
+const ROOM_MIB: usize = 128;
+/// What one tenant may have of it: two of the largest.
+const SHARE_MIB: usize = ROOM_MIB / 2;
+/// A large body waits so long for room.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
+/// When somebody who found no room may come again: most bodies have been read by then.
+const RETRY_AFTER_SECS: u32 = 5;
+/// The rest of a refused body is thrown away for this long: who is still sending does not hear the answer.
+const DRAIN_WAIT: Duration = Duration::from_secs(2);
+
+const MIB: usize = 1024 * 1024;
+
+/// The room for large bodies of this server.
+pub struct Bodies {
+    room: Arc<Semaphore>,
+    /// By tenant, of those who have large bodies here now.
+    shares: Mutex<HashMap<Uuid, Weak<Semaphore>>>,
+}
+
+/// The room of one large body; it is free again when this is dropped.
+pub struct Room {
+    _share: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Default for Bodies {
+    fn default() -> Self {
+        Self { room: Arc::new(Semaphore::new(ROOM_MIB)), shares: Mutex::default() }
+    }
+}
+
+impl Bodies {
+    /// MiB that are free now.
+    pub fn free_mib(&self) -> usize {
+        self.room.available_permits()
+    }
+
+    async fn room(&self, tenant: Id<id::Tenant>, bytes: usize) -> Result<Room, Refusal> {
+        let mib = u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX);
+        let share = self.share(tenant);
+        let both = async {
+            let share = share.acquire_many_owned(mib).await.ok()?;
+            let room = self.room.clone().acquire_many_owned(mib).await.ok()?;
+            Some(Room { _share: share, _room: room })
+        };
+        tokio::time::timeout(ROOM_WAIT, both).await.ok().flatten().ok_or_else(|| {
+            let detail = "This server is reading as many large files as it can. Try again in a moment.";
+            Refusal::new(ErrorCode::Unavailable, detail).retry_after(RETRY_AFTER_SECS)
+        })
+    }
+
+    fn share(&self, tenant: Id<id::Tenant>) -> Arc<Semaphore> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(&tenant.uuid()).and_then(Weak::upgrade) {
+            return share;
+        }
+        shares.retain(|_, share| share.strong_count() > 0);
+        let share = Arc::new(Semaphore::new(SHARE_MIB));
+        shares.insert(tenant.uuid(), Arc::downgrade(&share));
+        share
+    }
+}
+
+/// The body of a request, and its room when it is a large one.
+pub async fn read(
+    app: &Arc<App>,
+    request: &mut Request,
+    ip: IpAddr,
+) -> Result<(Bytes, Option<Room>), Refusal> {
+    let mut incoming: Incoming = Box::pin(request.take_body().into_bytes_stream());
+    let collected = tokio::time::timeout(BODY_WAIT, collect(app, request, ip, &mut incoming)).await;
+    let collected = collected.map_err(|_| unread())?;
+    // Who expects a `100 Continue` has sent nothing yet.
+    if collected.is_err() && request.header("expect").is_none() {
+        let drained = async { while let Some(Ok(_)) = incoming.next().await {} };
+        let _ = tokio::time::timeout(DRAIN_WAIT, drained).await;
+    }
+    collected
+}
+
+type Incoming = Pin<Box<dyn Stream<Item = Result<Bytes, std::io::Error>> + Send>>;
+
+async fn collect(
+    app: &Arc<App>,
+    request: &Request,
+    ip: IpAddr,
+    incoming: &mut Incoming,
+) -> Result<(Bytes, Option<Room>), Refusal> {
+    let declared = request.header("content-length").and_then(|text| text.parse::<usize>().ok());
+    let (mut body, mut room) = (BytesMut::new(), None);
+    if let Some(length) = declared.filter(|length| *length > BODY_MAX) {
+        room = Some(admit(app, request, ip, Some(length)).await?);
+        body.reserve(length);
+    }
+    let most = most(request);
+    while let Some(chunk) = incoming.next().await {
+        let chunk = chunk.map_err(|_| unread())?;
+        let length = body.len() + chunk.len();
+        if length > BODY_MAX && room.is_none() {
+            room = Some(admit(app, request, ip, None).await?);
+        }
+        if length > most {
+            return Err(too_large(most));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((body.freeze(), room))
+}
+
+/// Only seat maps may be large, and only of somebody whose secret key is known: nothing of them is read before that. A body
+/// that does not tell its length takes the room of the largest.
+async fn admit(
+    app: &Arc<App>,
+    request: &Request,
+    ip: IpAddr,
+    length: Option<usize>,
+) -> Result<Room, Refusal> {
+    let most = most(request);
+    if most == BODY_MAX {
+        return Err(too_large(most));
+    }
+    let tenant = auth::tenant_of_secret_key(app, request, ip).await?.ok_or_else(|| too_large(BODY_MAX))?;
+    let length = length.unwrap_or(most);
+    if length > most {
+        return Err(too_large(most));
+    }
+    app.bodies.room(tenant, length).await
+}
+
+fn most(request: &Request) -> usize {
+    let segments: Vec<&str> = request.uri().path().split('/').collect();
+    match segments[..] {
+        ["", "v1", "seat-maps", _] | ["", "v1", "venues", _, "seat-maps"] => SEAT_MAP_BODY_MAX,
+        ["", "v1", "venues", _, "seat-maps", "import"] => IMPORT_BYTES_MAX,
+        _ => BODY_MAX,
+    }
+}
+
+fn unread() -> Refusal {
+    Refusal::new(ErrorCode::InvalidRequest, "The body could not be read to its end in time.")
+}
+
+fn too_large(most: usize) -> Refusal {
+    Refusal::new(ErrorCode::PayloadTooLarge, format!("The body may have {most} bytes at most."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tenant_has_a_share_and_the_server_a_limit() {
+        let bodies = Bodies::default();
+        let [a, b, c] = [1, 2, 3].map(|n| Id::from_uuid(Uuid::from_u128(n)));
+        let first = bodies.room(a, 32 * MIB).await.ok().unwrap();
+        let _second = bodies.room(a, 31 * MIB + 1).await.ok().unwrap();
+        let refusal = bodies.room(a, MIB).await.err().unwrap();
+        assert_eq!(
+            (refusal.code, refusal.retry_after_secs),
+            (ErrorCode::Unavailable, Some(RETRY_AFTER_SECS))
+        );
+        let others: Vec<_> = [bodies.room(b, 32 * MIB).await, bodies.room(b, 32 * MIB).await].into();
+        assert!(others.iter().all(Result::is_ok) && bodies.free_mib() == 0);
+        assert!(bodies.room(c, 1).await.is_err());
+        drop(first);
+        assert!(bodies.room(c, 32 * MIB).await.is_ok());
+        drop(others);
+        assert_eq!(bodies.free_mib(), ROOM_MIB - 32);
+        assert!(bodies.room(b, 1).await.is_ok());
+        assert!(bodies.shares.lock().unwrap().len() <= 2);
+    }
+}
