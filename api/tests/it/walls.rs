@@ -11,11 +11,12 @@ use uuid::Uuid;
 use crate::support::{Everything, Platform, platform::rows, text, uuid_of};
 
 /// Tables that belong to the platform, not to a tenant.
-const PLATFORM_TABLES: [&str; 2] = ["platform_keys", "__diesel_schema_migrations"];
+const PLATFORM_TABLES: [&str; 3] = ["embed_files", "platform_keys", "__diesel_schema_migrations"];
 /// What the role that looks up tenants may do with whole tables; what it may read of others are columns.
-const SYSTEM_TABLES: [(&str, &str); 8] = [
+const SYSTEM_TABLES: [(&str, &str); 9] = [
     ("api_keys", "SELECT"),
     ("devices", "SELECT"),
+    ("embed_files", "INSERT SELECT"),
     ("idempotency_keys", "DELETE"),
     ("jobs", "DELETE INSERT SELECT UPDATE"),
     ("outbox", "DELETE SELECT"),
