@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -45,6 +46,7 @@ pub fn check() -> Result<()> {
         process::run(&format!("cargo {} of the example plugins", arguments[0]), command)?;
     }
     run()?;
+    repository::build_binaries()?;
     for name in JAVASCRIPT_PLUGINS {
         author(&format!("fixtures of {name}"), &target, &["test", "--plugin", &format!("{name}.wasm")])?;
     }
@@ -58,11 +60,9 @@ pub fn check() -> Result<()> {
     author("its test", &target, &["test", "--plugin", "template-js"])
 }
 
-/// One of the author's commands.
+/// One of the author's commands, by the program that the whole workspace has built: built alone it has other features.
 fn author(label: &str, directory: &Path, arguments: &[&str]) -> Result<()> {
-    let manifest = repository::root().join("Cargo.toml");
-    let mut command = repository::cargo(&["run", "--quiet", "-p", "eventflow-plugin-host"]);
-    command.args(["--bin", "eventflow-plugin", "--manifest-path"]).arg(manifest).arg("--").args(arguments);
-    command.current_dir(directory);
+    let mut command = Command::new(repository::binary("eventflow-plugin"));
+    command.args(arguments).current_dir(directory);
     process::run(label, command)
 }
