@@ -87,7 +87,7 @@ fn tenant_keys(server: &Server) -> Result<[String; 2]> {
     let body = json!({
         "name": "Contract", "currency": "EUR", "time_zone": "Europe/Berlin",
         "owner": { "email": "ada@example.org", "name": "Ada Lovelace" },
-        "origins": ["https://tickets.example.org"],
+        "origins": ["https://tickets.example.org", "https://shop.example"],
     });
     let api = Api::new(server.url(), server.bootstrap_token());
     let made = api.post_once("/v1/tenants", &body, &random_key()?)?;
