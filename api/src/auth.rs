@@ -26,11 +26,11 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     app::App,
-    bodies::Room,
     credentials::{self, Stored},
     openapi,
     operations::{Credential, Operation, RateClass},
     problem::{Failure, request_id},
+    shares::Part,
     tokens::{BuyerToken, Subject},
 };
 
@@ -193,7 +193,7 @@ pub struct RequestFacts {
     /// The body as it came, for signatures over it.
     pub body: bytes::Bytes,
     /// A large body has its room until the request is answered.
-    pub room: Option<Room>,
+    pub room: Option<Part>,
     /// Filled by authentication, shown as `RateLimit` headers.
     pub rate: OnceLock<(Limit, Verdict)>,
     /// Filled by authentication, for the span of the request.

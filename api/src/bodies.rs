@@ -1,21 +1,17 @@
 //! The bodies of requests: how large they may be, of whom, and how many large ones are in memory at one time.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
-};
+use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use eventflow_core::{ErrorCode, Id, Refusal, id, seat_map::exchange::IMPORT_BYTES_MAX};
 use futures_util::{Stream, StreamExt};
 use poem::Request;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use uuid::Uuid;
 
-use crate::{app::App, auth};
+use crate::{
+    app::App,
+    auth,
+    shares::{Part, Shares},
+};
 
 /// The largest body of an ordinary request: a batch of 500 scans is about 150 kB.
 const BODY_MAX: usize = 512 * 1024;
@@ -36,54 +32,27 @@ const DRAIN_WAIT: Duration = Duration::from_secs(2);
 
 const MIB: usize = 1024 * 1024;
 
-/// The room for large bodies of this server.
-pub struct Bodies {
-    room: Arc<Semaphore>,
-    /// By tenant, of those who have large bodies here now.
-    shares: Mutex<HashMap<Uuid, Weak<Semaphore>>>,
-}
-
-/// The room of one large body; it is free again when this is dropped.
-pub struct Room {
-    _share: OwnedSemaphorePermit,
-    _room: OwnedSemaphorePermit,
-}
+/// The room for large bodies of this server, in MiB.
+pub struct Bodies(Shares);
 
 impl Default for Bodies {
     fn default() -> Self {
-        Self { room: Arc::new(Semaphore::new(ROOM_MIB)), shares: Mutex::default() }
+        Self(Shares::new(ROOM_MIB, SHARE_MIB, ROOM_WAIT))
     }
 }
 
 impl Bodies {
     /// MiB that are free now.
     pub fn free_mib(&self) -> usize {
-        self.room.available_permits()
+        self.0.free()
     }
 
-    async fn room(&self, tenant: Id<id::Tenant>, bytes: usize) -> Result<Room, Refusal> {
+    async fn room(&self, tenant: Id<id::Tenant>, bytes: usize) -> Result<Part, Refusal> {
         let mib = u32::try_from(bytes.div_ceil(MIB)).unwrap_or(u32::MAX);
-        let share = self.share(tenant);
-        let both = async {
-            let share = share.acquire_many_owned(mib).await.ok()?;
-            let room = self.room.clone().acquire_many_owned(mib).await.ok()?;
-            Some(Room { _share: share, _room: room })
-        };
-        tokio::time::timeout(ROOM_WAIT, both).await.ok().flatten().ok_or_else(|| {
+        self.0.take(tenant, mib).await.ok_or_else(|| {
             let detail = "This server is reading as many large files as it can. Try again in a moment.";
             Refusal::new(ErrorCode::Unavailable, detail).retry_after(RETRY_AFTER_SECS)
         })
-    }
-
-    fn share(&self, tenant: Id<id::Tenant>) -> Arc<Semaphore> {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(share) = shares.get(&tenant.uuid()).and_then(Weak::upgrade) {
-            return share;
-        }
-        shares.retain(|_, share| share.strong_count() > 0);
-        let share = Arc::new(Semaphore::new(SHARE_MIB));
-        shares.insert(tenant.uuid(), Arc::downgrade(&share));
-        share
     }
 }
 
@@ -92,7 +61,7 @@ pub async fn read(
     app: &Arc<App>,
     request: &mut Request,
     ip: IpAddr,
-) -> Result<(Bytes, Option<Room>), Refusal> {
+) -> Result<(Bytes, Option<Part>), Refusal> {
     let mut incoming: Incoming = Box::pin(request.take_body().into_bytes_stream());
     let collected = tokio::time::timeout(BODY_WAIT, collect(app, request, ip, &mut incoming)).await;
     let collected = collected.map_err(|_| unread())?;
@@ -111,7 +80,7 @@ async fn collect(
     request: &Request,
     ip: IpAddr,
     incoming: &mut Incoming,
-) -> Result<(Bytes, Option<Room>), Refusal> {
+) -> Result<(Bytes, Option<Part>), Refusal> {
     let declared = request.header("content-length").and_then(|text| text.parse::<usize>().ok());
     let (mut body, mut room) = (BytesMut::new(), None);
     if let Some(length) = declared.filter(|length| *length > BODY_MAX) {
@@ -140,7 +109,7 @@ async fn admit(
     request: &Request,
     ip: IpAddr,
     length: Option<usize>,
-) -> Result<Room, Refusal> {
+) -> Result<Part, Refusal> {
     let most = most(request);
     if most == BODY_MAX {
         return Err(too_large(most));
@@ -175,24 +144,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_tenant_has_a_share_and_the_server_a_limit() {
+    async fn room_is_counted_in_whole_mib_and_its_end_is_told() {
         let bodies = Bodies::default();
-        let [a, b, c] = [1, 2, 3].map(|n| Id::from_uuid(Uuid::from_u128(n)));
-        let first = bodies.room(a, 32 * MIB).await.ok().unwrap();
-        let _second = bodies.room(a, 31 * MIB + 1).await.ok().unwrap();
-        let refusal = bodies.room(a, MIB).await.err().unwrap();
+        let tenant = Id::from_uuid(uuid::Uuid::from_u128(1));
+        let _first = bodies.room(tenant, 32 * MIB).await.expect("the server is idle");
+        let _second = bodies.room(tenant, 31 * MIB + 1).await.expect("the rest of the share");
+        assert_eq!(bodies.free_mib(), ROOM_MIB - SHARE_MIB);
+        let refusal = bodies.room(tenant, 1).await.err().expect("the share is taken");
         assert_eq!(
             (refusal.code, refusal.retry_after_secs),
             (ErrorCode::Unavailable, Some(RETRY_AFTER_SECS))
         );
-        let others: Vec<_> = [bodies.room(b, 32 * MIB).await, bodies.room(b, 32 * MIB).await].into();
-        assert!(others.iter().all(Result::is_ok) && bodies.free_mib() == 0);
-        assert!(bodies.room(c, 1).await.is_err());
-        drop(first);
-        assert!(bodies.room(c, 32 * MIB).await.is_ok());
-        drop(others);
-        assert_eq!(bodies.free_mib(), ROOM_MIB - 32);
-        assert!(bodies.room(b, 1).await.is_ok());
-        assert!(bodies.shares.lock().unwrap().len() <= 2);
     }
 }

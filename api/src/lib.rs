@@ -21,6 +21,7 @@ pub mod qr;
 pub mod resources;
 pub mod server;
 pub mod shapes;
+pub mod shares;
 pub mod signing;
 pub mod streams;
 pub mod tokens;

@@ -161,7 +161,7 @@ scenario("a page that speaks with the frame itself gets no further than the elem
       channel.port1.onmessage = ({ data }) => "result" in data && heard.push(data) === 2 && resolve(heard);
     });
     frame.contentWindow.postMessage("eventflow-frame", await greeting, [channel.port2]);
-    const look = { "--ef-background": "url(https://elsewhere.example/x)", "--ef-accent": "rgb(1, 2, 3)", "--other": "1" };
+    const look = { "--ef-background": "url(https://elsewhere.example/x)", "--ef-accent": "rgb(1, 2, 3)", "--ef-font": "Kurland", "--other": "1" };
     channel.port1.postMessage({ look, dark: false });
     channel.port1.postMessage({ attribute: "api", value: "https://elsewhere.example" });
     channel.port1.postMessage({ attribute: "lang", value: "de" });
@@ -173,10 +173,10 @@ scenario("a page that speaks with the frame itself gets no further than the elem
   const inside = await page.frameLocator("#own").locator("eventflow-seats").evaluate((element) => ({
     api: element.getAttribute("api"),
     lang: element.getAttribute("lang"),
-    looks: ["--ef-background", "--ef-accent", "--other"].map((name) => element.style.getPropertyValue(name)),
+    looks: ["--ef-background", "--ef-accent", "--ef-font", "--other"].map((name) => element.style.getPropertyValue(name)),
     added: element.ownerDocument.querySelector("#pwn"),
   }));
   assert.equal(inside.added, null);
   assert.notEqual(inside.api, "https://elsewhere.example");
-  assert.deepEqual([inside.lang, inside.looks], ["de", ["", "rgb(1, 2, 3)", ""]]);
+  assert.deepEqual([inside.lang, inside.looks], ["de", ["", "rgb(1, 2, 3)", "Kurland", ""]]);
 });

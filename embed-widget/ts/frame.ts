@@ -13,8 +13,8 @@ const LOOK = (
   .map((name) => `--ef-${name}`);
 /** No colour and no list of fonts is longer. */
 const LOOK_LENGTH_MAX = 200;
-/** Colours and fonts load nothing; a backslash would hide a name that does. */
-const LOADS = /url|image|src|\\/i;
+/** The functions of CSS that fetch something; a backslash would hide their names. */
+const LOADS = /(url|src|image|image-set|cross-fade)\(|\\/i;
 /** Nothing announces that the page looks different: it is asked now and then. */
 const LOOK_MS = 1_000;
 /** Without an answer in this time places may be selected. */

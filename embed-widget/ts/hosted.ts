@@ -28,8 +28,8 @@ function known(event: string, id: string): boolean {
   return sessionStorage.getItem(`eventflow:${event}`)?.includes(id) ?? false;
 }
 
-// Without a right to the order, or a key for the map, the page keeps what the server has written into it: that the payment
-// has arrived.
+// Without a right to the order, or a key for the map, the page keeps what the server has written into it: the way back to
+// the shop.
 if (element?.hasAttribute("key") && (!order || known(element.getAttribute("event") ?? "", order))) {
   void import(new URL("./eventflow.js", import.meta.url).href);
 }

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(output_bytes(usize::MAX), output_bytes(LINES_MAX));
     }
 
-    /// The guide says what the code does. A guide that is out of date is written anew, and the test fails once.
+    /// The guide says what the code does.
     #[test]
     fn the_guide_has_the_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
@@ -151,10 +151,14 @@ mod tests {
         let (before, rest) = guide.split_once("limits.rs -->\n").unwrap();
         let (_, after) = rest.split_once("<!-- end of limits -->").unwrap();
         let expected = format!("{before}limits.rs -->\n{}<!-- end of limits -->{after}", markdown());
-        if guide != expected {
+        if std::env::var_os("EVENTFLOW_WRITE_GUIDE").is_some() {
             std::fs::write(path, expected).unwrap();
-            panic!("plugins/README.md was out of date, and is written anew");
+            return;
         }
+        assert!(
+            guide == expected,
+            "plugins/README.md is out of date: run this test with EVENTFLOW_WRITE_GUIDE=1"
+        );
     }
 
     #[test]

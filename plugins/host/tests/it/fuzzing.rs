@@ -1,39 +1,16 @@
 //! Uploads that were changed at random: what the fuzzers do for hours, the same in every run and in seconds.
 
+#[path = "../../../../core/fuzz/chance.rs"]
+mod chance;
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 
+use chance::Chance;
+
 use crate::support::{adjustment_at_2048, example, pricing_with};
 
-/// Numbers that look like chance and are the same in every run.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap_or(0) % limit.max(1)
-    }
-
-    /// The sample with something else in a few places.
-    fn changed(&mut self, sample: &[u8]) -> Vec<u8> {
-        let mut bytes = sample.to_vec();
-        for _ in 0..=self.below(3) {
-            let (from, to) = (self.below(bytes.len()), self.below(bytes.len()));
-            match self.below(5) {
-                0 => bytes.truncate(from),
-                1 => drop(bytes.drain(from.min(to)..to.max(from).min(from.min(to) + 40))),
-                2 => {
-                    let part = bytes[from..(from + 40).min(bytes.len())].to_vec();
-                    bytes.splice(to..to, part);
-                }
-                _ if bytes.is_empty() => {}
-                3 => bytes[from] ^= 1 << self.below(8),
-                _ => bytes[from] = [0, 1, 0x7f, 0x80, 0xff][self.below(5)],
-            }
-        }
-        bytes
-    }
-}
+/// What means something to a reader of WebAssembly: ends and beginnings of numbers.
+const TOKENS: [&[u8]; 5] = [&[0], &[1], &[0x7f], &[0x80], &[0xff]];
 
 /// A small one: compiling a large one for every change takes too long here.
 fn small() -> Vec<u8> {
@@ -44,7 +21,7 @@ fn small() -> Vec<u8> {
 fn keeps_its_word(check: fn(&[u8]) -> bool, sample: &[u8], rounds: usize) {
     assert!(check(sample));
     let mut chance = Chance(7);
-    let read = (0..rounds).filter(|_| check(&chance.changed(sample))).count();
+    let read = (0..rounds).filter(|_| check(&chance.changed(sample, &TOKENS))).count();
     assert!(read > 0 && read < rounds, "{read} of {rounds} are plugins");
 }
 
