@@ -40,6 +40,8 @@ permissions! {
     CheckInsWrite = "check_ins:write", "Create check-in lists and devices, upload scans";
     CheckInsOverride = "check_ins:override", "Admit against the decision, with a reason (never a bad signature)";
     LedgerRead = "ledger:read", "Read ledger entries";
+    PluginsRead = "plugins:read", "Read plugins, their settings, receipts and statistics";
+    PluginsWrite = "plugins:write", "Upload, install, configure and delete plugins";
 }
 
 /// The text is no permission.

@@ -77,6 +77,11 @@ error_codes! {
     PaymentRefused = "payment_refused", 409, "The payment provider refused";
     RefundTooLarge = "refund_too_large", 422, "The refund exceeds what was paid";
     SignatureInvalid = "signature_invalid", 400, "The signature is not valid";
+    // Plugins
+    PluginInvalid = "plugin_invalid", 422, "The file is not a plugin that can be run";
+    PluginConfigInvalid = "plugin_config_invalid", 422, "The settings do not fit the plugin";
+    PriceUnconfirmed = "price_unconfirmed", 409, "The price cannot be confirmed at the moment";
+    CartRefused = "cart_refused", 422, "A plugin of the organizer refuses the cart";
     // Doors
     TicketState = "ticket_state", 409, "The ticket is not in a state that allows this";
 }

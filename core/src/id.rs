@@ -43,6 +43,10 @@ kinds! {
     Scan = "chk",
     Audit = "aud",
     LedgerEntry = "led",
+    Plugin = "plg",
+    PluginVersion = "plv",
+    /// The receipt of one call of a plugin.
+    PluginReceipt = "plr",
 }
 
 /// An identifier of one kind of object; 16 bytes, a UUIDv7, printed as TypeID.

@@ -29,6 +29,8 @@ pub struct Entry {
     pub amount_minor: i64,
     pub currency: String,
     pub at: DateTime<Utc>,
+    /// What a plugin called its change of the price; else empty.
+    pub note: String,
 }
 
 /// Writes the lines of one posting; they sum to zero.

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::{
     db::{Db, Scope, Tx},
     error::{Error, OrNotFound, Result},
+    price_limits::{self, PriceLimits},
     schema::{events, ga_pools, price_tiers, seat_categories, seat_map_versions},
 };
 
@@ -105,6 +106,8 @@ pub struct Offer {
     /// In the order of their numbers: the first active one that fits is the default.
     pub tiers: Vec<Tier>,
     pub area_capacity: Vec<u32>,
+    /// How far plugins may go.
+    pub price_limits: PriceLimits,
 }
 
 impl Offer {
@@ -219,6 +222,7 @@ impl Offers {
             tenant: tx.scope.tenant,
             currency: event.currency.parse().map_err(|_| Error::Corrupt("currency of an event".into()))?,
             tiers: tiers(tx, id, &layout).await?,
+            price_limits: price_limits::of(tx, id).await?,
             rules: event.rules(),
             event,
             layout,

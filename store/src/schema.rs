@@ -201,6 +201,7 @@ diesel::table! {
         amount_minor -> Int8,
         currency -> Text,
         at -> Timestamptz,
+        note -> Text,
     }
 }
 
@@ -215,6 +216,25 @@ diesel::table! {
         permissions -> Array<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    order_adjustments (tenant_id, order_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        order_id -> Uuid,
+        item -> Int4,
+        plugin_id -> Uuid,
+        plugin -> Text,
+        version -> Text,
+        label -> Text,
+        reason -> Text,
+        amount_minor -> Int8,
+        net_minor -> Int8,
+        is_limited -> Bool,
     }
 }
 
@@ -266,6 +286,8 @@ diesel::table! {
         created_at -> Timestamptz,
         paid_at -> Nullable<Timestamptz>,
         closed_at -> Nullable<Timestamptz>,
+        locale -> Text,
+        is_degraded -> Bool,
     }
 }
 
@@ -318,6 +340,135 @@ diesel::table! {
         sealed_private_key -> Bytea,
         created_at -> Timestamptz,
         retired_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugin_installations (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        plugin_id -> Uuid,
+        event_id -> Nullable<Uuid>,
+        enabled -> Bool,
+        hooks -> Jsonb,
+        config -> Jsonb,
+        key_value_granted -> Bool,
+        http_hosts -> Array<Text>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugin_receipts (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        plugin_id -> Uuid,
+        hook -> Text,
+        outcome -> Text,
+        subject -> Text,
+        preview -> Bool,
+        receipt -> Jsonb,
+        recording -> Nullable<Jsonb>,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugin_revisions (tenant_id) {
+        tenant_id -> Uuid,
+        revision -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugin_secrets (tenant_id, plugin_id, name) {
+        tenant_id -> Uuid,
+        plugin_id -> Uuid,
+        name -> Text,
+        sealed -> Bytea,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugin_statistics (tenant_id, plugin_id, hook, outcome, hour) {
+        tenant_id -> Uuid,
+        plugin_id -> Uuid,
+        hook -> Text,
+        outcome -> Text,
+        hour -> Timestamptz,
+        calls -> Int8,
+        fuel -> Int8,
+        micros -> Int8,
+        micros_max -> Int8,
+        memory_bytes_max -> Int8,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugin_values (tenant_id, plugin_id, key) {
+        tenant_id -> Uuid,
+        plugin_id -> Uuid,
+        key -> Text,
+        value -> Text,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugin_versions (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        plugin_id -> Uuid,
+        version -> Text,
+        wasm -> Bytea,
+        wasm_sha256 -> Bytea,
+        manifest -> Jsonb,
+        hooks -> Array<Text>,
+        created_by -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    plugins (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        position -> Int4,
+        version_id -> Nullable<Uuid>,
+        previous_version_id -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    price_limits (tenant_id, event_id) {
+        tenant_id -> Uuid,
+        event_id -> Uuid,
+        floor_bps -> Int4,
+        cap_bps -> Int4,
+        discount_max_minor -> Nullable<Int8>,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -617,11 +768,21 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     ledger_entries,
     members,
+    order_adjustments,
     order_items,
     orders,
     outbox,
     payments,
     platform_keys,
+    plugin_installations,
+    plugin_receipts,
+    plugin_revisions,
+    plugin_secrets,
+    plugin_statistics,
+    plugin_values,
+    plugin_versions,
+    plugins,
+    price_limits,
     price_tiers,
     provider_events,
     refunds,

@@ -138,6 +138,12 @@ impl Live {
         state.ended
     }
 
+    /// Each seat as far as this process knows, and the places left in each area.
+    pub(super) fn counted(&self) -> (Statuses, Vec<u32>) {
+        let state = self.lock();
+        (state.statuses.clone(), state.areas_left.clone())
+    }
+
     /// Tells pickers what is known to be true before the stream says so.
     pub(super) fn mark(&self, seats: &[u32], status: SeatStatus) {
         let mut state = self.lock();

@@ -2,6 +2,7 @@
 //! to buyers, never the authority: that is the claim in Postgres.
 
 mod best;
+mod demand;
 mod follow;
 mod frames;
 mod live;
@@ -20,13 +21,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dashmap::DashMap;
 use eventflow_core::{
     ErrorCode, Id, Refusal, id,
-    pricing::Totals,
+    pricing::{Priced, Totals},
     seat_map::{SeatIndex, SeatStatus, Why},
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+pub use demand::{Count, Demand};
 pub use frames::Frame;
 pub use live::{AreaLeft, Availability, Live};
 pub use mirror::{Change, lead, record};
@@ -57,6 +59,7 @@ pub struct Holds {
     live: DashMap<Uuid, Arc<Live>>,
     /// Turns to rank seats: half of the cores.
     rankings: Semaphore,
+    demands: demand::Demands,
 }
 
 /// One thing that a buyer asks for by name.
@@ -96,6 +99,18 @@ pub struct Place {
     pub idempotency: Option<idempotency::Key>,
     /// The box office knows better: the event's rules are not judged.
     pub ignore_rules: bool,
+    pub wishes: Wishes,
+}
+
+/// What the buyer said beside the places: it travels with the hold, and plugins see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wishes {
+    /// Codes, in upper case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<String>,
+    /// The buyer's language, as BCP 47; empty if it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub locale: String,
 }
 
 /// One place of a hold or an order, with its tier.
@@ -106,6 +121,8 @@ pub struct Line {
     pub tier: Tier,
     /// The label on the ticket.
     pub label: String,
+    /// What it costs: the tier's price, until plugins have changed it.
+    pub priced: Priced,
 }
 
 #[derive(Debug, Clone)]
@@ -124,6 +141,7 @@ pub struct Hold {
     pub order: Option<Id<id::Order>>,
     /// Why we chose these seats, when we did.
     pub why: Option<Why>,
+    pub wishes: Wishes,
 }
 
 /// What travels with a hold: which tier each place has, where it is not the default one.
@@ -141,6 +159,8 @@ struct Payload {
     /// Why each group was offered to the script, by its first seat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     why: Vec<(u32, Why)>,
+    #[serde(flatten)]
+    wishes: Wishes,
 }
 
 /// What a hold asks of the script, once the offer has been consulted.
@@ -179,7 +199,7 @@ impl Holds {
     pub fn new(db: Db, gate: Gate) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let rankings = Semaphore::new((cores / 2).max(1));
-        Self { db, gate, offers: Offers::default(), live: DashMap::new(), rankings }
+        Self { db, gate, offers: Offers::default(), live: DashMap::new(), rankings, demands: DashMap::default() }
     }
 
     pub async fn offer(&self, scope: &Scope, event: Id<id::Event>) -> Result<Arc<Offer>> {
@@ -380,14 +400,15 @@ impl Holds {
         }
     }
 
-    /// T1, first step: the hold goes into checkout for `order` and stays at least `stay`. Answers its lines.
+    /// T1, first step: the hold goes into checkout for `order` and stays at least `stay`. Answers its lines, and what the
+    /// buyer said.
     pub async fn pin(
         &self,
         offer: &Offer,
         id: Id<id::Hold>,
         order: Id<id::Order>,
         stay: TimeDelta,
-    ) -> Result<Vec<Line>> {
+    ) -> Result<(Vec<Line>, Wishes)> {
         let mut invocation = on(&scripts::PIN, offer.event_id());
         invocation
             .arg(id.uuid().simple().to_string())
@@ -395,7 +416,10 @@ impl Holds {
             .arg(stay.num_milliseconds());
         let answer = self.run(offer, &invocation).await?;
         match answer.word()?.as_str() {
-            "held" => Ok(priced(offer, &list(&answer.text(1)?), &answer.text(3)?)?.lines),
+            "held" => {
+                let hold = priced(offer, &list(&answer.text(1)?), &answer.text(3)?)?;
+                Ok((hold.lines, hold.wishes))
+            }
             "pinned" => Err(in_checkout()),
             "lost" => Err(Error::Refused(taken(offer, &list(&answer.text(1)?)))),
             _ => Err(Error::Refused(expired())),
@@ -443,6 +467,7 @@ pub fn taken(offer: &Offer, seats: &[u32]) -> Refusal {
 fn resolve(offer: &Offer, request: &Place) -> Result<Wanted, Refusal> {
     let mut wanted =
         Wanted { seats: Vec::new(), payload: Payload::default(), places: 0, tickets: Vec::new() };
+    wanted.payload.wishes = request.wishes.clone();
     for (position, item) in request.items.iter().enumerate() {
         match item {
             Want::Seat { seat, tier } => {
@@ -559,7 +584,8 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
             None => target.and_then(|target| offer.default_tier(target)),
         };
         let tier = tier.ok_or_else(not_for_sale)?.clone();
-        lines.push(Line { seat: Some(index), area: None, tier, label: offer.layout.label(index).to_owned() });
+        let label = offer.layout.label(index).to_owned();
+        lines.push(Line { seat: Some(index), area: None, priced: tier.priced, tier, label });
     }
     for &(area, type_no, quantity) in &payload.areas {
         let fits = |tier: &&Tier| tier.active && tier.target == Target::Area(area);
@@ -567,10 +593,11 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
         let label =
             offer.layout.ga_areas().get(usize::from(area)).map_or_else(String::new, |area| area.name.clone());
         for _ in 0..quantity {
-            lines.push(Line { seat: None, area: Some(area), tier: tier.clone(), label: label.clone() });
+            let (tier, label) = (tier.clone(), label.clone());
+            lines.push(Line { seat: None, area: Some(area), priced: tier.priced, tier, label });
         }
     }
-    let totals = Totals::sum(lines.iter().map(|line| line.tier.priced)).map_err(|error| {
+    let totals = Totals::sum(lines.iter().map(|line| line.priced)).map_err(|error| {
         Error::refused(ErrorCode::LimitReached, format!("The sum of the prices: {error}."))
     })?;
     let now = DateTime::UNIX_EPOCH;
@@ -585,5 +612,6 @@ fn priced(offer: &Offer, seats: &[u32], payload: &str) -> Result<Hold> {
         extensions: 0,
         order: None,
         why: payload.why.into_iter().find(|(first, _)| seats.contains(first)).map(|(_, why)| why),
+        wishes: payload.wishes,
     })
 }

@@ -2,7 +2,7 @@
 //! has happened.
 
 use chrono::{DateTime, Utc};
-use diesel::{QueryableByName, sql_types};
+use diesel::{ExpressionMethods, Insertable, Queryable, QueryableByName, Selectable, sql_types};
 use diesel_async::RunQueryDsl;
 use eventflow_core::{ErrorCode, Id, Refusal, id, pricing::Totals, seat_map::SeatTrait, ticket::Flags};
 use uuid::Uuid;
@@ -13,6 +13,8 @@ use crate::{
     events,
     holds::{self, Line},
     offers::Offer,
+    plugins::receipts::{self, Receipt},
+    schema::order_adjustments,
     statement,
 };
 
@@ -38,6 +40,44 @@ pub struct NewOrder {
     pub provider_expires_at: Option<DateTime<Utc>>,
     /// Settled in the same transaction: it needs no deadline and no mirror of the claim.
     pub settles_now: bool,
+    /// The buyer's language.
+    pub locale: String,
+    /// What plugins did to the prices of the lines.
+    pub quote: Quote,
+}
+
+/// What plugins did to prices, as it was worked out before the transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Quote {
+    /// What the plugins were, as [`crate::plugins::revision`] counts.
+    pub revision: i64,
+    pub adjustments: Vec<Adjustment>,
+    /// One for each call.
+    pub receipts: Vec<Receipt>,
+    /// A plugin is missing that the organizer said may be skipped.
+    pub is_degraded: bool,
+}
+
+/// A change of the price of one ticket.
+#[derive(Debug, Clone, Insertable, Queryable, Selectable)]
+#[diesel(table_name = order_adjustments)]
+pub struct Adjustment {
+    /// The id of its line in the ledger, too.
+    pub id: Uuid,
+    /// The position of the order's item.
+    pub item: i32,
+    pub plugin_id: Uuid,
+    pub plugin: String,
+    pub version: String,
+    pub label: String,
+    /// For the organizer.
+    pub reason: String,
+    /// What the buyer pays more; negative for a discount.
+    pub amount_minor: i64,
+    /// The part of it that is neither fee nor tax.
+    pub net_minor: i64,
+    /// Whether the organizer's limits made it smaller.
+    pub is_limited: bool,
 }
 
 #[derive(QueryableByName)]
@@ -107,7 +147,21 @@ pub async fn claim(
         let refusal = Refusal::new(ErrorCode::SoldOut, "Not enough places are left in the area.");
         return Err(Error::Refused(refusal.objects(key.into_iter().collect())));
     }
+    keep_quote(tx, new).await?;
     Ok(payment)
+}
+
+/// The order keeps what plugins changed, and the receipts of their calls.
+async fn keep_quote(tx: &mut Tx, new: &NewOrder) -> Result<()> {
+    let Quote { adjustments, receipts, .. } = &new.quote;
+    if !adjustments.is_empty() {
+        let (tenant, order) = (tx.tenant(), new.id.uuid());
+        let of_order =
+            (order_adjustments::tenant_id.eq(tenant), order_adjustments::order_id.eq(order));
+        let rows: Vec<_> = adjustments.iter().map(|adjustment| (of_order, adjustment)).collect();
+        diesel::insert_into(order_adjustments::table).values(rows).execute(&mut **tx).await?;
+    }
+    if receipts.is_empty() { Ok(()) } else { receipts::insert(tx, receipts).await }
 }
 
 #[expect(clippy::too_many_arguments, reason = "one statement takes what the transaction has gathered")]
@@ -127,6 +181,7 @@ fn claim_statement(
         tx.tenant(),
         offer.event.id,
         offer.event.revision,
+        new.quote.revision,
         new.id.uuid(),
         new.id.uuid(),
         &*new.buyer_email,
@@ -141,6 +196,8 @@ fn claim_statement(
         &*new.success_url,
         &*new.cancel_url,
         new.claim_expires_at,
+        &*new.locale,
+        new.quote.is_degraded,
         lines.iter().map(|_| new_uuid()).collect::<Vec<_>>(),
         (0..to_i32(u32::try_from(lines.len()).unwrap_or(u32::MAX))).collect::<Vec<i32>>(),
         lines.iter().map(|line| line.seat.map(|seat| to_i32(seat.0))).collect::<Vec<_>>(),
@@ -150,10 +207,10 @@ fn claim_statement(
         lines.iter().map(|line| line.label.clone()).collect::<Vec<_>>(),
         lines.iter().map(|line| line.tier.name.clone()).collect::<Vec<_>>(),
         lines.iter().map(|line| i32::from(flags(offer, line, new.livemode).bits())).collect::<Vec<_>>(),
-        column(|line| line.tier.priced.net_minor),
-        column(|line| line.tier.priced.fee_minor),
-        column(|line| line.tier.priced.tax_minor),
-        column(|line| line.tier.priced.gross_minor),
+        column(|line| line.priced.net_minor),
+        column(|line| line.priced.fee_minor),
+        column(|line| line.priced.tax_minor),
+        column(|line| line.priced.gross_minor),
         seats.to_vec(),
         areas.iter().map(|(area, _)| *area).collect::<Vec<_>>(),
         areas.iter().map(|(_, quantity)| *quantity).collect::<Vec<_>>(),

@@ -3,12 +3,14 @@
 WITH event AS (
   SELECT tenant_id, id FROM events
   WHERE tenant_id = ? AND id = ? AND revision = ? AND state = 'published'
+    AND coalesce((SELECT p.revision FROM plugin_revisions p WHERE p.tenant_id = events.tenant_id), 0) = ?
   -- Waits for whoever changes seats or prices at this moment, and then sees the new revision.
   FOR KEY SHARE
 ), new_order AS (
   INSERT INTO orders (tenant_id, id, event_id, hold_id, state, buyer_email, buyer_name, buyer_ref, currency,
-    subtotal_minor, fee_minor, tax_minor, total_minor, provider, success_url, cancel_url, claim_expires_at)
-  SELECT tenant_id, ?, id, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM event
+    subtotal_minor, fee_minor, tax_minor, total_minor, provider, success_url, cancel_url, claim_expires_at,
+    locale, is_degraded)
+  SELECT tenant_id, ?, id, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM event
   RETURNING tenant_id, id, event_id, hold_id, claim_expires_at, currency, total_minor, provider
 ), item AS (
   INSERT INTO order_items (tenant_id, id, order_id, position, seat_index, area_index, price_tier_id, type_no, label,

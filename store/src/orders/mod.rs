@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use eventflow_core::{ErrorCode, Id, Refusal, id, ledger::Clearing, order::OrderState, pricing::Totals};
 use uuid::Uuid;
 
-pub use claim::{NewOrder, claim};
+pub use claim::{Adjustment, NewOrder, Quote, claim};
 pub use close::{close, mark_dispute};
 pub(crate) use close::{release, release_items};
 pub use settle::{SessionFacts, Settled, process_session, settle_now};
@@ -20,7 +20,7 @@ use crate::{
     audit_log,
     db::Tx,
     error::{Error, OrNotFound, Result},
-    schema::{order_items, orders, payments},
+    schema::{order_adjustments, order_items, orders, payments},
     tickets::{self, TicketRow},
 };
 
@@ -47,6 +47,8 @@ pub struct OrderRow {
     pub claim_expires_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
     pub paid_at: Option<DateTime<Utc>>,
+    pub locale: String,
+    pub is_degraded: bool,
 }
 
 impl OrderRow {
@@ -128,14 +130,16 @@ pub struct Order {
     pub payment: Option<PaymentRow>,
     /// None until it is paid.
     pub tickets: Vec<TicketRow>,
+    /// What plugins changed of the prices, in their order.
+    pub adjustments: Vec<Adjustment>,
 }
 
 pub async fn get(tx: &mut Tx, id: Id<id::Order>) -> Result<Order> {
     let tenant = tx.tenant();
     let connection: &AsyncPgConnection = tx;
     // One round trip: the statements are sent together.
-    let (mut first, mut second, mut third) = (connection, connection, connection);
-    let (row, items, payment, tickets) = tokio::join!(
+    let (mut first, mut second, mut third, mut fourth) = (connection, connection, connection, connection);
+    let (row, items, payment, tickets, adjustments) = tokio::join!(
         orders::table.find((tenant, id.uuid())).select(OrderRow::as_select()).first(&mut first),
         order_items::table
             .filter(order_items::tenant_id.eq(tenant).and(order_items::order_id.eq(id.uuid())))
@@ -148,12 +152,18 @@ pub async fn get(tx: &mut Tx, id: Id<id::Order>) -> Result<Order> {
             .select(PaymentRow::as_select())
             .first(&mut third),
         tickets::for_order(connection, tenant, id),
+        order_adjustments::table
+            .filter(order_adjustments::tenant_id.eq(tenant).and(order_adjustments::order_id.eq(id.uuid())))
+            .order(order_adjustments::id)
+            .select(Adjustment::as_select())
+            .load(&mut fourth),
     );
     Ok(Order {
         row: row.optional().or_not_found("order")?,
         items: items?,
         payment: payment.optional()?,
         tickets: tickets?,
+        adjustments: adjustments?,
     })
 }
 

@@ -5,7 +5,7 @@ use diesel::{ExpressionMethods, QueryDsl, QueryableByName, sql_types};
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
     ErrorCode, Id, id,
-    ledger::{self, Clearing, Line},
+    ledger::{self, Account, Clearing, Line},
     order::OrderState,
     pricing::Totals,
 };
@@ -166,12 +166,16 @@ async fn settle(
     payment_intent: Option<String>,
     application_fee_minor: i64,
 ) -> Result<()> {
-    let lines = if sums.total_minor == 0 {
+    let mut lines = if sums.total_minor == 0 {
         vec![]
     } else {
         ledger::sale(clearing, sums, application_fee_minor)
             .map_err(|error| Error::Corrupt(format!("ledger of order {order}: {error}")))?
     };
+    if sums.price_minor == 0 {
+        // For the organizer's own prices, when plugins have made the tickets free.
+        lines.push(Line { account: Account::TicketRevenue, amount_minor: 0 });
+    }
     let counts: Counts = statement!(
         include_str!("settle.sql"),
         tx.tenant(),

@@ -25,10 +25,19 @@ WITH paid AS (
 ), payment AS (
   UPDATE payments p SET state = 'paid', updated_at = now(), payment_intent = coalesce(?, p.payment_intent)
   FROM paid o WHERE p.tenant_id = o.tenant_id AND p.id = ?
+), adjustment AS (
+  -- What plugins changed stands beside the organizer's own prices: the revenue is their sum.
+  SELECT a.id, a.label, a.net_minor FROM paid o JOIN order_adjustments a ON a.tenant_id = o.tenant_id AND a.order_id = o.id
+  WHERE a.net_minor <> 0
+), line AS (
+  SELECT l.id, l.account, '' AS note, l.amount_minor + CASE WHEN l.account = 'ticket_revenue'
+    THEN (SELECT coalesce(sum(net_minor), 0) FROM adjustment)::bigint ELSE 0 END AS amount_minor
+  FROM unnest(?::uuid[], ?::text[], ?::bigint[]) AS l(id, account, amount_minor)
+  UNION ALL SELECT id, 'ticket_revenue', label, -net_minor FROM adjustment
 ), ledger AS (
-  INSERT INTO ledger_entries (tenant_id, id, event_id, order_id, posting, account, amount_minor, currency)
-  SELECT o.tenant_id, l.id, o.event_id, o.id, 'sale', l.account, l.amount_minor, o.currency
-  FROM paid o, unnest(?::uuid[], ?::text[], ?::bigint[]) AS l(id, account, amount_minor)
+  INSERT INTO ledger_entries (tenant_id, id, event_id, order_id, posting, account, amount_minor, currency, note)
+  SELECT o.tenant_id, l.id, o.event_id, o.id, 'sale', l.account, l.amount_minor, o.currency, l.note
+  FROM paid o, line l WHERE l.amount_minor <> 0
 ), effect AS (
   INSERT INTO outbox (tenant_id, event_id, kind, payload)
   SELECT o.tenant_id, o.event_id, 'sold', jsonb_build_object(
