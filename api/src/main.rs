@@ -9,6 +9,7 @@ use eventflow_api::{
     config::{Config, LogFormat},
     doctor, openapi, worker,
 };
+use eventflow_plugin_host::{author, compiler_main};
 use eventflow_store::migrate;
 use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
@@ -24,7 +25,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[command(name = "eventflow", version)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    program: Program,
+}
+
+#[derive(Subcommand)]
+enum Program {
+    #[command(flatten)]
+    Platform(Command),
+    /// Write, test, measure and upload plugins
+    #[command(subcommand)]
+    Plugin(author::command::Command),
+    /// Compile a plugin: the server starts this for each upload, without an environment
+    #[command(hide = true)]
+    PluginCompiler,
 }
 
 #[derive(Subcommand)]
@@ -61,8 +74,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let threads = match &arguments.command {
+    // What needs neither configuration nor runtime comes first.
+    let command = match Arguments::parse().program {
+        Program::PluginCompiler => return compiler_main(),
+        Program::Plugin(command) => return author::command::main(&command),
+        Program::Platform(command) => command,
+    };
+    let threads = match &command {
         Command::Serve { config, .. } | Command::Worker { config } => config.threads,
         _ => None,
     };
@@ -75,7 +93,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(run(arguments.command)) {
+    match runtime.block_on(run(command)) {
         Ok(code) => code,
         Err(error) => failed(&error),
     }

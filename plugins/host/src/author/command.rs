@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::ExitCode,
     time::Duration,
 };
 
@@ -59,6 +60,21 @@ impl Target {
 }
 
 const BENCH_TIME: Duration = Duration::from_secs(2);
+
+/// The whole of a program that does what was typed.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program speaks through both")]
+pub fn main(command: &Command) -> ExitCode {
+    match run(command) {
+        Ok(text) => {
+            println!("{}", text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// Does what was typed and answers the text to show. An error's text is for people too.
 pub fn run(command: &Command) -> Result<String, AuthorError> {

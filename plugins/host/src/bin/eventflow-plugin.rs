@@ -1,13 +1,11 @@
 //! The author's commands without the server.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program speaks through both")]
-
 use std::process::ExitCode;
 
 use clap::Parser;
-use eventflow_plugin_host::author::command::{Command, run};
+use eventflow_plugin_host::author::command::{self, Command};
 
-/// Write, test and measure plugins.
+/// Write, test, measure and upload plugins.
 #[derive(Parser)]
 #[command(name = "eventflow-plugin", max_term_width = 110)]
 struct Arguments {
@@ -16,14 +14,5 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse().command) {
-        Ok(text) => {
-            println!("{}", text.trim_end());
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    command::main(&Arguments::parse().command)
 }
