@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, plans::Plans,
-    signing::TicketSigner, streams::Streams, tokens::Tokens,
+    plugins::Plugins, signing::TicketSigner, streams::Streams, tokens::Tokens,
 };
 
 pub struct App {
@@ -54,6 +54,8 @@ pub struct App {
     pub widget: Widget,
     /// The plans of published seat maps.
     pub plans: Plans,
+    /// What tenants uploaded, ready to be called.
+    pub plugins: Plugins,
     /// Our own origin, as browsers write it: the pages that we serve may use every publishable key.
     pub origin: String,
     /// What a sale needs to know of the tenant, for a few seconds.

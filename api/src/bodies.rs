@@ -4,6 +4,7 @@ use std::{net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use eventflow_core::{ErrorCode, Id, Refusal, id, seat_map::exchange::IMPORT_BYTES_MAX};
+use eventflow_plugin_host::limits;
 use futures_util::{Stream, StreamExt};
 use poem::Request;
 
@@ -102,7 +103,7 @@ async fn collect(
     Ok((body.freeze(), room))
 }
 
-/// Only seat maps may be large, and only of somebody whose secret key is known: nothing of them is read before that. A body
+/// Only seat maps and plugins may be large, and only of somebody whose secret key is known: nothing of them is read before that. A body
 /// that does not tell its length takes the room of the largest.
 async fn admit(
     app: &Arc<App>,
@@ -127,6 +128,7 @@ fn most(request: &Request) -> usize {
     match segments[..] {
         ["", "v1", "seat-maps", _] | ["", "v1", "venues", _, "seat-maps"] => SEAT_MAP_BODY_MAX,
         ["", "v1", "venues", _, "seat-maps", "import"] => IMPORT_BYTES_MAX,
+        ["", "v1", "plugins"] => limits::UPLOAD_BYTES_MAX,
         _ => BODY_MAX,
     }
 }

@@ -36,7 +36,7 @@ use tokio::{
 
 use crate::{
     app::App, bodies::Bodies, config::Config, connections::Impatient, credentials::CredentialCache,
-    embedded::Embedded, hosting::Widget, plans::Plans, server, signing::TicketSigner, streams::Streams,
+    embedded::Embedded, hosting::Widget, plans::Plans, plugins::Plugins, server, signing::TicketSigner, streams::Streams,
     tokens::Tokens, worker,
 };
 
@@ -251,6 +251,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         doors: Doors::default(),
         sellers: DashMap::new(),
         plans: Plans::default(),
+        plugins: Plugins::new(&config.data_dir),
         widget,
         origin: config.origin(),
         config,
@@ -307,6 +308,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     http: JoinHandle<std::io::Result<()>>,
     worker: Option<JoinHandle<()>>,
+    receipts: JoinHandle<()>,
 }
 
 /// Starts the HTTP server and, with `with_worker`, the worker.
@@ -323,6 +325,10 @@ pub async fn listen(app: Arc<App>, with_worker: bool) -> Result<Running> {
         .find_map(|address| address.as_socket_addr().copied())
         .context("the listener has no address")?;
     let worker = with_worker.then(|| tokio::spawn(worker::run(app.clone(), stop.subscribe())));
+    let receipts = tokio::spawn({
+        let (app, stopped) = (app.clone(), stop.subscribe());
+        async move { app.plugins.receipts.run(&app.db, stopped).await }
+    });
     let streams = app.streams.clone();
     let signal = async move {
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -336,7 +342,7 @@ pub async fn listen(app: Arc<App>, with_worker: bool) -> Result<Running> {
             signal,
             Some(DRAIN),
         ));
-    Ok(Running { address: bound, stop, http, worker })
+    Ok(Running { address: bound, stop, http, worker, receipts })
 }
 
 impl Running {
@@ -347,6 +353,7 @@ impl Running {
         if let Some(worker) = self.worker {
             let _ = worker.await;
         }
+        let _ = self.receipts.await;
     }
 }
 

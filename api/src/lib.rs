@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod operations;
 pub mod pages;
 pub mod plans;
+pub mod plugins;
 pub mod problem;
 pub mod qr;
 pub mod resources;

@@ -11,6 +11,7 @@ use eventflow_store::{
     Error, Result, Scope, holds, idempotency,
     jobs::{self, Job},
     orders,
+    plugins::receipts,
     provider_events::{self, NewEvent},
 };
 use tokio::{sync::watch, task::JoinSet, time};
@@ -50,7 +51,8 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     loops.spawn(run_jobs(app.clone(), stop.clone()));
     loops.spawn(periodically(app.clone(), stop.clone(), "gaps", GAP_PERIOD, fill_gaps));
     loops.spawn(periodically(app, stop, "janitor", JANITOR_PERIOD, async |app| {
-        idempotency::sweep(&app.db).await.map(|_| ())
+        idempotency::sweep(&app.db).await?;
+        receipts::sweep(&app.db).await.map(|_| ())
     }));
     while loops.join_next().await.is_some() {}
 }

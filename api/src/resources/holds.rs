@@ -1,16 +1,25 @@
 //! Holds: places taken for a while, before they are paid for.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use eventflow_core::{Refusal, id};
-use eventflow_store::holds::{self, ITEMS_MAX, Line, Place};
+use eventflow_store::{
+    holds::{self, ITEMS_MAX, Line, Place},
+    offers::Offer,
+};
 use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::Example};
 
 use super::{
     Tag,
-    places::{BestAvailable, Choice, ItemInput, Totals, ignores_rules, totals, wanted},
+    places::{
+        BestAvailable, Choice, ItemInput, PriceAdjustment, Totals, adjustments, ignores_rules, list_total, totals,
+        wanted, wishes,
+    },
 };
 use crate::{
     auth::{Call, Principal},
+    plugins::prices,
     problem::Failure,
     tokens::{BuyerToken, Subject},
     wire::{Created, NoContent, Ref, Text},
@@ -34,6 +43,8 @@ struct HoldItem {
     tax_minor: i64,
     /// What the buyer pays.
     total_minor: i64,
+    /// The same without what plugins changed.
+    list_total_minor: i64,
 }
 
 /// Places that nobody else can take until `expires_at`.
@@ -57,6 +68,11 @@ struct Hold {
     currency: String,
     items: Vec<HoldItem>,
     totals: Totals,
+    /// What plugins of the organizer changed of the prices, as of this answer. The order works the price out once more:
+    /// send `expected_total_minor` with it.
+    adjustments: Vec<PriceAdjustment>,
+    /// A plugin did not answer: the prices are without it. An order may be refused until it does.
+    is_degraded: bool,
     /// Why we chose these seats, with `best_available`.
     choice: Option<Choice>,
     /// The buyer's token for this hold: the credential to get, extend, release and order it.
@@ -78,6 +94,11 @@ struct NewHold {
     /// The box office knows better: the rules of the event are not judged. With a secret key only.
     #[oai(default)]
     ignore_seat_rules: bool,
+    /// Codes that the buyer typed: plugins may change prices for them. Upper and lower case are the same.
+    #[oai(default, validator(max_items = 5))]
+    codes: Vec<Text<1, 40>>,
+    /// The buyer's language, as `de` or `en-GB`: texts of plugins and messages are in it.
+    locale: Option<Text<2, 35>>,
 }
 
 impl Example for NewHold {
@@ -90,16 +111,34 @@ impl Example for NewHold {
             accessible: false,
             wheelchairs: 0,
         };
-        Self { items: vec![], best_available: Some(best), buyer: Text::default(), ignore_seat_rules: false }
+        Self {
+            items: vec![],
+            best_available: Some(best),
+            buyer: Text::default(),
+            ignore_seat_rules: false,
+            codes: vec![Text("FRIENDS".into())],
+            locale: Some(Text("de".into())),
+        }
     }
 }
 
-fn shape(call: &Call, offer: &eventflow_store::offers::Offer, hold: holds::Hold) -> Hold {
+async fn shape(call: &Call, offer: &Arc<Offer>, mut hold: holds::Hold) -> Result<Hold, Failure> {
+    let ask = prices::Ask {
+        scope: &call.scope,
+        offer,
+        hold: hold.id.uuid(),
+        subject: hold.id.to_string(),
+        wishes: &hold.wishes,
+        buyer_email: "",
+        preview: true,
+    };
+    let quote = prices::ask(&call.app, &ask, &mut hold.lines).await?;
+    let sums = prices::totals(&hold.lines)?;
     let event = offer.event_id();
     let token = BuyerToken { tenant: call.tenant(), event, subject: Subject::Hold(hold.id) };
     // Bound to the longest life of the hold, not to its present expiry: it must survive extensions.
     let token = call.app.tokens.sign(token, hold.created_at, hold.cap_at);
-    let item = |line: &Line| HoldItem {
+    let item = |(position, line): (usize, &Line)| HoldItem {
         seat: line.seat.map(|seat| seat.0),
         ga_area: line
             .area
@@ -108,12 +147,13 @@ fn shape(call: &Call, offer: &eventflow_store::offers::Offer, hold: holds::Hold)
         label: line.label.clone(),
         price_tier_id: line.tier.id.into(),
         tier_name: line.tier.name.clone(),
-        price_minor: line.tier.priced.net_minor,
-        fee_minor: line.tier.priced.fee_minor,
-        tax_minor: line.tier.priced.tax_minor,
-        total_minor: line.tier.priced.gross_minor,
+        price_minor: line.priced.net_minor,
+        fee_minor: line.priced.fee_minor,
+        tax_minor: line.priced.tax_minor,
+        total_minor: line.priced.gross_minor,
+        list_total_minor: list_total(position, line.priced.gross_minor, &quote.adjustments),
     };
-    Hold {
+    Ok(Hold {
         id: Ref(hold.id),
         event_id: Ref(event),
         status: if hold.order.is_some() { "in_checkout" } else { "active" }.into(),
@@ -123,11 +163,13 @@ fn shape(call: &Call, offer: &eventflow_store::offers::Offer, hold: holds::Hold)
         extensions: hold.extensions,
         server_time: hold.server_time,
         currency: offer.event.currency.clone(),
-        items: hold.lines.iter().map(item).collect(),
-        totals: totals(hold.totals),
+        items: hold.lines.iter().enumerate().map(item).collect(),
+        totals: totals(sums),
+        adjustments: adjustments(call, &quote.adjustments),
+        is_degraded: quote.is_degraded,
         choice: hold.why.map(Into::into),
         token,
-    }
+    })
 }
 
 /// The event of a hold: a buyer's token names it, a server must say it.
@@ -169,6 +211,7 @@ impl Holds {
         let ignore_rules = ignores_rules(&call, new.ignore_seat_rules)?;
         let (items, best) = wanted(new.items, new.best_available)?;
         let request = Place {
+            wishes: wishes(new.codes, new.locale)?,
             ignore_rules,
             items,
             best,
@@ -178,7 +221,7 @@ impl Holds {
         };
         let offer = call.app.holds.offer(&call.scope, event_id.0.0).await?;
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
-        Ok(Created::Created(Json(shape(&call, &offer, hold))))
+        Ok(Created::Created(Json(shape(&call, &offer, hold).await?)))
     }
 
     /// Get a hold.
@@ -192,7 +235,7 @@ impl Holds {
         call.require_hold(hold_id.0.0)?;
         let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
         let hold = call.app.holds.read(&offer, hold_id.0.0).await?;
-        Ok(Json(shape(&call, &offer, hold)))
+        Ok(Json(shape(&call, &offer, hold).await?))
     }
 
     /// Give a hold its full time again.
@@ -208,7 +251,7 @@ impl Holds {
         call.require_hold(hold_id.0.0)?;
         let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
         let hold = call.app.holds.extend(&offer, hold_id.0.0, call.idempotency.as_ref()).await?;
-        Ok(Json(shape(&call, &offer, hold)))
+        Ok(Json(shape(&call, &offer, hold).await?))
     }
 
     /// Give the places back.

@@ -29,6 +29,8 @@ struct LedgerEntry {
     /// ISO 4217.
     currency: String,
     at: DateTime<Utc>,
+    /// What a plugin called its change of the price, on the line that the change has in the sale.
+    note: Option<String>,
 }
 
 fn shape(entry: ledger_entries::Entry) -> LedgerEntry {
@@ -42,6 +44,7 @@ fn shape(entry: ledger_entries::Entry) -> LedgerEntry {
         amount_minor: entry.amount_minor,
         currency: entry.currency,
         at: entry.at,
+        note: Some(entry.note).filter(|note| !note.is_empty()),
     }
 }
 

@@ -23,6 +23,8 @@ mod orders;
 mod origins;
 mod places;
 mod plans;
+mod plugins;
+mod price_limits;
 mod price_tiers;
 mod refunds;
 mod seat_maps;
@@ -52,6 +54,8 @@ pub enum Tag {
     Tickets,
     /// Check-in lists, devices and scans.
     CheckIn,
+    /// Plugins: what changes prices and messages, where it acts, and what it did.
+    Plugins,
     /// What providers call, and public keys.
     Platform,
 }
@@ -74,7 +78,14 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         ledger::Ledger,
         webhooks::Webhooks,
     );
-    OpenApiService::new((tenants, venues::Venues, events, sales, doors), "EventFlow", env!("CARGO_PKG_VERSION"))
+    let plugins = (
+        plugins::Plugins,
+        plugins::Installations,
+        plugins::Receipts,
+        plugins::Values,
+        price_limits::Limits,
+    );
+    OpenApiService::new((tenants, venues::Venues, events, sales, doors, plugins), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(
             "Sell seats and standing places that cannot be oversold, take payments, issue signed tickets and let \

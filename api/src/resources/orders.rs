@@ -16,7 +16,7 @@ use poem_openapi::{
 
 use super::{
     Tag,
-    places::{Totals, totals},
+    places::{PriceAdjustment, Totals, adjustments, list_total, totals},
 };
 use crate::{
     auth::Call,
@@ -47,6 +47,8 @@ struct OrderItem {
     fee_minor: i64,
     tax_minor: i64,
     total_minor: i64,
+    /// The same without what plugins changed.
+    list_total_minor: i64,
 }
 
 /// The attempt to pay.
@@ -81,6 +83,10 @@ struct Order {
     totals: Totals,
     refunded_minor: i64,
     items: Vec<OrderItem>,
+    /// What plugins of the organizer changed of the prices.
+    adjustments: Vec<PriceAdjustment>,
+    /// A plugin did not answer, and the organizer said that orders go on without it.
+    is_degraded: bool,
     payment: Option<Payment>,
     /// The same as `payment.checkout_url`.
     checkout_url: Option<String>,
@@ -125,8 +131,10 @@ fn summary(row: orders::OrderRow) -> OrderSummary {
     }
 }
 
-fn item(row: &orders::ItemRow) -> OrderItem {
+fn item(row: &orders::ItemRow, adjustments: &[orders::Adjustment]) -> OrderItem {
+    let position = usize::try_from(row.position).unwrap_or(usize::MAX);
     OrderItem {
+        list_total_minor: list_total(position, row.gross_minor, adjustments),
         id: row.id.into(),
         seat: row.seat_index.map(i32::unsigned_abs),
         label: row.label.clone(),
@@ -139,7 +147,7 @@ fn item(row: &orders::ItemRow) -> OrderItem {
     }
 }
 
-fn shape(order: Stored, tickets: Vec<Ticket>) -> Order {
+fn shape(call: &Call, order: Stored, tickets: Vec<Ticket>) -> Order {
     let sums = order.row.totals();
     let payable = order.row.state == "pending";
     let payment = order.payment.map(|payment| Payment {
@@ -158,7 +166,9 @@ fn shape(order: Stored, tickets: Vec<Ticket>) -> Order {
         currency: order.row.currency,
         totals: totals(sums),
         refunded_minor: order.row.refunded_minor,
-        items: order.items.iter().map(item).collect(),
+        items: order.items.iter().map(|row| item(row, &order.adjustments)).collect(),
+        adjustments: adjustments(call, &order.adjustments),
+        is_degraded: order.row.is_degraded,
         checkout_url: payment.as_ref().and_then(|payment| payment.checkout_url.clone()),
         payment,
         pay_until: order.row.claim_expires_at,
@@ -177,7 +187,7 @@ async fn load(call: &Call, tx: &mut eventflow_store::Tx, id: Id<id::Order>) -> S
         let token = if row.is_void() { String::new() } else { call.app.signer.sign_within(tx, &row).await? };
         signed.push(shapes::shape(row, token));
     }
-    Ok(shape(order, signed))
+    Ok(shape(call, order, signed))
 }
 
 /// Nobody can pay the order any more, and its places are free. The provider's own message that the page was closed may be

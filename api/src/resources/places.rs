@@ -1,7 +1,10 @@
 //! Shapes that holds and orders share: what a buyer asks for, and sums.
 
 use eventflow_core::{ErrorCode, Refusal, id, pricing, seat_map};
-use eventflow_store::holds::{Best, SeatRef, Want};
+use eventflow_store::{
+    holds::{Best, SeatRef, Want, Wishes},
+    orders::Adjustment,
+};
 use poem_openapi::{Enum, Object};
 
 use crate::{
@@ -100,6 +103,79 @@ pub fn ignores_rules(call: &Call, asked: bool) -> Result<bool, Refusal> {
         return Err(Refusal::new(ErrorCode::PermissionDenied, detail).param("ignore_seat_rules"));
     }
     Ok(asked)
+}
+
+/// What a plugin of the organizer changed of the price of one place.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub struct PriceAdjustment {
+    /// The index of the place in `items`.
+    item: u32,
+    /// For the buyer, in the language of the hold: "Early bird".
+    label: String,
+    /// What the buyer pays more; negative for a discount. Taxes are in it: the changes of an item add up to `total_minor`
+    /// less `list_total_minor`.
+    amount_minor: i64,
+    /// The plugin, for the organizer.
+    plugin: Option<String>,
+    /// Its version, for the organizer.
+    version: Option<String>,
+    /// Why, for the organizer.
+    reason: Option<String>,
+    /// For the organizer: the limits of the event made it smaller than the plugin asked for.
+    is_limited: Option<bool>,
+}
+
+/// What plugins changed, as this caller may see it.
+pub fn adjustments(call: &Call, adjustments: &[Adjustment]) -> Vec<PriceAdjustment> {
+    let organizer = matches!(call.principal, Principal::Secret { .. });
+    let shape = |adjustment: &Adjustment| PriceAdjustment {
+        item: adjustment.item.unsigned_abs(),
+        label: adjustment.label.clone(),
+        amount_minor: adjustment.amount_minor,
+        plugin: organizer.then(|| adjustment.plugin.clone()),
+        version: organizer.then(|| adjustment.version.clone()),
+        reason: Some(adjustment.reason.clone()).filter(|reason| organizer && !reason.is_empty()),
+        is_limited: organizer.then_some(adjustment.is_limited),
+    };
+    adjustments.iter().map(shape).collect()
+}
+
+/// What an item costs without what plugins changed.
+pub fn list_total(item: usize, total_minor: i64, adjustments: &[Adjustment]) -> i64 {
+    let of_item = adjustments.iter().filter(|adjustment| usize::try_from(adjustment.item) == Ok(item));
+    total_minor - of_item.map(|adjustment| adjustment.amount_minor).sum::<i64>()
+}
+
+/// Refuses what is no language.
+pub fn check_locale(locale: Option<&Text<2, 35>>) -> Result<(), Refusal> {
+    let is_language = |text: &str| {
+        let mut parts = text.split('-');
+        parts.next().is_some_and(|first| (2..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
+            && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    match locale {
+        Some(text) if !is_language(text) => {
+            Err(Refusal::invalid("locale", "Expected a language as BCP 47 writes it, as `de` or `en-GB`."))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Codes as plugins compare them: trimmed, in upper case, each once.
+pub fn wishes(codes: Vec<Text<1, 40>>, locale: Option<Text<2, 35>>) -> Result<Wishes, Refusal> {
+    check_locale(locale.as_ref())?;
+    let mut wishes = Wishes { codes: Vec::new(), locale: locale.map(|locale| locale.0).unwrap_or_default() };
+    for (position, code) in codes.into_iter().enumerate() {
+        let code = code.0.trim().to_uppercase();
+        if code.is_empty() {
+            return Err(Refusal::invalid(format!("codes[{position}]"), "The code is empty."));
+        }
+        if !wishes.codes.contains(&code) {
+            wishes.codes.push(code);
+        }
+    }
+    Ok(wishes)
 }
 
 /// Sums in minor units: price + fee + tax = total.

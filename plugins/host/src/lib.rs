@@ -39,7 +39,7 @@ pub use fixtures::{FixtureError, FixtureProblem};
 pub use host::{Host, HostError, Key, Published, RollbackError};
 pub use manifest::{Fixture, Manifest, ManifestError};
 pub use plugin::{InstallError, Plugin};
-pub use quote::{FailurePolicy, Quoted, Refused, Step};
+pub use quote::{Called, FailurePolicy, Keep, Quote, Refused, Step};
 pub use settings::{KeyValues, Settings, SettingsError};
 pub use state::LogLine;
 pub use upload::{Hook, PACKAGE, Upload, UploadError, VERSION};

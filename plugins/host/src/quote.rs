@@ -1,21 +1,23 @@
-//! The price of a cart: the organizer's plugins one after the other, each seeing what the ones before it changed.
+//! Plugins about one cart: the organizer's plugins one after the other, each seeing what the ones before it changed.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     call::{Call, Outcome, Receipt},
-    hooks,
+    hooks::{self, HookType},
     host::{Host, Key},
+    manifest::Fixture,
     pricing::Prices,
     settings::Settings,
-    values::Cart,
+    values::{Adjustment, Cart, Violation},
 };
 
 /// What a failure of a plugin means. The organizer chooses for each hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailurePolicy {
-    /// Go on without it. The receipt and [`Quoted::is_degraded`] say so.
+    /// Go on without it. The receipt and [`Quote::is_degraded`] say so.
     Skip,
     /// No order without it. A look at a cart still goes on, and is marked as degraded.
     Refuse,
@@ -25,64 +27,129 @@ pub enum FailurePolicy {
 #[derive(Debug, Clone)]
 pub struct Step {
     pub key: Key,
+    /// For people, while no version is there to say it.
+    pub name: String,
     pub settings: Settings,
     pub policy: FailurePolicy,
 }
 
-/// Prices after all plugins.
-#[derive(Debug, Clone)]
-pub struct Quoted {
-    pub prices: Prices,
-    /// One for each call, in order.
-    pub receipts: Vec<Receipt>,
-    /// Whether a plugin is missing in the prices.
-    pub is_degraded: bool,
+/// Which calls are kept with all that they depended on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    Failures,
+    All,
 }
 
-/// An order cannot be priced: a plugin that it must not go without did not answer.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("the price could not be confirmed: `{plugin}` did not answer")]
+/// What is left of a call.
+#[derive(Debug, Clone)]
+pub struct Called {
+    pub plugin: Uuid,
+    pub receipt: Receipt,
+    /// To run it again.
+    pub recording: Option<Box<Fixture>>,
+}
+
+/// A cart whose price is being worked out.
+#[derive(Debug, Clone)]
+pub struct Quote {
+    /// `cart.preview` says whether a buyer looks or an order is made.
+    pub cart: Cart,
+    pub prices: Prices,
+    /// One for each call, in order.
+    pub calls: Vec<Called>,
+    /// Whether a plugin is missing in the prices.
+    pub is_degraded: bool,
+    keep: Keep,
+}
+
+/// An order cannot be made: a plugin that it must not go without did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{plugin}` did not answer")]
 pub struct Refused {
     pub plugin: String,
     pub outcome: Outcome,
-    pub receipts: Vec<Receipt>,
 }
 
-impl Host {
-    /// Asks each plugin about `cart`, whose lines are those of `prices`. `cart.preview` says whether a buyer looks or an
-    /// order is made. Blocks for all calls together.
-    pub fn quote(&self, steps: &[Step], mut cart: Cart, mut prices: Prices) -> Result<Quoted, Refused> {
-        let (mut receipts, mut is_degraded) = (Vec::new(), false);
-        for step in steps {
-            prices.show(&mut cart);
-            let Some(mut call) = self.call::<hooks::Pricing>(step.key, &step.settings, &cart) else {
-                is_degraded = true;
-                if step.policy == FailurePolicy::Refuse && !cart.preview {
-                    let plugin = step.key.plugin.to_string();
-                    return Err(Refused { plugin, outcome: Outcome::NoSuchHook, receipts });
-                }
-                continue;
-            };
-            apply(&mut prices, &mut call);
-            let outcome = call.receipt.outcome;
-            let plugin = call.receipt.plugin.clone();
-            receipts.push(call.receipt);
-            if outcome == Outcome::Answered {
-                continue;
-            }
-            is_degraded = true;
-            if step.policy == FailurePolicy::Refuse && !cart.preview {
-                return Err(Refused { plugin, outcome, receipts });
-            }
+impl Quote {
+    /// The lines of `cart` are those of `prices`.
+    pub fn new(cart: Cart, prices: Prices, keep: Keep) -> Self {
+        Self { cart, prices, calls: Vec::new(), is_degraded: false, keep }
+    }
+
+    fn missing(&mut self, step: &Step, outcome: Outcome) -> Result<(), Refused> {
+        self.is_degraded = true;
+        if step.policy == FailurePolicy::Refuse && !self.cart.preview {
+            return Err(Refused { plugin: step.name.clone(), outcome });
         }
-        Ok(Quoted { prices, receipts, is_degraded })
+        Ok(())
     }
 }
 
-fn apply(prices: &mut Prices, call: &mut Call<Vec<crate::values::Adjustment>>) {
-    let Some(adjustments) = &call.answer else { return };
-    if let Err(error) = prices.apply(&call.receipt.plugin, adjustments) {
-        call.receipt.outcome = Outcome::BadOutput;
-        call.receipt.detail = error.to_string();
+impl Host {
+    /// Asks each plugin for its prices. Blocks for all calls together.
+    pub fn quote(&self, quote: &mut Quote, steps: &[Step]) -> Result<(), Refused> {
+        steps.iter().try_for_each(|step| self.price(quote, step))
+    }
+
+    /// Asks one plugin for its prices.
+    pub fn price(&self, quote: &mut Quote, step: &Step) -> Result<(), Refused> {
+        quote.prices.show(&mut quote.cart);
+        let Some(mut call) = self.call::<hooks::Pricing>(step.key, &step.settings, &quote.cart) else {
+            return quote.missing(step, Outcome::NoSuchHook);
+        };
+        quote.prices.take(&mut call);
+        let outcome = call.receipt.outcome;
+        quote.calls.push(kept::<hooks::Pricing>(step, &quote.cart, call.receipt, quote.keep));
+        if outcome == Outcome::Answered { Ok(()) } else { quote.missing(step, outcome) }
+    }
+
+    /// Asks each plugin what speaks against the cart, whose prices are as they are now.
+    pub fn validate(&self, quote: &mut Quote, steps: &[Step]) -> Result<Vec<Violation>, Refused> {
+        quote.prices.show(&mut quote.cart);
+        let mut violations = Vec::new();
+        for step in steps {
+            let Some(call) = self.call::<hooks::Validation>(step.key, &step.settings, &quote.cart) else {
+                quote.missing(step, Outcome::NoSuchHook)?;
+                continue;
+            };
+            let outcome = call.receipt.outcome;
+            quote.calls.push(kept::<hooks::Validation>(step, &quote.cart, call.receipt, quote.keep));
+            match call.answer {
+                Some(found) => violations.extend(found),
+                None => quote.missing(step, outcome)?,
+            }
+        }
+        Ok(violations)
+    }
+
+    /// One call of any hook, with what is kept of it; `None` while no version is published.
+    pub fn ask<H: HookType>(
+        &self,
+        step: &Step,
+        input: &H::Input,
+        keep: Keep,
+    ) -> Option<(Call<H::Output>, Called)> {
+        let call = self.call::<H>(step.key, &step.settings, input)?;
+        let called = kept::<H>(step, input, call.receipt.clone(), keep);
+        Some((call, called))
+    }
+}
+
+fn kept<H: HookType>(step: &Step, input: &H::Input, receipt: Receipt, keep: Keep) -> Called {
+    let is_kept = keep == Keep::All || receipt.outcome != Outcome::Answered;
+    // An input that is no JSON cannot be: it was made of Rust values.
+    let input = is_kept.then(|| serde_json::to_value(input).ok()).flatten();
+    let recording = input.map(|input| Box::new(step.settings.recorded(H::HOOK, input)));
+    Called { plugin: step.key.plugin, receipt, recording }
+}
+
+impl Prices {
+    /// Applies the answer of a call, if there is one; what does not fit becomes the outcome of the call.
+    pub fn take(&mut self, call: &mut Call<Vec<Adjustment>>) {
+        let Some(adjustments) = &call.answer else { return };
+        if let Err(error) = self.apply(&call.receipt.plugin, adjustments) {
+            call.receipt.outcome = Outcome::BadOutput;
+            call.receipt.detail = error.to_string();
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use crate::limits;
+use crate::{limits, manifest::Fixture, upload::Hook};
 
 /// The values of the key-value store, as they were when they were read: a call sees one state of them.
 pub type KeyValues = BTreeMap<String, String>;
@@ -53,6 +53,21 @@ impl Settings {
             _ => return Err(SettingsError::NoObject),
         };
         Ok(Self { config: Arc::new(config), key_values })
+    }
+
+    /// A call with these settings, to run it again.
+    pub fn recorded(&self, hook: Hook, input: Value) -> Fixture {
+        Fixture {
+            name: "recorded".to_owned(),
+            hook,
+            // It was made of a value.
+            config: serde_json::from_str(&self.config.text).unwrap_or_default(),
+            key_values: self.key_values.as_deref().cloned().unwrap_or_default(),
+            input,
+            output: None,
+            error: None,
+            max_fuel: None,
+        }
     }
 
     pub(crate) fn all(&self) -> &str {

@@ -242,25 +242,31 @@ async fn check_buyer_limit(tx: &mut Tx, offer: &Offer, places: usize, new: &NewO
         offer.event.id.to_string()
     );
     let _: Bought = lock.get_result(&mut **tx).await?;
-    let bought: Bought = statement!(
-        "SELECT count(*) AS places FROM orders o JOIN order_items i ON i.tenant_id = o.tenant_id AND i.order_id = o.id \
-         WHERE o.tenant_id = ? AND o.event_id = ? AND lower(o.buyer_email) = lower(?) AND o.buyer_email <> '' \
-         AND o.state IN ('pending', 'processing', 'paid', 'partially_refunded', 'disputed')",
-        tx.tenant(),
-        offer.event.id,
-        &*new.buyer_email
-    )
-    .get_result(&mut **tx)
-    .await?;
-    let after = bought.places + i64::try_from(places).unwrap_or(i64::MAX);
+    let bought = places_of_buyer(tx, offer.event_id(), &new.buyer_email).await?;
+    let after = bought + i64::try_from(places).unwrap_or(i64::MAX);
     if after <= i64::from(offer.event.max_per_buyer) {
         return Ok(());
     }
     let detail = format!(
         "One buyer may have {} places of this event and has {} already.",
-        offer.event.max_per_buyer, bought.places
+        offer.event.max_per_buyer, bought
     );
     Err(Error::refused(ErrorCode::HoldLimit, detail))
+}
+
+/// Places of the event that a buyer has in live orders.
+pub async fn places_of_buyer(tx: &mut Tx, event: Id<id::Event>, email: &str) -> Result<i64> {
+    let bought: Bought = statement!(
+        "SELECT count(*) AS places FROM orders o JOIN order_items i ON i.tenant_id = o.tenant_id AND i.order_id = o.id \
+         WHERE o.tenant_id = ? AND o.event_id = ? AND lower(o.buyer_email) = lower(?) AND o.buyer_email <> '' \
+         AND o.state IN ('pending', 'processing', 'paid', 'partially_refunded', 'disputed')",
+        tx.tenant(),
+        event.uuid(),
+        email
+    )
+    .get_result(&mut **tx)
+    .await?;
+    Ok(bought.places)
 }
 
 /// Quantities by area, in the order of the areas: everybody locks the pools in the same order.

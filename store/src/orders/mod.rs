@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use eventflow_core::{ErrorCode, Id, Refusal, id, ledger::Clearing, order::OrderState, pricing::Totals};
 use uuid::Uuid;
 
-pub use claim::{Adjustment, NewOrder, Quote, claim};
+pub use claim::{Adjustment, NewOrder, Quote, claim, places_of_buyer};
 pub use close::{close, mark_dispute};
 pub(crate) use close::{release, release_items};
 pub use settle::{SessionFacts, Settled, process_session, settle_now};

@@ -27,7 +27,8 @@ pub struct Entry {
     pub updated_at: DateTime<Utc>,
 }
 
-pub(super) async fn all(tx: &mut Tx, plugin: Uuid) -> Result<Vec<(String, String)>> {
+/// All of them, for a call.
+pub async fn all(tx: &mut Tx, plugin: Uuid) -> Result<Vec<(String, String)>> {
     let rows = plugin_values::table
         .filter(plugin_values::tenant_id.eq(tx.tenant()).and(plugin_values::plugin_id.eq(plugin)))
         .select((plugin_values::key, plugin_values::value));

@@ -8,7 +8,7 @@ use eventflow_core::{
 };
 use eventflow_store::{
     Error, Result as StoreResult, api_keys,
-    holds::{Line, Place},
+    holds::{Line, Place, Wishes},
     idempotency::{self, Known},
     offers::Offer,
     orders::{self, NewOrder},
@@ -22,10 +22,11 @@ use super::{Order, load};
 use crate::{
     auth::{Call, Principal},
     checkout, config,
+    plugins::prices,
     problem::Failure,
     resources::{
         check_email,
-        places::{BestAvailable, ItemInput, ignores_rules, wanted},
+        places::{BestAvailable, ItemInput, check_locale, ignores_rules, wanted, wishes},
     },
     tokens::{BuyerToken, Subject},
     wire::{Ref, Text},
@@ -92,6 +93,11 @@ pub(super) struct NewOrderInput {
     /// The box office knows better: the rules of the event are not judged for `items` and `best_available`.
     #[oai(default)]
     ignore_seat_rules: bool,
+    /// Codes that the buyer typed, for `items` and `best_available`; a hold has its own.
+    #[oai(default, validator(max_items = 5))]
+    codes: Vec<Text<1, 40>>,
+    /// The buyer's language, as `de` or `en-GB`. Default: that of the hold.
+    locale: Option<Text<2, 35>>,
     buyer: BuyerInput,
     /// Default: `stripe`, or `free` when there is nothing to pay. `manual` needs `orders:manual`.
     provider: Option<Provider>,
@@ -118,6 +124,8 @@ impl Example for NewOrderInput {
             items: vec![],
             best_available: None,
             ignore_seat_rules: false,
+            codes: vec![],
+            locale: None,
             buyer: BuyerInput { email: Text("ada@example.org".into()), name: Text("Ada Lovelace".into()) },
             provider: None,
             manual_method: None,
@@ -170,9 +178,13 @@ fn check(call: &Call, input: &NewOrderInput) -> Result<(), Refusal> {
     let manual = input.provider == Some(Provider::Manual);
     let email = Some(&*input.buyer.email).filter(|email| !(manual && email.is_empty()));
     check_email("buyer.email", email)?;
+    check_locale(input.locale.as_ref())?;
     let direct = !input.items.is_empty() || input.best_available.is_some();
     match (input.hold_id.is_some(), direct) {
         (true, true) => Err(Refusal::invalid("hold_id", "Name a hold, or places; not both.")),
+        (true, false) if !input.codes.is_empty() => {
+            Err(Refusal::invalid("codes", "A hold has its own codes. Place it with them."))
+        }
         (false, false) => {
             Err(Refusal::invalid("hold_id", "Name a hold, or places with `items` or `best_available`."))
         }
@@ -272,10 +284,22 @@ async fn prepare(
     input: &NewOrderInput,
     id: Id<id::Order>,
     offer: Arc<Offer>,
-    lines: Vec<Line>,
+    (mut lines, mut wishes): (Vec<Line>, Wishes),
 ) -> Result<Prepared, Failure> {
-    let sums = CoreTotals::sum(lines.iter().map(|line| line.tier.priced))
-        .map_err(|error| Refusal::new(ErrorCode::LimitReached, format!("The sum of the prices: {error}.")))?;
+    if let Some(locale) = &input.locale {
+        wishes.locale = locale.0.clone();
+    }
+    let ask = prices::Ask {
+        scope: &call.scope,
+        offer: &offer,
+        hold: id.uuid(),
+        subject: id.to_string(),
+        wishes: &wishes,
+        buyer_email: &input.buyer.email,
+        preview: false,
+    };
+    let quote = prices::ask(&call.app, &ask, &mut lines).await?;
+    let sums = prices::totals(&lines)?;
     let plan = plan(call, input, sums.total_minor)?;
     let (ours, theirs) = checkout::deadlines(offer.event.checkout_secs);
     let seller = call.app.seller(&call.scope).await?;
@@ -301,6 +325,8 @@ async fn prepare(
         claim_expires_at: ours,
         provider_expires_at: (plan.provider == "stripe").then_some(theirs),
         settles_now: plan.settles_now,
+        locale: wishes.locale,
+        quote,
     };
     Ok(Prepared { offer, lines, sums, new })
 }
@@ -403,7 +429,7 @@ async fn order_of_hold(
         };
         match placed {
             Ok(order) => return Ok((offer, order)),
-            Err((_, true)) => call.app.holds.offers.drop(call.tenant(), event),
+            Err((_, true)) => look_again(call, event),
             Err((failure, false)) => {
                 // Only what is known not to have become an order is given back: a lost COMMIT may have worked.
                 let exists = call.read(async |tx| orders::row(tx, id).await).await.is_ok();
@@ -414,6 +440,12 @@ async fn order_of_hold(
             }
         }
     }
+}
+
+/// What the event sells, or what plugins do, has changed: both are read again.
+fn look_again(call: &Call, event: Id<id::Event>) {
+    call.app.holds.offers.drop(call.tenant(), event);
+    call.app.plugins.forget(call.tenant());
 }
 
 fn is_price_changed(error: &Error) -> bool {
@@ -429,13 +461,16 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
     let event = event_of(call, input)?;
     let (items, best) = wanted(std::mem::take(&mut input.items), input.best_available.take())?;
     let ignore_rules = ignores_rules(call, input.ignore_seat_rules)?;
-    let request = Place { items, best, ignore_rules, ..Place::default() };
+    let wishes = wishes(std::mem::take(&mut input.codes), input.locale.clone())?;
+    let request = Place { items, best, ignore_rules, wishes, ..Place::default() };
     // An offer that turns out to be old is read again, once.
     for last in [false, true] {
         let offer = call.app.holds.offer(&call.scope, event).await?;
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
         let placed =
-            match prepare(call, input, Id::from_uuid(hold.id.uuid()), offer.clone(), hold.lines).await {
+            match prepare(call, input, Id::from_uuid(hold.id.uuid()), offer.clone(), (hold.lines, hold.wishes))
+                .await
+            {
                 Ok(prepared) => place_order(call, &prepared).await.map_err(|error| {
                     let old = is_price_changed(&error);
                     (Failure::from(error), old)
@@ -457,7 +492,7 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
                 if !old || last {
                     return Err(failure);
                 }
-                call.app.holds.offers.drop(call.tenant(), event);
+                look_again(call, event);
             }
         }
     }

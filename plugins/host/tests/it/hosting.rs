@@ -4,8 +4,8 @@ use std::{fs, process::Command, sync::Arc};
 
 use eventflow_core::pricing::TicketPrice;
 use eventflow_plugin_host::{
-    BreakerState, CompileError, Compiled, FailurePolicy, Hook, Host, InstallError, Key, Outcome, Settings,
-    Step, Upload,
+    BreakerState, CompileError, Compiled, FailurePolicy, Hook, Host, InstallError, Keep, Key, Outcome, Quote,
+    Settings, Step, Upload,
     hooks::Pricing,
     limits,
     pricing::{GuardRails, Prices},
@@ -166,25 +166,35 @@ fn plugins_run_one_after_the_other_and_failures_follow_the_policy() {
     let broken = Key { plugin: Uuid::from_u128(3), ..KEY };
     host.publish(KEY, Arc::new(load_on(&host, &example("hello"))));
     host.publish(broken, Arc::new(load_on(&host, &pricing("unreachable"))));
-    let step = |key, policy| Step { key, settings: Settings::default(), policy };
+    let step = |key: Key, policy| {
+        let name = if key == broken { "hostile" } else { "hello" };
+        Step { key, name: name.to_owned(), settings: Settings::default(), policy }
+    };
+    let quote = |cart| Quote::new(cart, prices(2), Keep::Failures);
     let twice = [step(KEY, FailurePolicy::Refuse), step(KEY, FailurePolicy::Refuse)];
-    let quoted = host.quote(&twice, cart(2), prices(2)).unwrap();
-    assert!(!quoted.is_degraded && quoted.receipts.len() == 2);
+    let mut quoted = quote(cart(2));
+    host.quote(&mut quoted, &twice).unwrap();
+    assert!(!quoted.is_degraded && quoted.calls.len() == 2);
+    assert!(quoted.calls.iter().all(|called| called.recording.is_none()));
     let amounts: Vec<_> = quoted.prices.items().iter().map(|item| item.amount_minor).collect();
     assert_eq!(amounts, [-500, -500, -450, -450]);
     let (_, totals) = quoted.prices.priced().unwrap();
     assert_eq!(totals.total_minor, 2 * (4_050 + 200));
 
     let skip = [step(broken, FailurePolicy::Skip), step(KEY, FailurePolicy::Refuse)];
-    let quoted = host.quote(&skip, cart(2), prices(2)).unwrap();
+    let mut quoted = quote(cart(2));
+    host.quote(&mut quoted, &skip).unwrap();
     assert!(quoted.is_degraded && quoted.prices.items().len() == 2);
+    let recording = quoted.calls[0].recording.as_ref().unwrap();
+    assert_eq!(recording.input["lines"].as_array().unwrap().len(), 2);
 
     let refuse = [step(KEY, FailurePolicy::Refuse), step(broken, FailurePolicy::Refuse)];
-    let refused = host.quote(&refuse, cart(2), prices(2)).unwrap_err();
+    let refused = host.quote(&mut quote(cart(2)), &refuse).unwrap_err();
     assert_eq!((refused.plugin.as_str(), refused.outcome), ("hostile", Outcome::Trapped));
-    let mut look = cart(2);
-    look.preview = true;
-    assert!(host.quote(&refuse, look, prices(2)).unwrap().is_degraded);
+    let mut look = quote(cart(2));
+    look.cart.preview = true;
+    host.quote(&mut look, &refuse).unwrap();
+    assert!(look.is_degraded);
 }
 
 fn load_on(host: &Host, wasm: &[u8]) -> eventflow_plugin_host::Plugin {

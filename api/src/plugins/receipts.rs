@@ -1,0 +1,193 @@
+//! Receipts on their way to the database. Those of orders are written with the order; the others wait here for a moment, so
+//! that a buyer who looks at a hold waits for no row, and are written together.
+//!
+//! Every call is counted. While buyers look more often than some people could read, successful looks are only counted.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use dashmap::DashMap;
+use eventflow_core::{Id, id};
+use eventflow_plugin_host::{Called, Outcome};
+use eventflow_store::{
+    Db, Scope, new_uuid,
+    plugins::receipts::{self as stored, Count, Counted, Receipt},
+};
+use serde_json::{Value, json};
+use tokio::{sync::watch, time};
+use uuid::Uuid;
+
+use super::hook_name;
+
+/// How long receipts wait.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Successful looks of a tenant in a second that have a receipt; the others are counted.
+const LOOKS_A_SECOND: u32 = 50;
+/// Of them, those that can be run again.
+const RECORDINGS_A_SECOND: u32 = 5;
+/// Receipts that wait while the database does not answer; what is beyond is counted only.
+const WAITING_MAX: usize = 10_000;
+/// Receipts in one statement.
+const BATCH: usize = 500;
+
+#[derive(Default)]
+pub struct Receipts {
+    waiting: Mutex<Waiting>,
+    /// What of a second's allowance a tenant has used.
+    used: DashMap<Uuid, Used>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    receipts: Vec<(Uuid, Receipt)>,
+    counts: HashMap<(Uuid, Counted), Count>,
+}
+
+struct Used {
+    since: Instant,
+    looks: u32,
+    recordings: u32,
+}
+
+/// The row of a call.
+pub fn row(called: &Called, subject: &str, preview: bool) -> Receipt {
+    Receipt {
+        id: new_uuid(),
+        plugin_id: called.plugin,
+        hook: hook_name(called.receipt.hook),
+        outcome: outcome_name(called.receipt.outcome),
+        subject: subject.to_owned(),
+        preview,
+        receipt: json!(called.receipt),
+        recording: called.recording.as_ref().map(|recording| json!(recording)),
+        at: Utc::now(),
+    }
+}
+
+fn outcome_name(outcome: Outcome) -> String {
+    json!(outcome).as_str().unwrap_or_default().to_owned()
+}
+
+impl Receipts {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn allowance<T>(&self, tenant: Id<id::Tenant>, take: impl FnOnce(&mut Used) -> T) -> T {
+        let fresh = || Used { since: Instant::now(), looks: 0, recordings: 0 };
+        let mut used = self.used.entry(tenant.uuid()).or_insert_with(fresh);
+        if used.since.elapsed() >= PERIOD {
+            *used = fresh();
+        }
+        take(&mut used)
+    }
+
+    /// Whether another look may be kept with all that it depended on.
+    pub fn has_room_for_recordings(&self, tenant: Id<id::Tenant>) -> bool {
+        self.allowance(tenant, |used| {
+            used.recordings = used.recordings.saturating_add(1);
+            used.recordings <= RECORDINGS_A_SECOND
+        })
+    }
+
+    /// Counts calls.
+    pub fn count(&self, tenant: Id<id::Tenant>, calls: &[Called]) {
+        let mut waiting = self.lock();
+        for called in calls {
+            let receipt = &called.receipt;
+            let name = (called.plugin, hook_name(receipt.hook), outcome_name(receipt.outcome));
+            let count = waiting.counts.entry((tenant.uuid(), name)).or_default();
+            let micros = i64::try_from(receipt.micros).unwrap_or(i64::MAX);
+            count.calls += 1;
+            count.fuel = count.fuel.saturating_add(i64::try_from(receipt.fuel).unwrap_or(i64::MAX));
+            count.micros = count.micros.saturating_add(micros);
+            count.micros_max = count.micros_max.max(micros);
+            count.memory_bytes_max =
+                count.memory_bytes_max.max(i64::try_from(receipt.memory_bytes).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Keeps receipts that no transaction writes.
+    pub fn keep(&self, tenant: Id<id::Tenant>, receipts: Vec<Receipt>) {
+        for receipt in receipts {
+            let is_look = receipt.preview && receipt.outcome == "answered";
+            let is_kept = !is_look
+                || self.allowance(tenant, |used| {
+                    used.looks = used.looks.saturating_add(1);
+                    used.looks <= LOOKS_A_SECOND
+                });
+            let mut waiting = self.lock();
+            if is_kept && waiting.receipts.len() < WAITING_MAX {
+                waiting.receipts.push((tenant.uuid(), receipt));
+            }
+        }
+    }
+
+    /// Writes what waits. What cannot be written waits on.
+    async fn write(&self, db: &Db) {
+        let Waiting { receipts, counts } = std::mem::take(&mut *self.lock());
+        let mut of_tenants: HashMap<Uuid, (Vec<Receipt>, Vec<(Counted, Count)>)> = HashMap::new();
+        for (tenant, receipt) in receipts {
+            of_tenants.entry(tenant).or_default().0.push(receipt);
+        }
+        for ((tenant, counted), count) in counts {
+            of_tenants.entry(tenant).or_default().1.push((counted, count));
+        }
+        for (tenant, (receipts, counts)) in of_tenants {
+            let scope = Scope::system(tenant.into(), "plugins");
+            let written = db
+                .run(&scope, async |tx| {
+                    for batch in receipts.chunks(BATCH) {
+                        stored::insert(tx, batch).await?;
+                    }
+                    if counts.is_empty() { Ok(()) } else { stored::count(tx, &counts).await }
+                })
+                .await;
+            if let Err(error) = written {
+                tracing::warn!(error = %error, "receipts of plugins cannot be written; they wait");
+                self.wait_on(tenant, receipts, counts);
+            }
+        }
+        // Tenants that were quiet for a while begin anew.
+        self.used.retain(|_, used| used.since.elapsed() < 60 * PERIOD);
+    }
+
+    fn wait_on(&self, tenant: Uuid, receipts: Vec<Receipt>, counts: Vec<(Counted, Count)>) {
+        let mut waiting = self.lock();
+        let room = WAITING_MAX.saturating_sub(waiting.receipts.len());
+        waiting.receipts.extend(receipts.into_iter().take(room).map(|receipt| (tenant, receipt)));
+        for (counted, count) in counts {
+            let sum = waiting.counts.entry((tenant, counted)).or_default();
+            sum.calls += count.calls;
+            sum.fuel = sum.fuel.saturating_add(count.fuel);
+            sum.micros = sum.micros.saturating_add(count.micros);
+            sum.micros_max = sum.micros_max.max(count.micros_max);
+            sum.memory_bytes_max = sum.memory_bytes_max.max(count.memory_bytes_max);
+        }
+    }
+
+    /// Writes every second until `stop` says so, and once more then.
+    pub async fn run(&self, db: &Db, mut stop: watch::Receiver<bool>) {
+        let mut ticks = time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        while !*stop.borrow() {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                _ = stop.changed() => {}
+            }
+            self.write(db).await;
+        }
+        self.write(db).await;
+    }
+}
+
+/// A call as the author's commands read it.
+pub fn recording(receipt: &Value, call: Option<&Value>) -> Option<Value> {
+    let mut recording = call?.clone();
+    recording.as_object_mut()?.insert("receipt".to_owned(), receipt.clone());
+    Some(recording)
+}
