@@ -36,8 +36,8 @@ use tokio::{
 
 use crate::{
     app::App, bodies::Bodies, config::Config, connections::Impatient, credentials::CredentialCache,
-    embedded::Embedded, hosting::Widget, plans::Plans, plugins::Plugins, server, signing::TicketSigner, streams::Streams,
-    tokens::Tokens, worker,
+    embedded::Embedded, hosting::Widget, plans::Plans, plugins::Plugins, server, signing::TicketSigner,
+    streams::Streams, tokens::Tokens, worker,
 };
 
 /// Requests under way may take this long to end when the server is asked to stop.
@@ -251,7 +251,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         doors: Doors::default(),
         sellers: DashMap::new(),
         plans: Plans::default(),
-        plugins: Plugins::new(&config.data_dir),
+        plugins: Plugins::new(&config),
         widget,
         origin: config.origin(),
         config,

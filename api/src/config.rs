@@ -85,6 +85,10 @@ pub struct Config {
     #[arg(long, env = "EVENTFLOW_SANDBOX_PROGRAM", value_name = "FILE")]
     pub sandbox_program: Option<PathBuf>,
 
+    /// Program that compiles plugins. Default: this one, which knows how.
+    #[arg(long, env = "EVENTFLOW_PLUGIN_COMPILER", value_name = "FILE", hide = true)]
+    pub plugin_compiler: Option<PathBuf>,
+
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed, by commas.
     #[arg(long, env = "EVENTFLOW_TRUSTED_PROXIES", value_delimiter = ',', value_name = "IP")]
     pub trusted_proxies: Vec<std::net::IpAddr>,

@@ -483,7 +483,8 @@ mod tests {
         for (_, _, op) in operations(document()).filter(|(_, _, op)| op["requestBody"].is_object()) {
             let content = op["requestBody"]["content"].as_object().unwrap();
             // A file is sent as it is.
-            let file = ["seat_maps.import", "plugins.upload"].contains(&op["operationId"].as_str().unwrap_or_default());
+            let file = ["seat_maps.import", "plugins.upload"]
+                .contains(&op["operationId"].as_str().unwrap_or_default());
             let media = if file { "application/octet-stream" } else { "application/json" };
             assert_eq!(content.keys().collect::<Vec<_>>(), [media], "{}", op["operationId"]);
             if file {

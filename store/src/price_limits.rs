@@ -39,8 +39,7 @@ pub async fn get(tx: &mut Tx, event: Id<id::Event>) -> Result<PriceLimits> {
 }
 
 pub(crate) async fn of(tx: &mut Tx, event: Id<id::Event>) -> Result<PriceLimits> {
-    let limits =
-        price_limits::table.find((tx.tenant(), event.uuid())).select(PriceLimits::as_select());
+    let limits = price_limits::table.find((tx.tenant(), event.uuid())).select(PriceLimits::as_select());
     Ok(limits.first(&mut **tx).await.optional()?.unwrap_or_default())
 }
 

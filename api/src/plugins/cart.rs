@@ -109,10 +109,10 @@ fn line(offer: &Offer, line: &holds::Line) -> Line {
             (SeatTrait::RestrictedView, "restricted_view"),
         ];
         let has = |wanted: SeatTrait| traits.is_some_and(|traits| traits.contains(wanted));
-        let attributes = known.into_iter().filter(|(wanted, _)| has(*wanted)).map(|(_, name)| Attribute {
-            name: name.to_owned(),
-            value: "true".to_owned(),
-        });
+        let attributes = known
+            .into_iter()
+            .filter(|(wanted, _)| has(*wanted))
+            .map(|(_, name)| Attribute { name: name.to_owned(), value: "true".to_owned() });
         Seat {
             section: section.unwrap_or_default(),
             row: layout.row_label(index).to_owned(),

@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
+    config::Config,
     shares::{Part, Shares},
 };
 
@@ -45,6 +46,8 @@ const TURN_RETRY_SECS: u32 = 10;
 /// Plugins in this process. A server without any never starts the engine.
 pub struct Plugins {
     cache: PathBuf,
+    /// Compiles uploads, when it is not this very program.
+    compiler: Option<PathBuf>,
     host: OnceLock<Result<Arc<Host>, String>>,
     tenants: DashMap<Uuid, (Arc<Installed>, Instant)>,
     pub receipts: Receipts,
@@ -109,10 +112,11 @@ impl Installed {
 }
 
 impl Plugins {
-    /// Compiled code is kept below `data_dir`.
-    pub fn new(data_dir: &std::path::Path) -> Self {
+    /// Compiled code is kept below the data directory.
+    pub fn new(config: &Config) -> Self {
         Self {
-            cache: data_dir.join("plugins"),
+            cache: config.data_dir.join("plugins"),
+            compiler: config.plugin_compiler.clone(),
             host: OnceLock::new(),
             tenants: DashMap::new(),
             receipts: Receipts::default(),
@@ -123,7 +127,8 @@ impl Plugins {
     /// What runs plugins; it is started when the first one is needed.
     pub fn host(&self) -> Result<Arc<Host>> {
         let start = || {
-            let program = std::env::current_exe().map_err(|error| error.to_string())?;
+            let program = self.compiler.clone().map_or_else(std::env::current_exe, Ok);
+            let program = program.map_err(|error| error.to_string())?;
             let compiler = move || {
                 let mut command = Command::new(&program);
                 command.arg("plugin-compiler");
@@ -132,12 +137,6 @@ impl Plugins {
             Host::new(&self.cache, compiler).map(Arc::new).map_err(|error| error.to_string())
         };
         self.host.get_or_init(start).clone().map_err(|error| Error::Corrupt(format!("plugins: {error}")))
-    }
-
-    /// Uses this host, whose compiler is another program.
-    pub fn with_host(self, host: Host) -> Self {
-        let _first = self.host.set(Ok(Arc::new(host)));
-        self
     }
 
     /// A turn at compiling or trying a plugin.
@@ -195,7 +194,8 @@ impl Plugins {
     async fn publish(&self, app: &App, scope: &Scope, key: Key, called: &Called) -> Result<()> {
         let host = self.host()?;
         let is_there = |host: &Host| {
-            host.published(key).is_some_and(|published| published.plugin.hash[..] == called.version.wasm_sha256)
+            host.published(key)
+                .is_some_and(|published| published.plugin.hash[..] == called.version.wasm_sha256)
         };
         if is_there(&host) {
             return Ok(());
@@ -228,7 +228,9 @@ impl Plugins {
 
 /// Runs what blocks beside the threads that serve requests.
 pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Corrupt(format!("a plugin's call: {error}")))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Error::Corrupt(format!("a plugin's call: {error}")))
 }
 
 fn read(key: Key, called: Called) -> Result<One> {

@@ -139,11 +139,13 @@ fn adjust(lines: &mut [Line], asked: &Asked, turns: &[Turn]) -> Result<Vec<Adjus
     let mut prices: Vec<_> = lines.iter().map(|line| line.tier.price).collect();
     let mut adjustments = Vec::with_capacity(asked.prices.items().len());
     for item in asked.prices.items() {
-        let (Some(price), Some(line)) = (prices.get_mut(item.line), lines.get_mut(item.line)) else { continue };
+        let (Some(price), Some(line)) = (prices.get_mut(item.line), lines.get_mut(item.line)) else {
+            continue;
+        };
         price.price_minor += item.amount_minor;
-        let after = price
-            .priced()
-            .map_err(|error| Refusal::new(ErrorCode::LimitReached, format!("A price after plugins: {error}.")))?;
+        let after = price.priced().map_err(|error| {
+            Refusal::new(ErrorCode::LimitReached, format!("A price after plugins: {error}."))
+        })?;
         let before = std::mem::replace(&mut line.priced, after);
         adjustments.extend(adjustment(item, before, after, turns));
     }
@@ -185,7 +187,8 @@ fn cart_refused(violations: &[Violation]) -> Refusal {
 /// A plugin that the order must not go without: the buyer keeps the hold, and may try again.
 fn unconfirmed(refused: &Refused) -> Refusal {
     tracing::warn!(plugin = %refused.plugin, outcome = ?refused.outcome, "an order is refused: a plugin did not answer");
-    let detail = "The price of these places cannot be confirmed at the moment. They stay held for you: try again.";
+    let detail =
+        "The price of these places cannot be confirmed at the moment. They stay held for you: try again.";
     Refusal::new(ErrorCode::PriceUnconfirmed, detail).retry_after(5)
 }
 
@@ -212,8 +215,11 @@ pub struct Tried {
 
 /// Calls the version once; nothing of it is kept.
 pub async fn try_out(app: &App, trial: &Trial<'_>, mut hold: Hold) -> Result<Tried, Failure> {
-    let settings = Settings::new(&trial.config, trial.values.clone().map(|all| Arc::new(all.into_iter().collect())))
-        .map_err(|error| Refusal::new(ErrorCode::PluginConfigInvalid, error.to_string()).param("config"))?;
+    let settings =
+        Settings::new(&trial.config, trial.values.clone().map(|all| Arc::new(all.into_iter().collect())))
+            .map_err(|error| {
+                Refusal::new(ErrorCode::PluginConfigInvalid, error.to_string()).param("config")
+            })?;
     let _turn = app.plugins.turn(trial.scope.tenant).await?;
     let plugin = app.plugins.restore(app, trial.scope, trial.version.id).await?;
     let plugin = plugin.map_err(|error| Refusal::new(ErrorCode::PluginInvalid, error.to_string()))?;

@@ -13,8 +13,8 @@ use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::Example};
 use super::{
     Tag,
     places::{
-        BestAvailable, Choice, ItemInput, PriceAdjustment, Totals, adjustments, ignores_rules, list_total, totals,
-        wanted, wishes,
+        BestAvailable, Choice, ItemInput, PriceAdjustment, Totals, adjustments, ignores_rules, list_total,
+        totals, wanted, wishes,
     },
 };
 use crate::{

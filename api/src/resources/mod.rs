@@ -78,13 +78,8 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         ledger::Ledger,
         webhooks::Webhooks,
     );
-    let plugins = (
-        plugins::Plugins,
-        plugins::Installations,
-        plugins::Receipts,
-        plugins::Values,
-        price_limits::Limits,
-    );
+    let plugins =
+        (plugins::Plugins, plugins::Installations, plugins::Receipts, plugins::Values, price_limits::Limits);
     OpenApiService::new((tenants, venues::Venues, events, sales, doors, plugins), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(

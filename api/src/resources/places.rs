@@ -151,8 +151,10 @@ pub fn list_total(item: usize, total_minor: i64, adjustments: &[Adjustment]) -> 
 pub fn check_locale(locale: Option<&Text<2, 35>>) -> Result<(), Refusal> {
     let is_language = |text: &str| {
         let mut parts = text.split('-');
-        parts.next().is_some_and(|first| (2..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic()))
-            && parts.all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+        parts.next().is_some_and(|first| {
+            (2..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_alphabetic())
+        }) && parts
+            .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()))
     };
     match locale {
         Some(text) if !is_language(text) => {

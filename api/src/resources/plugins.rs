@@ -182,9 +182,7 @@ fn members(value: Value) -> BTreeMap<String, Value> {
 
 async fn shape(tx: &mut eventflow_store::Tx, plugin: stored::Plugin) -> Result<Plugin, Error> {
     let version = match plugin.version_id {
-        Some(version) => {
-            Some(shape_version(&plugin, stored::version(tx, plugin.id.into(), version).await?)?)
-        }
+        Some(version) => Some(shape_version(&plugin, stored::version(tx, plugin.id.into(), version).await?)?),
         None => None,
     };
     Ok(Plugin {
@@ -273,7 +271,8 @@ impl Plugins {
             version: plugin.manifest.version.clone(),
             wasm: wasm.to_vec(),
             wasm_sha256: plugin.hash,
-            manifest: serde_json::to_value(&plugin.manifest).map_err(|error| Error::Corrupt(error.to_string()))?,
+            manifest: serde_json::to_value(&plugin.manifest)
+                .map_err(|error| Error::Corrupt(error.to_string()))?,
             hooks: plugin.hooks().map(hook_name).collect(),
         };
         let version = call.write(async |tx| {
@@ -403,6 +402,7 @@ fn check_config_size(config: &Value) -> Result<(), Refusal> {
     if bytes <= limits::CONFIG_BYTES_MAX {
         return Ok(());
     }
-    let detail = format!("The settings have {bytes} bytes; at most {} are allowed.", limits::CONFIG_BYTES_MAX);
+    let detail =
+        format!("The settings have {bytes} bytes; at most {} are allowed.", limits::CONFIG_BYTES_MAX);
     Err(Refusal::new(ErrorCode::PluginConfigInvalid, detail).param("config"))
 }

@@ -17,6 +17,9 @@ const PUBLIC: [&str; 2] = ["jwks.get", "webhooks.stripe"];
 /// An id that fits and belongs to nobody.
 const NOBODY: &str = "01h455vb4pex5vsknk084sn02q";
 
+/// Path parameters that are names, and one that [`Everything`] has.
+const NAMES: [(&str, &str); 2] = [("key", "codes"), ("name", "PARTNER")];
+
 struct Operation {
     id: String,
     method: Method,
@@ -92,6 +95,9 @@ impl Operation {
                 "path" => path = path.replace(&format!("{{{name}}}"), &id(prefix)),
                 _ => query.push(format!("{name}={}", id(prefix))),
             }
+        }
+        for (name, ours) in NAMES {
+            path = path.replace(&format!("{{{name}}}"), ours);
         }
         assert!(
             !path.contains('{'),

@@ -13,27 +13,37 @@ use crate::support::{Everything, Platform, platform::rows, text, uuid_of};
 /// Tables that belong to the platform, not to a tenant.
 const PLATFORM_TABLES: [&str; 3] = ["embed_files", "platform_keys", "__diesel_schema_migrations"];
 /// What the role that looks up tenants may do with whole tables; what it may read of others are columns.
-const SYSTEM_TABLES: [(&str, &str); 9] = [
+const SYSTEM_TABLES: [(&str, &str); 10] = [
     ("api_keys", "SELECT"),
     ("devices", "SELECT"),
     ("embed_files", "INSERT SELECT"),
     ("idempotency_keys", "DELETE"),
     ("jobs", "DELETE INSERT SELECT UPDATE"),
     ("outbox", "DELETE SELECT"),
+    ("plugin_receipts", "DELETE"),
     ("platform_keys", "INSERT SELECT"),
     ("provider_events", "INSERT SELECT UPDATE"),
     ("tenants", ""),
 ];
 /// Columns that it may read where it may not read the table.
-const SYSTEM_COLUMNS: [(&str, &str); 4] = [
+const SYSTEM_COLUMNS: [(&str, &str); 5] = [
     ("idempotency_keys", "created_at"),
     ("orders", "event_id id tenant_id"),
+    ("plugin_receipts", "at"),
     ("payments", "account id livemode order_id payment_intent session_id state tenant_id"),
     ("tenants", "id livemode"),
 ];
 /// History: the application adds to it and never changes it.
-const HISTORY: [&str; 7] =
-    ["audit_log", "ledger_entries", "rows", "scans", "seat_map_versions", "seats", "sections"];
+const HISTORY: [&str; 8] = [
+    "audit_log",
+    "ledger_entries",
+    "order_adjustments",
+    "rows",
+    "scans",
+    "seat_map_versions",
+    "seats",
+    "sections",
+];
 
 #[derive(diesel::QueryableByName)]
 struct Count {
@@ -263,6 +273,8 @@ async fn each_role_reaches_what_it_needs_and_no_more() {
             "tenants" => "INSERT SELECT UPDATE",
             _ if PLATFORM_TABLES.contains(&name) => "",
             _ if HISTORY.contains(&name) => "INSERT SELECT",
+            // Versions are forgotten, never changed.
+            "plugin_versions" => "DELETE INSERT SELECT",
             _ => "DELETE INSERT SELECT UPDATE",
         };
         assert_eq!(text(&row, "may"), may, "ef_app on {name}");

@@ -103,7 +103,8 @@ impl Holds {
                 Ok(pools.load(&mut **tx).await?)
             })
             .await?;
-        let pool = |(area, taken): (i32, i32)| (usize::try_from(area).ok()).map(|area| (area, taken.unsigned_abs()));
+        let pool =
+            |(area, taken): (i32, i32)| (usize::try_from(area).ok()).map(|area| (area, taken.unsigned_abs()));
         Ok(rows.into_iter().filter_map(pool).collect())
     }
 }

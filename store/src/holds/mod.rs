@@ -199,7 +199,14 @@ impl Holds {
     pub fn new(db: Db, gate: Gate) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let rankings = Semaphore::new((cores / 2).max(1));
-        Self { db, gate, offers: Offers::default(), live: DashMap::new(), rankings, demands: DashMap::default() }
+        Self {
+            db,
+            gate,
+            offers: Offers::default(),
+            live: DashMap::new(),
+            rankings,
+            demands: DashMap::default(),
+        }
     }
 
     pub async fn offer(&self, scope: &Scope, event: Id<id::Event>) -> Result<Arc<Offer>> {

@@ -156,8 +156,7 @@ async fn keep_quote(tx: &mut Tx, new: &NewOrder) -> Result<()> {
     let Quote { adjustments, receipts, .. } = &new.quote;
     if !adjustments.is_empty() {
         let (tenant, order) = (tx.tenant(), new.id.uuid());
-        let of_order =
-            (order_adjustments::tenant_id.eq(tenant), order_adjustments::order_id.eq(order));
+        let of_order = (order_adjustments::tenant_id.eq(tenant), order_adjustments::order_id.eq(order));
         let rows: Vec<_> = adjustments.iter().map(|adjustment| (of_order, adjustment)).collect();
         diesel::insert_into(order_adjustments::table).values(rows).execute(&mut **tx).await?;
     }

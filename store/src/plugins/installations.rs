@@ -123,7 +123,11 @@ pub async fn delete(tx: &mut Tx, plugin: Id<id::Plugin>, event: Option<Id<id::Ev
         )
         .execute(&mut **tx)
         .await?;
-    Some(deleted).filter(|&count| count > 0).ok_or(diesel::NotFound).optional().or_not_found("installation")?;
+    Some(deleted)
+        .filter(|&count| count > 0)
+        .ok_or(diesel::NotFound)
+        .optional()
+        .or_not_found("installation")?;
     super::touch(tx).await?;
     let detail = json!({ "event_id": event.map(|event| Id::<id::Event>::from(event).to_string()) });
     audit_log::record(tx, "plugins.uninstall", plugin, detail).await

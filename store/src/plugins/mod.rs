@@ -259,6 +259,9 @@ pub async fn reorder(tx: &mut Tx, order: &[Uuid]) -> Result<Vec<Plugin>> {
     asked.sort_unstable();
     let mut all: Vec<Uuid> = known.iter().map(|plugin| plugin.id).collect();
     all.sort_unstable();
+    if asked.iter().any(|id| !all.contains(id)) {
+        return Err(Error::Refused(Refusal::not_found("plugin")));
+    }
     if asked != all {
         let detail = format!("Name each of your {} plugins once.", all.len());
         return Err(Refusal::invalid("plugin_ids", detail).into());

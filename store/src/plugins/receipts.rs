@@ -49,10 +49,8 @@ pub type Counted = (Uuid, String, String);
 /// Writes receipts.
 pub async fn insert(tx: &mut Tx, receipts: &[Receipt]) -> Result<()> {
     let tenant = tx.tenant();
-    let rows: Vec<_> = receipts
-        .iter()
-        .map(|receipt| (plugin_receipts::tenant_id.eq(tenant), receipt.clone()))
-        .collect();
+    let rows: Vec<_> =
+        receipts.iter().map(|receipt| (plugin_receipts::tenant_id.eq(tenant), receipt.clone())).collect();
     diesel::insert_into(plugin_receipts::table).values(rows).execute(&mut **tx).await?;
     Ok(())
 }

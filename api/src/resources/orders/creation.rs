@@ -467,16 +467,21 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
     for last in [false, true] {
         let offer = call.app.holds.offer(&call.scope, event).await?;
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
-        let placed =
-            match prepare(call, input, Id::from_uuid(hold.id.uuid()), offer.clone(), (hold.lines, hold.wishes))
-                .await
-            {
-                Ok(prepared) => place_order(call, &prepared).await.map_err(|error| {
-                    let old = is_price_changed(&error);
-                    (Failure::from(error), old)
-                }),
-                Err(failure) => Err((failure, false)),
-            };
+        let placed = match prepare(
+            call,
+            input,
+            Id::from_uuid(hold.id.uuid()),
+            offer.clone(),
+            (hold.lines, hold.wishes),
+        )
+        .await
+        {
+            Ok(prepared) => place_order(call, &prepared).await.map_err(|error| {
+                let old = is_price_changed(&error);
+                (Failure::from(error), old)
+            }),
+            Err(failure) => Err((failure, false)),
+        };
         match placed {
             Ok(order) => {
                 if order.id.0.uuid() != hold.id.uuid() {

@@ -109,7 +109,10 @@ impl Example for NewPluginInstallation {
     fn example() -> Self {
         Self {
             enabled: true,
-            hooks: Some(vec![InstalledHook { hook: PluginHook::Pricing, on_failure: Some(OnFailure::Refuse) }]),
+            hooks: Some(vec![InstalledHook {
+                hook: PluginHook::Pricing,
+                on_failure: Some(OnFailure::Refuse),
+            }]),
             config: BTreeMap::from([("percent".to_owned(), json!(10))]),
             key_value: false,
             http_hosts: vec![],
@@ -147,7 +150,8 @@ pub(super) fn check(
     manifest.check_config(config).map_err(|problems| {
         Refusal::new(ErrorCode::PluginConfigInvalid, format!("{}.", problems.join("; "))).param("config")
     })?;
-    let refuse = |param: &str, detail: String| Refusal::new(ErrorCode::PluginConfigInvalid, detail).param(param);
+    let refuse =
+        |param: &str, detail: String| Refusal::new(ErrorCode::PluginConfigInvalid, detail).param(param);
     if let Some(hook) = hooks.iter().find(|hook| !exported.contains(hook)) {
         let detail = format!("The plugin has no hook `{hook}`; it has {}.", exported.join(", "));
         return Err(refuse("hooks", detail));
@@ -186,7 +190,10 @@ async fn install(
     let version = current(tx, &plugin).await?;
     let named = |hook: &InstalledHook| {
         let policy = hook.on_failure.unwrap_or(OnFailure::default_for(hook.hook));
-        (hook_name(hook.hook.host()), if policy.host() == FailurePolicy::Skip { "skip" } else { "refuse" }.to_owned())
+        (
+            hook_name(hook.hook.host()),
+            if policy.host() == FailurePolicy::Skip { "skip" } else { "refuse" }.to_owned(),
+        )
     };
     let all = || {
         let hooks = version.hooks.iter().filter_map(|hook| PluginHook::read(hook));
@@ -213,7 +220,11 @@ pub struct Installations;
 #[OpenApi(prefix_path = "/v1", tag = "Tag::Plugins")]
 impl Installations {
     /// List where a plugin acts.
-    #[oai(path = "/plugins/:plugin_id/installations", method = "get", operation_id = "plugin_installations.list")]
+    #[oai(
+        path = "/plugins/:plugin_id/installations",
+        method = "get",
+        operation_id = "plugin_installations.list"
+    )]
     async fn list(
         &self,
         call: Call,
@@ -230,7 +241,11 @@ impl Installations {
     /// Install a plugin, or change how it is installed.
     ///
     /// At all events, or with `event_id` at one, which then goes before. It acts from the next price on.
-    #[oai(path = "/plugins/:plugin_id/installation", method = "put", operation_id = "plugin_installations.put")]
+    #[oai(
+        path = "/plugins/:plugin_id/installation",
+        method = "put",
+        operation_id = "plugin_installations.put"
+    )]
     async fn put(
         &self,
         call: Call,

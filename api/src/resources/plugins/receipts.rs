@@ -196,8 +196,11 @@ impl Receipts {
             memory_bytes_max: count.memory_bytes_max,
         };
         let calls = rows.iter().map(|(_, _, count)| count.calls).sum();
-        let answered: i64 =
-            rows.iter().filter(|(_, outcome, _)| outcome == "answered").map(|(_, _, count)| count.calls).sum();
+        let answered: i64 = rows
+            .iter()
+            .filter(|(_, outcome, _)| outcome == "answered")
+            .map(|(_, _, count)| count.calls)
+            .sum();
         let by_outcome = rows.iter().map(count).collect();
         Ok(Json(PluginStatistics { since, calls, failures: calls - answered, by_outcome }))
     }

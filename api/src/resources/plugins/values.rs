@@ -180,7 +180,11 @@ impl Values {
     }
 
     /// Remove a secret.
-    #[oai(path = "/plugins/:plugin_id/secrets/:name", method = "delete", operation_id = "plugin_secrets.delete")]
+    #[oai(
+        path = "/plugins/:plugin_id/secrets/:name",
+        method = "delete",
+        operation_id = "plugin_secrets.delete"
+    )]
     async fn delete_secret(
         &self,
         call: Call,

@@ -57,6 +57,17 @@ impl Everything {
         let devices = tenant.api.get(&format!("/v1/check-in-lists/{check_in_list}/devices")).await.ok();
         let scans = tenant.api.get(&format!("/v1/check-ins?check_in_list_id={check_in_list}")).await.ok();
 
+        let plugin = tenant.upload("hello").await;
+        let of_plugin = |rest: &str| format!("/v1/plugins/{}/{rest}", text(&plugin, "plugin_id"));
+        tenant.api.put(&of_plugin("installation"), json!({})).await.ok();
+        tenant.api.put(&of_plugin("values/codes"), json!({ "value": "FRIENDS" })).await.ok();
+        tenant.api.put(&of_plugin("secrets/PARTNER"), json!({ "value": "secret" })).await.ok();
+        tenant.api.put(&event.path("/price-limits"), json!({ "floor_bps": 5_000 })).await.ok();
+        tenant.api.post("/v1/orders", event.manual(json!({ "items": items(&[12]) }))).await.created();
+        let counted =
+            format!("SELECT count(*) FROM plugin_statistics WHERE tenant_id = '{}'", uuid_of(&tenant.id));
+        wait_until("calls to be counted", async || platform.number(&counted).await > 0).await;
+        let receipts = tenant.api.get(&of_plugin("receipts")).await.ok();
         let hold = tenant.api.post(&event.path("/holds"), json!({ "items": items(&[10]) })).await.created();
         let ids = BTreeMap::from([
             ("ten", tenant.id.clone()),
@@ -75,6 +86,9 @@ impl Everything {
             ("ref", text(&refund, "id").to_owned()),
             ("list", check_in_list),
             ("dev", text(&list(&devices, "data")[0], "id").to_owned()),
+            ("plg", text(&plugin, "plugin_id").to_owned()),
+            ("plv", text(&plugin, "id").to_owned()),
+            ("plr", text(&list(&receipts, "data")[0], "id").to_owned()),
             ("chk", text(&list(&scans, "data")[0], "id").to_owned()),
         ]);
         for (prefix, id) in &ids {

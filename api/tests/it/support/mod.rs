@@ -15,6 +15,7 @@ pub mod engines;
 mod everything;
 pub mod own_redis;
 pub mod platform;
+pub mod plugins;
 pub mod sandbox;
 pub mod shop;
 pub mod watch;
@@ -29,6 +30,7 @@ pub use self::{
     everything::{Everything, uuid_of},
     own_redis::OwnRedis,
     platform::{Options, Platform, rows},
+    plugins::example,
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
     shop::{AREA, Event, Tenant, buyer, items},
     watch::Watch,

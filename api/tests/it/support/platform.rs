@@ -207,6 +207,10 @@ async fn try_serve(
         "6",
         "--redis-pool",
         "6",
+        "--data-dir",
+        concat!(env!("CARGO_TARGET_TMPDIR"), "/data"),
+        "--plugin-compiler",
+        env!("CARGO_BIN_EXE_eventflow"),
     ];
     let scale = options.rate_limit_scale.to_string();
     let arguments = arguments.into_iter().chain(["--rate-limit-scale", &scale]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Client, list, text, wait_for};
+use super::{Answer, Client, example, list, text, wait_for};
 
 /// What a seat and a standing place cost, fee and 7 % tax included.
 pub const SEAT_MINOR: i64 = 4_200;
@@ -146,6 +146,16 @@ impl Tenant {
         let new = json!({ "kind": "secret", "name": "Limited", "scopes": scopes });
         let made = self.api.post("/v1/api-keys", new).await.created();
         self.api.with_token(text(&made, "token"))
+    }
+
+    /// Uploads a plugin of `examples/plugins`, and has it called.
+    pub async fn upload(&self, name: &str) -> Value {
+        self.upload_bytes(example(name)).await.created()
+    }
+
+    pub async fn upload_bytes(&self, component: Vec<u8>) -> Answer {
+        let path = "/v1/plugins?publish=true";
+        self.api.send_bytes(reqwest::Method::POST, path, "application/octet-stream", component).await
     }
 
     pub async fn order(&self, id: &Value) -> Value {
