@@ -251,7 +251,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         doors: Doors::default(),
         sellers: DashMap::new(),
         plans: Plans::default(),
-        plugins: Plugins::new(&config),
+        plugins: Plugins::new(&config).map_err(anyhow::Error::msg)?,
         widget,
         origin: config.origin(),
         config,

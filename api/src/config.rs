@@ -89,6 +89,10 @@ pub struct Config {
     #[arg(long, env = "EVENTFLOW_PLUGIN_COMPILER", value_name = "FILE", hide = true)]
     pub plugin_compiler: Option<PathBuf>,
 
+    /// For tests: requests that plugins want to have made go to this address, in the clear.
+    #[arg(long, env = "EVENTFLOW_PLUGIN_HTTP_INSTEAD", value_name = "ADDRESS", hide = true)]
+    pub plugin_http_instead: Option<SocketAddr>,
+
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed, by commas.
     #[arg(long, env = "EVENTFLOW_TRUSTED_PROXIES", value_delimiter = ',', value_name = "IP")]
     pub trusted_proxies: Vec<std::net::IpAddr>,

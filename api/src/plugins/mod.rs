@@ -2,6 +2,7 @@
 //! says so; what is in memory is compared with it by a revision, here every few seconds and in every claim.
 
 mod cart;
+pub mod fetch;
 pub mod prices;
 mod receipts;
 
@@ -31,6 +32,7 @@ use crate::{
     shares::{Part, Shares},
 };
 
+use fetch::Fetcher;
 pub use receipts::{Receipts, recording, row};
 
 /// What is known of a tenant's plugins is compared with the database after so long. A change through this server is seen
@@ -51,6 +53,7 @@ pub struct Plugins {
     host: OnceLock<Result<Arc<Host>, String>>,
     tenants: DashMap<Uuid, (Arc<Installed>, Instant)>,
     pub receipts: Receipts,
+    pub fetcher: Fetcher,
     /// Turns at what takes a processor for long: compiling an upload, and trying a version.
     turns: Shares,
 }
@@ -113,15 +116,16 @@ impl Installed {
 
 impl Plugins {
     /// Compiled code is kept below the data directory.
-    pub fn new(config: &Config) -> Self {
-        Self {
+    pub fn new(config: &Config) -> Result<Self, String> {
+        Ok(Self {
             cache: config.data_dir.join("plugins"),
             compiler: config.plugin_compiler.clone(),
             host: OnceLock::new(),
             tenants: DashMap::new(),
             receipts: Receipts::default(),
+            fetcher: Fetcher::new(config.plugin_http_instead)?,
             turns: Shares::new(TURNS, 1, TURN_WAIT),
-        }
+        })
     }
 
     /// What runs plugins; it is started when the first one is needed.

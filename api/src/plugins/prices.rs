@@ -11,9 +11,10 @@ use eventflow_core::{
     pricing::{Priced, Totals},
 };
 use eventflow_plugin_host::{
-    Called, FailurePolicy, Hook, Host, Keep, Key, Quote as Asked, Receipt, Refused, Settings, Step, hooks,
+    Called, FailurePolicy, Hook, Host, Keep, Key, Quote as Asked, Receipt, Refused, Settings, Step,
+    hooks::{self, CartRequests},
     pricing::{GuardRails, Item, Prices},
-    values::Violation,
+    values::{Cart, Violation},
 };
 use eventflow_store::{
     Error, Scope,
@@ -26,7 +27,7 @@ use eventflow_store::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Turn, cart, off_thread, row};
+use super::{Turn, cart, fetch, off_thread, row};
 use crate::{app::App, problem::Failure};
 
 /// What is priced.
@@ -80,8 +81,8 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
         _ => Keep::All,
     };
     let host = app.plugins.host()?;
-    let turns = (pricing.clone(), validation);
-    let (asked, verdict) = run(host, Asked::new(cart, prices, keep), turns).await?;
+    let asked = Asked::new(cart, prices, keep);
+    let (asked, verdict) = run(app, ask.scope, host, asked, (&pricing, &validation)).await?;
     let quote = |asked: &Asked, adjustments| Quote {
         revision: installed.revision,
         adjustments,
@@ -108,19 +109,48 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
 
 type Verdict = Result<Vec<Violation>, Refused>;
 
-/// All calls, off the threads that serve requests.
+/// All calls, off the threads that serve requests; what a plugin wants to have fetched comes between.
 async fn run(
+    app: &App,
+    scope: &Scope,
     host: Arc<Host>,
     mut asked: Asked,
-    (pricing, validation): (Vec<Turn>, Vec<Turn>),
+    (pricing, validation): (&[Turn], &[Turn]),
 ) -> Result<(Asked, Verdict), Error> {
-    let steps = |turns: Vec<Turn>| turns.into_iter().map(|turn| turn.step).collect::<Vec<Step>>();
-    let (pricing, validation) = (steps(pricing), steps(validation));
-    off_thread(move || {
-        let verdict = host.quote(&mut asked, &pricing).and_then(|()| host.validate(&mut asked, &validation));
-        (asked, verdict)
-    })
-    .await
+    let steps = |turns: &[Turn]| turns.iter().map(|turn| turn.step.clone()).collect::<Vec<Step>>();
+    if pricing.iter().chain(validation).all(|turn| turn.fetches.is_none()) {
+        let (pricing, validation) = (steps(pricing), steps(validation));
+        return off_thread(move || {
+            let verdict =
+                host.quote(&mut asked, &pricing).and_then(|()| host.validate(&mut asked, &validation));
+            (asked, verdict)
+        })
+        .await;
+    }
+    let mut violations = Vec::new();
+    let turns = pricing.iter().map(|turn| (turn, false)).chain(validation.iter().map(|turn| (turn, true)));
+    for (turn, validates) in turns {
+        asked.prices.show(&mut asked.cart);
+        asked.cart.responses = Vec::new();
+        let cart = std::mem::take(&mut asked.cart);
+        let (cart, responses) = fetch::responses::<CartRequests>(app, scope, &host, turn, cart).await?;
+        asked.cart = Cart { responses, ..cart };
+        let (host, step) = (host.clone(), turn.step.clone());
+        let (back, verdict) = off_thread(move || {
+            let verdict = match validates {
+                true => host.validate(&mut asked, std::slice::from_ref(&step)),
+                false => host.price(&mut asked, &step).map(|()| Vec::new()),
+            };
+            (asked, verdict)
+        })
+        .await?;
+        asked = back;
+        match verdict {
+            Ok(found) => violations.extend(found),
+            Err(refused) => return Ok((asked, Err(refused))),
+        }
+    }
+    Ok((asked, Ok(violations)))
 }
 
 /// The organizer's limits; they hold whatever plugins say.

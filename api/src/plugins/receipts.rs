@@ -29,22 +29,23 @@ const PERIOD: Duration = Duration::from_secs(1);
 const LOOKS_A_SECOND: u32 = 50;
 /// Of them, those that can be run again.
 const RECORDINGS_A_SECOND: u32 = 5;
-/// Receipts that wait while the database does not answer; what is beyond is counted only.
+/// Receipts of a tenant that wait while the database does not answer; what is beyond is counted only.
 const WAITING_MAX: usize = 10_000;
 /// Receipts in one statement.
 const BATCH: usize = 500;
 
 #[derive(Default)]
 pub struct Receipts {
-    waiting: Mutex<Waiting>,
+    /// By tenant.
+    waiting: Mutex<HashMap<Uuid, Waiting>>,
     /// What of a second's allowance a tenant has used.
     used: DashMap<Uuid, Used>,
 }
 
 #[derive(Default)]
 struct Waiting {
-    receipts: Vec<(Uuid, Receipt)>,
-    counts: HashMap<(Uuid, Counted), Count>,
+    receipts: Vec<Receipt>,
+    counts: HashMap<Counted, Count>,
 }
 
 struct Used {
@@ -73,7 +74,7 @@ fn outcome_name(outcome: Outcome) -> String {
 }
 
 impl Receipts {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -97,17 +98,21 @@ impl Receipts {
     /// Counts calls.
     pub fn count(&self, tenant: Id<id::Tenant>, calls: &[Called]) {
         let mut waiting = self.lock();
+        let counts = &mut waiting.entry(tenant.uuid()).or_default().counts;
         for called in calls {
             let receipt = &called.receipt;
             let name = (called.plugin, hook_name(receipt.hook), outcome_name(receipt.outcome));
-            let count = waiting.counts.entry((tenant.uuid(), name)).or_default();
             let micros = i64::try_from(receipt.micros).unwrap_or(i64::MAX);
-            count.calls += 1;
-            count.fuel = count.fuel.saturating_add(i64::try_from(receipt.fuel).unwrap_or(i64::MAX));
-            count.micros = count.micros.saturating_add(micros);
-            count.micros_max = count.micros_max.max(micros);
-            count.memory_bytes_max =
-                count.memory_bytes_max.max(i64::try_from(receipt.memory_bytes).unwrap_or(i64::MAX));
+            add(
+                counts.entry(name).or_default(),
+                &Count {
+                    calls: 1,
+                    fuel: i64::try_from(receipt.fuel).unwrap_or(i64::MAX),
+                    micros,
+                    micros_max: micros,
+                    memory_bytes_max: i64::try_from(receipt.memory_bytes).unwrap_or(i64::MAX),
+                },
+            );
         }
     }
 
@@ -121,23 +126,18 @@ impl Receipts {
                     used.looks <= LOOKS_A_SECOND
                 });
             let mut waiting = self.lock();
+            let waiting = waiting.entry(tenant.uuid()).or_default();
             if is_kept && waiting.receipts.len() < WAITING_MAX {
-                waiting.receipts.push((tenant.uuid(), receipt));
+                waiting.receipts.push(receipt);
             }
         }
     }
 
     /// Writes what waits. What cannot be written waits on.
     async fn write(&self, db: &Db) {
-        let Waiting { receipts, counts } = std::mem::take(&mut *self.lock());
-        let mut of_tenants: HashMap<Uuid, (Vec<Receipt>, Vec<(Counted, Count)>)> = HashMap::new();
-        for (tenant, receipt) in receipts {
-            of_tenants.entry(tenant).or_default().0.push(receipt);
-        }
-        for ((tenant, counted), count) in counts {
-            of_tenants.entry(tenant).or_default().1.push((counted, count));
-        }
-        for (tenant, (receipts, counts)) in of_tenants {
+        let all = std::mem::take(&mut *self.lock());
+        for (tenant, Waiting { receipts, counts }) in all {
+            let counts: Vec<(Counted, Count)> = counts.into_iter().collect();
             let scope = Scope::system(tenant.into(), "plugins");
             let written = db
                 .run(&scope, async |tx| {
@@ -158,15 +158,11 @@ impl Receipts {
 
     fn wait_on(&self, tenant: Uuid, receipts: Vec<Receipt>, counts: Vec<(Counted, Count)>) {
         let mut waiting = self.lock();
+        let waiting = waiting.entry(tenant).or_default();
         let room = WAITING_MAX.saturating_sub(waiting.receipts.len());
-        waiting.receipts.extend(receipts.into_iter().take(room).map(|receipt| (tenant, receipt)));
+        waiting.receipts.extend(receipts.into_iter().take(room));
         for (counted, count) in counts {
-            let sum = waiting.counts.entry((tenant, counted)).or_default();
-            sum.calls += count.calls;
-            sum.fuel = sum.fuel.saturating_add(count.fuel);
-            sum.micros = sum.micros.saturating_add(count.micros);
-            sum.micros_max = sum.micros_max.max(count.micros_max);
-            sum.memory_bytes_max = sum.memory_bytes_max.max(count.memory_bytes_max);
+            add(waiting.counts.entry(counted).or_default(), &count);
         }
     }
 
@@ -183,6 +179,14 @@ impl Receipts {
         }
         self.write(db).await;
     }
+}
+
+fn add(sum: &mut Count, count: &Count) {
+    sum.calls += count.calls;
+    sum.fuel = sum.fuel.saturating_add(count.fuel);
+    sum.micros = sum.micros.saturating_add(count.micros);
+    sum.micros_max = sum.micros_max.max(count.micros_max);
+    sum.memory_bytes_max = sum.memory_bytes_max.max(count.memory_bytes_max);
 }
 
 /// A call as the author's commands read it.

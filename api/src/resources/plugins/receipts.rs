@@ -138,6 +138,7 @@ impl Receipts {
     ///
     /// Receipts are kept for 30 days. Calls for orders are here at once, others after a second; while many buyers look,
     /// successful looks are counted and have no receipt each.
+    #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     #[oai(path = "/plugins/:plugin_id/receipts", method = "get", operation_id = "plugin_receipts.list")]
     async fn list(
         &self,

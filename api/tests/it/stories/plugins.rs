@@ -427,3 +427,66 @@ async fn a_plugin_survives_a_restart_and_answers_the_same() {
     .await;
     assert_eq!(fuel[0], fuel[1], "equal fuel before and after: {fuel:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_platform_fetches_for_a_plugin_with_a_secret_that_it_never_sees() {
+    let (address, asked) = partner().await;
+    let arguments = vec!["--plugin-http-instead".to_owned(), address.to_string()];
+    let platform = Platform::with(Options { arguments, ..Options::default() }).await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(20).await;
+    let plugin = tenant.upload("partner-price").await;
+    let how = |hosts: Value| json!({ "config": { "percent": 50 }, "http_hosts": hosts });
+    let total = async |seat: u32, code: &str| {
+        let new = json!({ "items": items(&[seat]), "codes": [code] });
+        let hold = tenant.page.post(&event.path("/holds"), new).await.created();
+        (hold["totals"]["total_minor"].as_i64().unwrap(), hold["is_degraded"].as_bool().unwrap())
+    };
+    let half = PLACE_MINOR - SEAT_MINOR / 2;
+    install(&tenant, &plugin, how(json!([]))).await;
+    assert_eq!(total(0, "GOOD").await, (PLACE_MINOR, false), "the host is not allowed");
+    assert!(asked.lock().unwrap().is_empty());
+    install(&tenant, &plugin, how(json!(["members.partner.example"]))).await;
+    assert_eq!(total(1, "GOOD").await, (PLACE_MINOR, false), "there is no such secret yet");
+    tenant.api.put(&of(&plugin, "/secrets/PARTNER_KEY"), json!({ "value": "hush" })).await.ok();
+    assert_eq!(total(2, "GOOD").await, (half, false));
+    let names = tenant.api.get(&of(&plugin, "/secrets")).await.ok();
+    assert!(!names.to_string().contains("hush"), "{names}");
+    assert_eq!(total(3, "GOOD").await, (half, false), "from the cache");
+    assert_eq!(total(4, "BAD").await, (PLACE_MINOR, false));
+    assert_eq!(total(5, "REDIRECT").await, (PLACE_MINOR, false), "nobody is followed");
+    assert_eq!(total(6, "HUGE").await, (PLACE_MINOR, false));
+    let asked = asked.lock().unwrap().clone();
+    assert_eq!(asked, ["/codes/GOOD hush", "/codes/BAD hush", "/codes/REDIRECT hush", "/codes/HUGE hush"]);
+}
+
+type Asked = std::sync::Arc<std::sync::Mutex<Vec<String>>>;
+
+/// A partner's server: what it was asked, with the key that came along.
+async fn partner() -> (std::net::SocketAddr, Asked) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, asked) = (listener.local_addr().unwrap(), Asked::default());
+    let seen = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap_or(0);
+            let request = String::from_utf8_lossy(&request[..length]).into_owned();
+            let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+            let key = request.lines().find_map(|line| line.strip_prefix("x-api-key: ")).unwrap_or_default();
+            seen.lock().unwrap().push(format!("{path} {key}"));
+            let (status, body) = match path.as_str() {
+                "/codes/GOOD" => ("200 OK", "{\"member\": true}".to_owned()),
+                "/codes/REDIRECT" => ("302 Found\r\nlocation: /codes/GOOD", String::new()),
+                "/codes/HUGE" => ("200 OK", " ".repeat(200_000)),
+                _ => ("200 OK", "{\"member\": false}".to_owned()),
+            };
+            let length = body.len();
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (address, asked)
+}
