@@ -25,13 +25,13 @@ CREATE TABLE plugin_versions (
   -- As the manifest says.
   version text NOT NULL CHECK (length(version) BETWEEN 1 AND 40),
   wasm bytea NOT NULL,
-  wasm_sha256 bytea NOT NULL CHECK (length(wasm_sha256) = 32),
+  wasm_sha256 bytea NOT NULL,
   manifest jsonb NOT NULL,
   hooks text[] NOT NULL,
   created_by text NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, id),
-  CONSTRAINT plugin_versions_version_key UNIQUE (tenant_id, plugin_id, version),
+  CONSTRAINT plugin_versions_plugin_id_version_key UNIQUE (tenant_id, plugin_id, version),
   CONSTRAINT plugin_versions_plugin_id_fkey FOREIGN KEY (tenant_id, plugin_id) REFERENCES plugins (tenant_id, id)
     ON DELETE CASCADE
 );
@@ -53,7 +53,7 @@ CREATE TABLE plugin_installations (
   http_hosts text[] NOT NULL,
   updated_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, id),
-  CONSTRAINT plugin_installations_key UNIQUE NULLS NOT DISTINCT (tenant_id, plugin_id, event_id),
+  CONSTRAINT plugin_installations_plugin_id_event_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, plugin_id, event_id),
   CONSTRAINT plugin_installations_plugin_id_fkey FOREIGN KEY (tenant_id, plugin_id) REFERENCES plugins (tenant_id, id)
     ON DELETE CASCADE,
   CONSTRAINT plugin_installations_event_id_fkey FOREIGN KEY (tenant_id, event_id) REFERENCES events (tenant_id, id)
@@ -127,8 +127,8 @@ CREATE TABLE plugin_statistics (
 -- What plugins changed of the price of a ticket, as it was sold. The id is that of its line in the ledger.
 CREATE TABLE order_adjustments (
   tenant_id uuid NOT NULL,
-  id uuid NOT NULL,
   order_id uuid NOT NULL,
+  id uuid NOT NULL,
   -- The position of the order's item.
   item integer NOT NULL,
   plugin_id uuid NOT NULL,

@@ -224,8 +224,8 @@ diesel::table! {
 
     order_adjustments (tenant_id, order_id, id) {
         tenant_id -> Uuid,
-        id -> Uuid,
         order_id -> Uuid,
+        id -> Uuid,
         item -> Int4,
         plugin_id -> Uuid,
         plugin -> Text,

@@ -1,12 +1,41 @@
 //! `cargo xtask bench`: release binaries, then the benchmark program of `tools/bench`.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value};
 
-use crate::{install, process, repository};
+use crate::{install, plugins, process, repository};
+
+/// Calls of plugins by themselves, then holds with none, one and three; all figures in `target/bench/plugins.json`.
+pub fn plugins(arguments: &[String]) -> Result<()> {
+    plugins::run()?;
+    build()?;
+    let example = ["run", "--release", "-p", "eventflow-plugin-host", "--example", "call_speed"];
+    let status = repository::cargo(&example).status().context("cannot start cargo")?;
+    let missed = !status.success();
+    let file = |name: &str| repository::target().join("bench").join(name);
+    let (calls, holds) = (file("plugins.json"), file("plugins-holds.json"));
+    let mine = ["--only", "plugins", "--out", &holds.display().to_string()].map(str::to_owned);
+    let measured = measure(&[&mine[..], arguments].concat());
+    if holds.is_file() {
+        let read = |path: &Path| -> Result<Map<String, Value>> {
+            Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+        };
+        let mut all = read(&calls)?;
+        all.extend(read(&holds)?);
+        std::fs::write(&calls, serde_json::to_string_pretty(&all)?)?;
+    }
+    measured?;
+    if missed { bail!("calls of plugins are slower than their bars") } else { Ok(()) }
+}
 
 pub fn run(arguments: &[String]) -> Result<()> {
+    build()?;
+    measure(arguments)
+}
+
+fn build() -> Result<()> {
     install::install(install::SERVER)?;
     install::install(&[install::Need::Pgbench])?;
     // The package of the server, not the whole workspace: a release build is long.
@@ -15,6 +44,10 @@ pub fn run(arguments: &[String]) -> Result<()> {
         "build the release binaries",
         repository::cargo(&[&["build", "--release"][..], &packages].concat()),
     )?;
+    Ok(())
+}
+
+fn measure(arguments: &[String]) -> Result<()> {
     let program = repository::target().join("release/eventflow-bench");
     // Its tables are for people: the terminal is its own.
     let status = Command::new(&program)

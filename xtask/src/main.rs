@@ -54,6 +54,9 @@ enum Command {
         /// Measure the seat picker in a browser instead, beside pixi.js and konva
         #[arg(long)]
         widget: bool,
+        /// Measure plugins instead: their calls, and holds with none, one and three of them
+        #[arg(long, conflicts_with = "widget")]
+        plugins: bool,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
@@ -75,8 +78,9 @@ fn main() -> ExitCode {
         Command::Plugins { check: true } => plugins::check(),
         Command::Plugins { check: false } => plugins::run(),
         Command::Screenshots => widget::e2e::screenshots(),
-        Command::Bench { widget: true, arguments } => widget::bench::run(&arguments),
-        Command::Bench { widget: false, arguments } => bench::run(&arguments),
+        Command::Bench { widget: true, arguments, .. } => widget::bench::run(&arguments),
+        Command::Bench { plugins: true, arguments, .. } => bench::plugins(&arguments),
+        Command::Bench { arguments, .. } => bench::run(&arguments),
         Command::Install { check: true } => install::report(),
         Command::Install { check: false } => install::install_all(),
     };

@@ -344,6 +344,7 @@ async fn every_table_of_a_tenant_is_walled_and_led_by_the_tenant() {
         "outbox_pkey",
         "payments_account_payment_intent_idx",
         "payments_account_session_id_key",
+        "plugin_receipts_at_idx",
         "provider_events_pkey",
         "provider_events_provider_event_id_key",
         "tenants_pkey",

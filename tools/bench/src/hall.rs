@@ -1,8 +1,8 @@
 //! What is sold: a tenant with seat maps, and as many fresh events as the phases need. Made through the API.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -54,6 +54,41 @@ impl Hall {
             venue,
             events: 0,
         })
+    }
+
+    /// Uploads the plugins that are measured, which `cargo xtask plugins` has built.
+    pub async fn plugins(&self, built: &Path) -> Result<Vec<(String, Value)>> {
+        let steps = json!({ "steps": [{ "tickets": 4, "percent": 10 }] });
+        let demand = json!({
+            "floor_percent": 50, "cap_percent": 200, "time": [{ "days": 1000, "percent": -10 }],
+            "demand": [{ "sold_percent": 0, "percent": 5 }],
+        });
+        let family = json!({
+            "adult_tiers": ["Adult"], "child_tiers": ["Child"], "adults": 2, "children": 2, "price_minor": 10_000,
+        });
+        let mut plugins = Vec::new();
+        for (name, config) in
+            [("demand-pricing", demand), ("group-discount", steps), ("family-bundle", family)]
+        {
+            let path = built.join(format!("{name}.wasm"));
+            let component = std::fs::read(&path).with_context(|| {
+                format!("{} is not there; `cargo xtask plugins` builds it", path.display())
+            })?;
+            let mut client = self.client().await?;
+            let version = client.upload("/v1/plugins?publish=true", &component).await?;
+            plugins.push((text(&version, "/plugin_id")?, config));
+        }
+        Ok(plugins)
+    }
+
+    /// The first so many of the plugins are called, the others not.
+    pub async fn install(&self, plugins: &[(String, Value)], count: usize) -> Result<()> {
+        let mut client = self.client().await?;
+        for (at, (id, config)) in plugins.iter().enumerate() {
+            let how = json!({ "enabled": at < count, "config": config });
+            client.put(&format!("/v1/plugins/{id}/installation"), &how).await?;
+        }
+        Ok(())
     }
 
     pub async fn client(&self) -> Result<Client> {

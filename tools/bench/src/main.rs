@@ -60,6 +60,8 @@ enum Topic {
     Availability,
     /// GET /v1/events/{id}/availability/stream: 1,000 who look on while one buyer, then eight, hold seats
     Stream,
+    /// Holds of four seats with no plugin, one and three (`cargo xtask bench --plugins`)
+    Plugins,
     /// POST /v1/orders with two seats, paid by hand, tickets in the answer; and with two standing places
     Order,
     /// POST /v1/orders/{id}/pay of pending orders
@@ -225,7 +227,9 @@ impl<'a> Bench<'a> {
     }
 
     async fn all(&mut self) -> Result<()> {
-        let wanted = |topic| self.arguments.only.is_empty() || self.arguments.only.contains(&topic);
+        // Plugins have to be built first: `cargo xtask bench --plugins` does.
+        let all = self.arguments.only.is_empty();
+        let wanted = |topic| all && topic != Topic::Plugins || self.arguments.only.contains(&topic);
         let topics: Vec<Topic> =
             Topic::value_variants().iter().copied().filter(|topic| wanted(*topic)).collect();
         self.report.set("server_rss_start_mib", process::memory_mib(self.server.id).0);
@@ -237,6 +241,7 @@ impl<'a> Bench<'a> {
                 Topic::Hold => self.holds().await?,
                 Topic::Availability => self.availability().await?,
                 Topic::Stream => self.streams().await?,
+                Topic::Plugins => self.plugins().await?,
                 Topic::Order => self.orders().await?,
                 Topic::Settle => self.settle().await?,
                 Topic::Scan => self.scans().await?,
@@ -379,6 +384,38 @@ impl<'a> Bench<'a> {
                 .await?;
             self.forget_redis().await?;
         }
+        Ok(())
+    }
+
+    /// Holds at the peak, in turns: what a plugin costs is a share of what the same server does a moment before and after.
+    async fn plugins(&mut self) -> Result<()> {
+        step("making events for holds with plugins");
+        let target = self.program.ancestors().nth(2).context("no target directory")?.join("plugins");
+        let plugins = self.hall.plugins(&target).await?;
+        let map = self.hall.seats(MANY_SEATS).await?;
+        let rounds = 3;
+        let mut rates: [f64; 3] = [0.0; 3];
+        for round in 0..rounds {
+            for (at, (name, count)) in
+                [("hold_no_plugin", 0), ("hold_one_plugin", 1), ("hold_three_plugins", 3)]
+                    .into_iter()
+                    .enumerate()
+            {
+                let events = self.supply(30_000).div_ceil(MANY_SEATS as usize / 4);
+                let events = self.hall.events(&map, events).await?;
+                self.hall.install(&plugins, count).await?;
+                let (places, key) = (Places::new(events, map.seats, 4), self.hall.secret_key.clone());
+                let caller =
+                    |_| -> Box<dyn Caller> { Box::new(Hold { places: places.clone(), key: key.clone() }) };
+                self.ours(name, self.peak(), caller).await?;
+                rates[at] += self.report.get(&format!("{name}_rps")).unwrap_or(0.0) / f64::from(rounds);
+                self.forget_redis().await?;
+                step(&format!("round {} of {rounds}", round + 1));
+            }
+        }
+        self.hall.install(&plugins, 0).await?;
+        self.report.set("hold_cost_one_plugin_ratio", 1.0 - rates[1] / rates[0].max(1.0));
+        self.report.set("hold_cost_three_plugins_ratio", 1.0 - rates[2] / rates[0].max(1.0));
         Ok(())
     }
 

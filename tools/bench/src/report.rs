@@ -236,6 +236,7 @@ const OF_THE_MACHINE: &[&str] = &[
 const BARS: &[(&str, Bar, &str)] = &[
     ("hold_to_limit_ratio", Bar::AtLeast(0.4), "4-seat hold to the limit (stretch 0.6)"),
     ("hold_p95_ms", Bar::AtMost(20.0), "p95 of a hold at 50 connections, ms"),
+    ("hold_cost_one_plugin_ratio", Bar::AtMost(0.1), "throughput of holds that one plugin costs"),
     ("settle_to_pg_ratio", Bar::AtLeast(0.5), "settle to pgbench in one round trip (stretch 0.7)"),
     ("settle_to_pg_served_ratio", Bar::AtLeast(0.5), "settle to pgbench statement by statement"),
     ("availability_to_floor_ratio", Bar::AtLeast(0.5), "availability, JSON, to the HTTP floor"),

@@ -61,11 +61,18 @@ pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).position(|window| window == needle)
 }
 
-/// Writes a whole request.
+pub const JSON: &str = "application/json";
+
+/// Writes a whole request, with JSON if it has a body.
 pub fn request(out: &mut Vec<u8>, method: &str, path: &str, token: &str, body: Option<&[u8]>) {
+    request_of(out, method, path, token, body.map(|body| (JSON, body)));
+}
+
+/// Writes a whole request, with a body of a media type.
+pub fn request_of(out: &mut Vec<u8>, method: &str, path: &str, token: &str, body: Option<(&str, &[u8])>) {
     let _ = write!(out, "{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n");
-    if let Some(body) = body {
-        let _ = write!(out, "content-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    if let Some((kind, body)) = body {
+        let _ = write!(out, "content-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
         out.extend_from_slice(body);
     } else {
         out.extend_from_slice(b"\r\n");

@@ -60,6 +60,8 @@ impl Everything {
         let plugin = tenant.upload("hello").await;
         let of_plugin = |rest: &str| format!("/v1/plugins/{}/{rest}", text(&plugin, "plugin_id"));
         tenant.api.put(&of_plugin("installation"), json!({})).await.ok();
+        let here = format!("installation?event_id={}", event.id);
+        tenant.api.put(&of_plugin(&here), json!({})).await.ok();
         tenant.api.put(&of_plugin("values/codes"), json!({ "value": "FRIENDS" })).await.ok();
         tenant.api.put(&of_plugin("secrets/PARTNER"), json!({ "value": "secret" })).await.ok();
         tenant.api.put(&event.path("/price-limits"), json!({ "floor_bps": 5_000 })).await.ok();
