@@ -20,6 +20,14 @@ const BATCH: i32 = 16;
 /// The longest pause between two attempts.
 const PAUSE_MAX_SECS: i64 = 300;
 
+/// Jobs that wait for different servers are run apart: a mail server that hangs keeps no money waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    Sales,
+    /// Kinds `notice` and `message`.
+    Messages,
+}
+
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Job {
     #[diesel(sql_type = sql_types::BigInt)]
@@ -59,13 +67,15 @@ pub async fn remove(tx: &mut Tx, kind: &str, subject: Uuid) -> Result<()> {
 }
 
 /// Leases due jobs of all tenants.
-pub async fn lease(db: &Db) -> Result<Vec<Job>> {
+pub async fn lease(db: &Db, lane: Lane) -> Result<Vec<Job>> {
     let mut connection = db.system().await?;
     let due = statement!(
         "UPDATE jobs SET run_at = now() + make_interval(secs => ?::int), attempts = attempts + 1 \
-         WHERE id IN (SELECT id FROM jobs WHERE run_at <= now() ORDER BY run_at LIMIT ?::int FOR UPDATE SKIP LOCKED) \
+         WHERE id IN (SELECT id FROM jobs WHERE run_at <= now() AND (kind IN ('notice', 'message')) = ? \
+           ORDER BY run_at LIMIT ?::int FOR UPDATE SKIP LOCKED) \
          RETURNING id, tenant_id, kind, subject_id, attempts",
         LEASE_SECS,
+        lane == Lane::Messages,
         BATCH
     )
     .get_results(&mut *connection)
