@@ -85,6 +85,15 @@ pub struct Config {
     #[arg(long, env = "EVENTFLOW_SANDBOX_PROGRAM", value_name = "FILE")]
     pub sandbox_program: Option<PathBuf>,
 
+    /// Server that takes mail, as `smtps://user:password@mail.example.org` or `smtp://…:587?tls=required`. Unset: messages
+    /// are kept and not sent.
+    #[arg(long, env = "EVENTFLOW_SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub smtp_url: Option<SecretString>,
+
+    /// Address that mail comes from, as `tickets@example.org`; the name beside it is the tenant's.
+    #[arg(long, env = "EVENTFLOW_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed, by commas.
     #[arg(long, env = "EVENTFLOW_TRUSTED_PROXIES", value_delimiter = ',', value_name = "IP")]
     pub trusted_proxies: Vec<std::net::IpAddr>,

@@ -19,6 +19,7 @@ mod holds;
 mod jwks;
 mod ledger;
 mod members;
+mod messages;
 mod orders;
 mod origins;
 mod places;
@@ -50,6 +51,8 @@ pub enum Tag {
     Orders,
     /// Tickets and their QR codes.
     Tickets,
+    /// What buyers and organizers are told.
+    Messages,
     /// Check-in lists, devices and scans.
     CheckIn,
     /// What providers call, and public keys.
@@ -72,6 +75,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         orders::Orders,
         refunds::Refunds,
         ledger::Ledger,
+        messages::Messages,
         webhooks::Webhooks,
     );
     OpenApiService::new((tenants, venues::Venues, events, sales, doors), "EventFlow", env!("CARGO_PKG_VERSION"))

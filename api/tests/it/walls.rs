@@ -25,7 +25,8 @@ const SYSTEM_TABLES: [(&str, &str); 9] = [
     ("tenants", ""),
 ];
 /// Columns that it may read where it may not read the table.
-const SYSTEM_COLUMNS: [(&str, &str); 4] = [
+const SYSTEM_COLUMNS: [(&str, &str); 5] = [
+    ("events", "id starts_at state tenant_id"),
     ("idempotency_keys", "created_at"),
     ("orders", "event_id id tenant_id"),
     ("payments", "account id livemode order_id payment_intent session_id state tenant_id"),
@@ -326,6 +327,7 @@ async fn every_table_of_a_tenant_is_walled_and_led_by_the_tenant() {
         "api_keys_hash_key",
         "devices_token_hash_key",
         "events_event_no_key",
+        "events_starts_at_idx",
         "idempotency_keys_created_at_idx",
         "jobs_pkey",
         "jobs_run_at_idx",

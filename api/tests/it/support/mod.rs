@@ -17,6 +17,7 @@ pub mod own_redis;
 pub mod platform;
 pub mod sandbox;
 pub mod shop;
+pub mod smtp;
 pub mod watch;
 
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ pub use self::{
     platform::{Options, Platform, rows},
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
     shop::{AREA, Event, Tenant, buyer, items},
+    smtp::{Mail, Smtp},
     watch::Watch,
 };
 
