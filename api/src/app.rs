@@ -21,8 +21,8 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
-    bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, mail::Mailer, plans::Plans,
-    signing::TicketSigner, streams::Streams, tokens::Tokens,
+    bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, mail::Mailer,
+    plans::Plans, signing::TicketSigner, streams::Streams, tokens::Tokens,
 };
 
 pub struct App {

@@ -141,13 +141,7 @@ fn return_page(app: &App, scope: &Scope, row: &OrderRow, outcome: &str) -> Strin
 
 /// Our page of an order, for whoever has this address until then, wherever that is: the buyer's token stands in the
 /// fragment, which browsers send to nobody.
-pub fn order_page(
-    app: &App,
-    scope: &Scope,
-    row: &OrderRow,
-    until: DateTime<Utc>,
-    outcome: &str,
-) -> String {
+pub fn order_page(app: &App, scope: &Scope, row: &OrderRow, until: DateTime<Utc>, outcome: &str) -> String {
     let (event, order) = (Id::<id::Event>::from(row.event_id), Id::<id::Order>::from(row.id));
     let token = BuyerToken { tenant: scope.tenant, event, subject: Subject::Order(order) };
     let token = app.tokens.sign(token, row.created_at, until);

@@ -155,7 +155,9 @@ async fn mail(config: &Config) -> Finding {
     match tokio::time::timeout(WAIT, mailer.probe()).await {
         Ok(Ok(())) => good("mail", "the server of EVENTFLOW_SMTP_URL answers"),
         Ok(Err(error)) => bad("mail", format!("EVENTFLOW_SMTP_URL cannot be used: {error}")),
-        Err(_) => bad("mail", "EVENTFLOW_SMTP_URL does not answer within 5 seconds; check host, port and firewall"),
+        Err(_) => {
+            bad("mail", "EVENTFLOW_SMTP_URL does not answer within 5 seconds; check host, port and firewall")
+        }
     }
 }
 

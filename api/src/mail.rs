@@ -72,7 +72,9 @@ pub fn mailer(config: &Config) -> Result<Option<Arc<dyn Mailer>>, String> {
         (None, None) => return Ok(None),
         (Some(url), Some(from)) => (url, from),
         (Some(_), None) => {
-            return Err("EVENTFLOW_SMTP_URL needs EVENTFLOW_MAIL_FROM, the address that mail comes from".into());
+            return Err(
+                "EVENTFLOW_SMTP_URL needs EVENTFLOW_MAIL_FROM, the address that mail comes from".into()
+            );
         }
         (None, Some(_)) => {
             return Err("EVENTFLOW_MAIL_FROM needs EVENTFLOW_SMTP_URL, the server that takes mail".into());
@@ -92,7 +94,7 @@ pub fn mailer(config: &Config) -> Result<Option<Arc<dyn Mailer>>, String> {
 impl Mailer for Smtp {
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), MailError>> {
         Box::pin(async move {
-            let message = self.message(mail)?;
+            let message = message(&self.from, mail)?;
             match tokio::time::timeout(WHOLE_MAIL, self.transport.send(message)).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) => Err(judge(&error)),
@@ -116,30 +118,27 @@ impl Mailer for Smtp {
     }
 }
 
-impl Smtp {
-    fn message(&self, mail: &Mail) -> Result<Message, MailError> {
-        let never = |error: &dyn std::fmt::Display| MailError::Never(format!("{error}"));
-        let to = mail.to.parse::<Address>().map_err(|_| {
-            MailError::Never("The address is none that mail can be sent to; correct it in the order.".into())
-        })?;
-        let from = Mailbox::new(Some(one_line(&mail.from_name)), self.from.clone());
-        let builder = Message::builder()
-            .message_id(Some(mail.message_id.clone()))
-            .from(from)
-            .to(Mailbox::new(None, to))
-            .subject(one_line(&mail.subject));
-        let body = match &mail.html {
-            Some(html) => MultiPart::alternative_plain_html(mail.text.clone(), html.clone()),
-            None => MultiPart::mixed().singlepart(SinglePart::plain(mail.text.clone())),
-        };
-        let mut whole = if mail.attachments.is_empty() { body } else { MultiPart::mixed().multipart(body) };
-        for attachment in &mail.attachments {
-            let kind = ContentType::parse(attachment.media_type).map_err(|error| never(&error))?;
-            whole = whole
-                .singlepart(Part::new(attachment.name.to_owned()).body(attachment.bytes.clone(), kind));
-        }
-        builder.multipart(whole).map_err(|error| never(&error))
+fn message(from: &Address, mail: &Mail) -> Result<Message, MailError> {
+    let never = |error: &dyn std::fmt::Display| MailError::Never(format!("{error}"));
+    let to = mail.to.parse::<Address>().map_err(|_| {
+        MailError::Never("The address is none that mail can be sent to; correct it in the order.".into())
+    })?;
+    let sender = Mailbox::new(Some(one_line(&mail.from_name)), from.clone());
+    let builder = Message::builder()
+        .message_id(Some(mail.message_id.clone()))
+        .from(sender)
+        .to(Mailbox::new(None, to))
+        .subject(one_line(&mail.subject));
+    let body = match &mail.html {
+        Some(html) => MultiPart::alternative_plain_html(mail.text.clone(), html.clone()),
+        None => MultiPart::mixed().singlepart(SinglePart::plain(mail.text.clone())),
+    };
+    let mut whole = if mail.attachments.is_empty() { body } else { MultiPart::mixed().multipart(body) };
+    for attachment in &mail.attachments {
+        let kind = ContentType::parse(attachment.media_type).map_err(|error| never(&error))?;
+        whole = whole.singlepart(Part::new(attachment.name.to_owned()).body(attachment.bytes.clone(), kind));
     }
+    builder.multipart(whole).map_err(|error| never(&error))
 }
 
 /// What other people wrote, for a header: in one line, whatever they wrote.
@@ -192,10 +191,7 @@ mod tests {
 
     #[test]
     fn headers_are_one_line() {
-        let smtp = Smtp {
-            transport: AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").build(),
-            from: "tickets@example.org".parse().unwrap(),
-        };
+        let from = "tickets@example.org".parse().unwrap();
         let mail = Mail {
             message_id: "<msg_1.0@example.org>".into(),
             from_name: "Hall\r\nBcc: a@evil.example\r\n\r\nHello".into(),
@@ -205,13 +201,13 @@ mod tests {
             html: None,
             attachments: vec![],
         };
-        let text = String::from_utf8(smtp.message(&mail).unwrap().formatted()).unwrap();
+        let text = String::from_utf8(message(&from, &mail).unwrap().formatted()).unwrap();
         let (head, _) = text.split_once("\r\n\r\n").unwrap();
         let names: Vec<&str> = head.split("\r\n").filter(|line| !line.starts_with([' ', '\t'])).collect();
         assert!(names.iter().all(|line| !line.to_lowercase().starts_with("bcc")), "{head}");
         assert!(head.contains("Message-ID: <msg_1.0@example.org>"), "{head}");
         for to in ["a@b.example\r\nBcc: c@evil.example", "a@b.example, c@evil.example", "nobody", ""] {
-            let refused = smtp.message(&Mail { to: to.into(), ..mail.clone() });
+            let refused = message(&from, &Mail { to: to.into(), ..mail.clone() });
             assert!(matches!(refused, Err(MailError::Never(_))), "{to}");
         }
     }

@@ -70,3 +70,8 @@ END $$;
 CREATE INDEX events_starts_at_idx ON events (starts_at) WHERE state = 'published';
 GRANT SELECT (tenant_id, id, state, starts_at) ON events TO ef_system;
 CREATE POLICY system_lookup ON events TO ef_system USING (true) WITH CHECK (true);
+
+-- Jobs are leased in two lanes, by kind: however many messages wait, money finds its jobs at once.
+DROP INDEX jobs_run_at_idx;
+CREATE INDEX jobs_run_at_idx ON jobs (run_at) WHERE kind NOT IN ('notice', 'message');
+CREATE INDEX jobs_messages_idx ON jobs (run_at) WHERE kind IN ('notice', 'message');

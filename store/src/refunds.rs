@@ -273,7 +273,8 @@ pub async fn finish(
                 orders::move_to(tx, &mut order, end, "refund").await?;
             }
             jobs::remove(tx, "refund", id).await?;
-            let facts = json!({ "refund_id": Id::<id::Refund>::from(id), "amount_minor": updated.amount_minor });
+            let facts =
+                json!({ "refund_id": Id::<id::Refund>::from(id), "amount_minor": updated.amount_minor });
             notices::record(tx, id, notices::ORDER_REFUNDED, &order, facts).await?;
         }
         RefundState::Failed => {

@@ -42,8 +42,9 @@ pub async fn send(app: &App, scope: &Scope, id: Id<id::Message>) -> Result<Optio
         Some(text) => Outcome::Undeliverable(text),
         None => send_mail(app, scope, &message).await?,
     };
-    if let Outcome::Later(why) | Outcome::Failed(why) = &outcome {
-        tracing::warn!(message.id = %id, error = why, "a message could not be sent");
+    if let Outcome::Later(_) | Outcome::Failed(_) = &outcome {
+        // Why stands in the message: mail servers like to repeat addresses, which do not belong into logs.
+        tracing::warn!(message.id = %id, "a message could not be sent");
     }
     let again = app.db.run(scope, async |tx| messages::record(tx, summary, &outcome).await).await?;
     Ok(again.then(|| jobs::pause_after(summary.attempts + 1)))

@@ -143,8 +143,7 @@ fn check(message: &values::Message) -> Result<(), Refusal> {
         return refuse("channel", format!("`{}` is no channel: use email, sms or chat.", message.channel));
     }
     if !["buyer", "attendee", "organizer"].contains(&message.recipient.as_str()) {
-        let detail =
-            format!("`{}` is no recipient: use buyer, attendee or organizer.", message.recipient);
+        let detail = format!("`{}` is no recipient: use buyer, attendee or organizer.", message.recipient);
         return refuse("recipient", detail);
     }
     if message.body.trim().is_empty() {
@@ -152,7 +151,10 @@ fn check(message: &values::Message) -> Result<(), Refusal> {
     }
     let subject = message.subject.trim();
     if message.channel == "email" && (subject.is_empty() || subject.chars().count() > SUBJECT_CHARS_MAX) {
-        return refuse("subject", format!("An e-mail needs a subject of 1 to {SUBJECT_CHARS_MAX} characters."));
+        return refuse(
+            "subject",
+            format!("An e-mail needs a subject of 1 to {SUBJECT_CHARS_MAX} characters."),
+        );
     }
     match message.attachments.iter().find(|name| *name != ATTACH_CALENDAR) {
         Some(name) => refuse(
@@ -229,10 +231,7 @@ impl Facts {
         values::Order {
             reference: id[id.len() - REFERENCE_CHARS..].to_ascii_uppercase(),
             id,
-            total: Money {
-                amount_minor: self.order.total_minor,
-                currency: self.order.currency.clone(),
-            },
+            total: Money { amount_minor: self.order.total_minor, currency: self.order.currency.clone() },
             lines: self
                 .items
                 .iter()

@@ -9,6 +9,8 @@ use eventflow_store::notices::{EVENT_REMINDER, ORDER_PAID, ORDER_REFUNDED};
 use super::{ATTACH_CALENDAR, attribute};
 use crate::hosting::{Language, escape};
 
+/// Characters of a name that a message greets.
+const NAME_MAX: usize = 60;
 /// Places that a message lists one by one: more than people read, and a letter of a bounded size.
 const PLACES_MAX: usize = 60;
 
@@ -141,10 +143,10 @@ fn letter<'a>(
     }
     Letter {
         language,
-        hello: if order.buyer_name.is_empty() {
-            words.hello.to_owned()
-        } else {
+        hello: if is_name(&order.buyer_name) {
             words.hello_name.replace("{name}", &order.buyer_name)
+        } else {
+            words.hello.to_owned()
         },
         opening,
         facts: facts.into_iter().filter(|(_, value)| !value.is_empty()).collect(),
@@ -152,6 +154,14 @@ fn letter<'a>(
         // After a refund there may be no tickets any more.
         link: (notice.kind != ORDER_REFUNDED).then_some((words.link, &*order.tickets_url, words.codes)),
     }
+}
+
+/// Anybody may order what is free for any address, and gives any text as a name: an advertisement, or an address on the
+/// web, is not greeted.
+fn is_name(text: &str) -> bool {
+    let dots_end_words = text.split('.').skip(1).all(|after| after.is_empty() || after.starts_with(' '));
+    let fits = |c: char| c.is_alphabetic() || [' ', '.', '-', '\'', '’'].contains(&c);
+    (1..=NAME_MAX).contains(&text.chars().count()) && text.chars().all(fits) && dots_end_words
 }
 
 impl Letter<'_> {
@@ -260,7 +270,7 @@ mod tests {
                         price_minor: 4_350,
                     })
                     .collect(),
-                buyer_name: "Grace <b>Hopper</b>".into(),
+                buyer_name: "Dr. Grace Hopper".into(),
                 tickets_url: "https://tickets.example.org/e/evt_1?order=ord_1#token=a.b.c".into(),
                 ..Order::default()
             }),
@@ -280,7 +290,7 @@ mod tests {
         let english = the(ORDER_PAID, "");
         assert_eq!(english.subject, "Your tickets: Mahler <2> & \"more\"");
         for part in [
-            "Hello Grace <b>Hopper</b>,",
+            "Hello Dr. Grace Hopper,",
             "When: 3 December 2026, 20:00",
             "Where: Philharmonie, Berlin",
             "Order: 7V2K9Q4M",
@@ -301,12 +311,32 @@ mod tests {
     #[test]
     fn what_others_wrote_is_no_html() {
         let html = the(ORDER_PAID, "en").html.unwrap();
-        assert!(html.contains("Grace &lt;b&gt;Hopper&lt;/b&gt;") && !html.contains("<b>Hopper"), "{html}");
         assert!(html.contains("Mahler &lt;2&gt; &amp; &quot;more&quot;"), "{html}");
         assert!(
             html.contains("href=\"https://tickets.example.org/e/evt_1?order=ord_1#token=a.b.c\""),
             "{html}"
         );
+    }
+
+    #[test]
+    fn only_what_looks_like_a_name_is_greeted() {
+        for name in
+            ["Grace Hopper", "Dr. Ada Lovelace-King", "Conan O’Brien", "Søren", "王秀英", "J. R. R. T."]
+        {
+            assert!(is_name(name), "{name}");
+        }
+        let long = "a".repeat(NAME_MAX + 1);
+        for text in [
+            "",
+            "Win at evil.example",
+            "https://evil.example",
+            "a@b.example",
+            "<b>Eve</b>",
+            "Call 0123",
+            &long,
+        ] {
+            assert!(!is_name(text), "{text}");
+        }
     }
 
     #[test]

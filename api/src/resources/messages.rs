@@ -50,14 +50,7 @@ impl MessageState {
     }
 
     fn read(text: &str) -> Self {
-        let all = [
-            Self::Queued,
-            Self::Sent,
-            Self::Failed,
-            Self::Dead,
-            Self::Suppressed,
-            Self::Undeliverable,
-        ];
+        let all = [Self::Queued, Self::Sent, Self::Failed, Self::Dead, Self::Suppressed, Self::Undeliverable];
         // The database has a check of the same names.
         all.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Failed)
     }
@@ -160,14 +153,9 @@ impl Messages {
     /// Whatever became of it before, it is queued once more, with a new Message-ID and a new link. A notice that was given
     /// up, or that became nothing, is decided again.
     #[oai(path = "/messages/:message_id/resend", method = "post", operation_id = "messages.resend")]
-    async fn resend(
-        &self,
-        call: Call,
-        message_id: Path<Ref<id::Message>>,
-    ) -> Result<Json<Message>, Failure> {
-        let message = call
-            .write(async |tx| messages::resend(tx, message_id.0.0).await.map(shape_whole))
-            .await?;
+    async fn resend(&self, call: Call, message_id: Path<Ref<id::Message>>) -> Result<Json<Message>, Failure> {
+        let message =
+            call.write(async |tx| messages::resend(tx, message_id.0.0).await.map(shape_whole)).await?;
         Ok(Json(message))
     }
 }

@@ -65,11 +65,16 @@ async fn a_paid_order_is_told_once_with_the_link_to_its_tickets() {
     tenant.order_in_state(&order["id"], "paid").await;
 
     let mail = smtp.wait_for(1).await.remove(0);
-    assert_eq!((mail.from.as_str(), mail.to.as_slice()), ("tickets@example.org", &["grace@example.org".into()][..]));
+    assert_eq!(
+        (mail.from.as_str(), mail.to.as_slice()),
+        ("tickets@example.org", &["grace@example.org".into()][..])
+    );
     assert_eq!(mail.header("subject"), "Your tickets: Mahler: Symphony No. 2");
     assert_eq!(mail.header("from"), "\"Philharmonie 1\" <tickets@example.org>");
     let body = mail.part("text/plain");
-    for part in ["Hello Grace Hopper,", "Where: Philharmonie, Berlin", "Total: €87.00", "- P-1-1, Seat €43.50"] {
+    for part in
+        ["Hello Grace Hopper,", "Where: Philharmonie, Berlin", "Total: €87.00", "- P-1-1, Seat €43.50"]
+    {
         assert!(body.contains(part), "{part} is missing in {body}");
     }
     // The link opens the tickets of this order, for whoever has it.
@@ -80,8 +85,14 @@ async fn a_paid_order_is_told_once_with_the_link_to_its_tickets() {
     let buyer = platform.anybody().with_token(token);
     assert_eq!(list(&buyer.get("/v1/tickets").await.ok(), "data").len(), 2);
     let calendar = mail.part("text/calendar");
-    assert!(calendar.starts_with("BEGIN:VCALENDAR\r\n") && calendar.contains(&format!("UID:{}@", event.id)), "{calendar}");
-    assert!(calendar.contains("SUMMARY:Mahler: Symphony No. 2\r\nLOCATION:Philharmonie\\, Berlin\r\n"), "{calendar}");
+    assert!(
+        calendar.starts_with("BEGIN:VCALENDAR\r\n") && calendar.contains(&format!("UID:{}@", event.id)),
+        "{calendar}"
+    );
+    assert!(
+        calendar.contains("SUMMARY:Mahler: Symphony No. 2\r\nLOCATION:Philharmonie\\, Berlin\r\n"),
+        "{calendar}"
+    );
 
     // What is kept opens nothing.
     let message = message_in_state(&tenant.api, &message_of(&tenant.api, &order).await, "sent").await;
@@ -196,10 +207,9 @@ async fn without_a_mail_server_messages_wait_for_one() {
     let event = tenant.seated_event(10).await;
     let order = event.order_manual(&[0]).await.created();
     let path = format!("/v1/messages?order_id={}", text(&order, "id"));
-    let message = wait_for("a message", async || {
-        tenant.api.get(&path).await.ok()["data"].as_array()?.first().cloned()
-    })
-    .await;
+    let message =
+        wait_for("a message", async || tenant.api.get(&path).await.ok()["data"].as_array()?.first().cloned())
+            .await;
     assert_eq!(message["state"], "undeliverable");
     assert!(text(&message, "last_error").contains("EVENTFLOW_SMTP_URL"), "{message}");
 

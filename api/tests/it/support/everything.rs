@@ -62,8 +62,10 @@ impl Everything {
             uuid_of(&tenant.id)
         );
         wait_until("the refund to be made", async || platform.number(&quiet).await == 0).await;
-        let undecided =
-            format!("SELECT count(*) FROM notices WHERE tenant_id = '{}' AND state = 'pending'", uuid_of(&tenant.id));
+        let undecided = format!(
+            "SELECT count(*) FROM notices WHERE tenant_id = '{}' AND state = 'pending'",
+            uuid_of(&tenant.id)
+        );
         wait_until("every notice to be decided", async || platform.number(&undecided).await == 0).await;
         let messages = tenant.api.get(&format!("/v1/messages?order_id={}", text(&order, "id"))).await.ok();
         let message = text(&list(&messages, "data")[0], "id").to_owned();
