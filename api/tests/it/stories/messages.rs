@@ -139,7 +139,8 @@ async fn jobs_that_run_again_after_a_crash_send_once() {
     let scope = scope(&tenant);
     let run = || notices::process(&platform.app, &scope, notice);
     let (first, second) = tokio::join!(run(), run());
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     run().await.unwrap();
     let message = message_of(&tenant.api, &order).await;
     assert_eq!(message["state"], "queued");
