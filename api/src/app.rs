@@ -21,8 +21,8 @@ use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::{
-    bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, plans::Plans,
-    plugins::Plugins, signing::TicketSigner, streams::Streams, tokens::Tokens,
+    bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, mail::Mailer,
+    plans::Plans, plugins::Plugins, signing::TicketSigner, streams::Streams, tokens::Tokens,
 };
 
 pub struct App {
@@ -48,6 +48,8 @@ pub struct App {
     pub doors: Doors,
     /// `None` only when neither Stripe nor the sandbox is configured.
     pub payments: Option<Arc<dyn PaymentProvider>>,
+    /// `None` when no mail server is configured.
+    pub mailer: Option<Arc<dyn Mailer>>,
     /// Secrets of the webhook endpoints; several during a roll.
     pub webhook_secrets: Vec<SecretString>,
     /// The files of the seat picker.

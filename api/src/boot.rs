@@ -36,7 +36,7 @@ use tokio::{
 
 use crate::{
     app::App, bodies::Bodies, config::Config, connections::Impatient, credentials::CredentialCache,
-    embedded::Embedded, hosting::Widget, plans::Plans, plugins::Plugins, server, signing::TicketSigner,
+    embedded::Embedded, hosting::Widget, mail, plans::Plans, plugins::Plugins, server, signing::TicketSigner,
     streams::Streams, tokens::Tokens, worker,
 };
 
@@ -235,6 +235,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
     let gate = Gate::connect(databases.redis_url.expose_secret(), config.redis_pool).await?;
     let sealer = Sealer::new(&master_key(&config)?);
     let tokens = Tokens::load(&db, &sealer).await?;
+    let mailer = mail::mailer(&config).map_err(anyhow::Error::msg)?;
     let widget = Widget::new(config.widget_dir.clone());
     embed_files::keep(&db, &widget.immutable()).await?;
     Ok(Arc::new(App {
@@ -247,6 +248,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         job_bell: Notify::new(),
         credentials: CredentialCache::default(),
         payments: payments.provider.clone(),
+        mailer,
         webhook_secrets: payments.webhook_secrets.clone(),
         doors: Doors::default(),
         sellers: DashMap::new(),

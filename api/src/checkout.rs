@@ -25,7 +25,7 @@ use crate::{
 /// In the addresses that an integrator gives: becomes the id of the order.
 pub const ORDER_ID_PLACEHOLDER: &str = "{ORDER_ID}";
 /// How long the address of our page after the checkout shows the order.
-const RETURN_TOKEN_LIFE: TimeDelta = TimeDelta::days(7);
+pub const RETURN_TOKEN_LIFE: TimeDelta = TimeDelta::days(7);
 
 /// The provider counts 30 minutes by its own clock: one more for the skew.
 pub const SESSION_SECS: i64 = 31 * 60;
@@ -133,13 +133,18 @@ fn unreachable(error: &ProviderError) -> Error {
     )
 }
 
-/// Our page after a checkout. It shows the order to whoever has paid it, wherever that was: the buyer's token stands in
-/// the fragment, which browsers send to nobody. A repeated call has to name the same address, so that the token depends
-/// on nothing but the order.
+/// Our page after a checkout. A repeated call has to name the same address, so that the token depends on nothing but the
+/// order.
 fn return_page(app: &App, scope: &Scope, row: &OrderRow, outcome: &str) -> String {
+    order_page(app, scope, row, row.created_at + RETURN_TOKEN_LIFE, outcome)
+}
+
+/// Our page of an order, for whoever has this address until then, wherever that is: the buyer's token stands in the
+/// fragment, which browsers send to nobody.
+pub fn order_page(app: &App, scope: &Scope, row: &OrderRow, until: DateTime<Utc>, outcome: &str) -> String {
     let (event, order) = (Id::<id::Event>::from(row.event_id), Id::<id::Order>::from(row.id));
     let token = BuyerToken { tenant: scope.tenant, event, subject: Subject::Order(order) };
-    let token = app.tokens.sign(token, row.created_at, row.created_at + RETURN_TOKEN_LIFE);
+    let token = app.tokens.sign(token, row.created_at, until);
     format!("{}/e/{event}?order={order}{outcome}#token={token}", app.config.base_url())
 }
 

@@ -85,6 +85,15 @@ pub struct Config {
     #[arg(long, env = "EVENTFLOW_SANDBOX_PROGRAM", value_name = "FILE")]
     pub sandbox_program: Option<PathBuf>,
 
+    /// Server that takes mail, as `smtps://user:password@mail.example.org` or `smtp://…:587?tls=required`. Unset: messages
+    /// are kept and not sent.
+    #[arg(long, env = "EVENTFLOW_SMTP_URL", hide_env_values = true, value_name = "URL")]
+    pub smtp_url: Option<SecretString>,
+
+    /// Address that mail comes from, as `tickets@example.org`; the name beside it is the tenant's.
+    #[arg(long, env = "EVENTFLOW_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+
     /// Program that compiles plugins. Default: this one, which knows how.
     #[arg(long, env = "EVENTFLOW_PLUGIN_COMPILER", value_name = "FILE", hide = true)]
     pub plugin_compiler: Option<PathBuf>,

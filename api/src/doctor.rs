@@ -10,7 +10,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::config::Config;
+use crate::{config::Config, mail};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -42,6 +42,7 @@ pub async fn examine(config: &Config) -> Result<ExitCode> {
         (None, None) => good("bootstrap", "off; set EVENTFLOW_BOOTSTRAP_TOKEN to make tenants over HTTP"),
     });
     findings.extend(payments(config));
+    findings.push(mail(config).await);
     findings.push(server(config).await);
     let healthy = findings.iter().all(|finding| finding.good);
     for Finding { good, what, text } in &findings {
@@ -137,6 +138,26 @@ fn payments(config: &Config) -> Vec<Finding> {
             "payments",
             "set STRIPE_WEBHOOK_SECRETS: without it, webhooks are refused and orders are settled only by polling",
         )],
+    }
+}
+
+async fn mail(config: &Config) -> Finding {
+    let mailer = match mail::mailer(config) {
+        Ok(Some(mailer)) => mailer,
+        Ok(None) => {
+            return good(
+                "mail",
+                "off: messages are kept and not sent; set EVENTFLOW_SMTP_URL and EVENTFLOW_MAIL_FROM to send them",
+            );
+        }
+        Err(fault) => return bad("mail", fault),
+    };
+    match tokio::time::timeout(WAIT, mailer.probe()).await {
+        Ok(Ok(())) => good("mail", "the server of EVENTFLOW_SMTP_URL answers"),
+        Ok(Err(error)) => bad("mail", format!("EVENTFLOW_SMTP_URL cannot be used: {error}")),
+        Err(_) => {
+            bad("mail", "EVENTFLOW_SMTP_URL does not answer within 5 seconds; check host, port and firewall")
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub mod doctor;
 pub mod embedded;
 pub mod encodings;
 pub mod hosting;
+pub mod mail;
+pub mod notices;
 pub mod openapi;
 pub mod operations;
 pub mod pages;

@@ -1,5 +1,5 @@
 //! The worker: everything that happens without a request. It mirrors the outbox into Redis, runs due jobs
-//! (webhooks, lapses, polls, refunds), fills the gaps that lost webhooks leave, and forgets old keys.
+//! (webhooks, lapses, polls, refunds, and apart from those messages), reminds of events, fills the gaps that lost webhooks leave, and forgets old keys.
 //! Any number of workers may run; each loop tolerates the others and survives the loss of every dependency.
 
 use std::{sync::Arc, time::Duration};
@@ -9,20 +9,24 @@ use eventflow_core::order::OrderState;
 use eventflow_payments::{EventQuery, ProviderEvent};
 use eventflow_store::{
     Error, Result, Scope, holds, idempotency,
-    jobs::{self, Job},
+    jobs::{self, Job, Lane},
     orders,
     plugins::receipts,
     provider_events::{self, NewEvent},
 };
 use tokio::{sync::watch, task::JoinSet, time};
 
-use crate::{app::App, checkout};
+use crate::{app::App, checkout, notices};
 
 /// The mirror looks at the outbox at least this often; a bell wakes it sooner.
 const MIRROR_PERIOD: Duration = Duration::from_millis(200);
 const JOBS_PERIOD: Duration = Duration::from_secs(1);
-/// While so many jobs run, no more are leased.
+/// While so many jobs of a lane run, no more are leased.
 const JOBS_MAX: usize = 24;
+/// Fewer: they wait long for others, and hold a connection to Postgres before and after.
+const MESSAGES_MAX: usize = 8;
+/// How often events that begin soon are looked for.
+const REMINDERS_PERIOD: Duration = Duration::from_secs(300);
 /// How often the provider is asked for events that no webhook brought.
 const GAP_PERIOD: Duration = Duration::from_secs(120);
 const JANITOR_PERIOD: Duration = Duration::from_secs(3600);
@@ -48,7 +52,9 @@ const EVENT_KINDS: [&str; 12] = [
 pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     let mut loops = JoinSet::new();
     loops.spawn(mirror(app.clone(), stop.clone()));
-    loops.spawn(run_jobs(app.clone(), stop.clone()));
+    loops.spawn(run_jobs(app.clone(), stop.clone(), Lane::Sales));
+    loops.spawn(run_jobs(app.clone(), stop.clone(), Lane::Messages));
+    loops.spawn(periodically(app.clone(), stop.clone(), "reminders", REMINDERS_PERIOD, notices::remind));
     loops.spawn(periodically(app.clone(), stop.clone(), "gaps", GAP_PERIOD, fill_gaps));
     loops.spawn(periodically(app, stop, "janitor", JANITOR_PERIOD, async |app| {
         idempotency::sweep(&app.db).await?;
@@ -111,12 +117,13 @@ async fn mirror_while_leading(app: &App, mut stop: watch::Receiver<bool>) -> Res
     Ok(())
 }
 
-async fn run_jobs(app: Arc<App>, mut stop: watch::Receiver<bool>) {
+async fn run_jobs(app: Arc<App>, mut stop: watch::Receiver<bool>, lane: Lane) {
+    let jobs_max = if lane == Lane::Sales { JOBS_MAX } else { MESSAGES_MAX };
     let mut running = JoinSet::new();
     while !*stop.borrow() {
         // A slow provider keeps its own jobs waiting, not those of others.
-        if running.len() < JOBS_MAX {
-            match jobs::lease(&app.db).await {
+        if running.len() < jobs_max {
+            match jobs::lease(&app.db, lane).await {
                 Ok(due) if !due.is_empty() => {
                     for job in due {
                         running.spawn(run_job(app.clone(), job));
@@ -128,7 +135,7 @@ async fn run_jobs(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             }
         }
         tokio::select! {
-            () = app.job_bell.notified() => {}
+            () = app.job_bell.notified(), if lane == Lane::Sales => {}
             Some(_) = running.join_next() => {}
             () = time::sleep(JOBS_PERIOD) => {}
             _ = stop.changed() => break,
@@ -142,6 +149,12 @@ enum After {
     Done,
     /// Not yet: look again after this time.
     Again(TimeDelta),
+}
+
+impl From<Option<TimeDelta>> for After {
+    fn from(pause: Option<TimeDelta>) -> Self {
+        pause.map_or(Self::Done, Self::Again)
+    }
 }
 
 async fn run_job(app: Arc<App>, job: Job) {
@@ -177,6 +190,8 @@ async fn perform(app: &App, job: &Job) -> Result<After> {
             let ended = checkout::send_refund(app, &scope, job.subject_id).await?;
             Ok(if ended { After::Done } else { After::Again(jobs::pause_after(job.attempts)) })
         }
+        "notice" => Ok(After::from(notices::process(app, &scope, job.subject_id).await?)),
+        "message" => Ok(After::from(notices::send(app, &scope, job.subject_id.into()).await?)),
         other => Err(Error::Corrupt(format!("unknown kind of job `{other}`"))),
     }
 }

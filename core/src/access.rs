@@ -36,6 +36,8 @@ permissions! {
     RefundsWrite = "refunds:write", "Refund orders";
     TicketsRead = "tickets:read", "Read tickets and their QR codes";
     TicketsWrite = "tickets:write", "Void and re-issue tickets";
+    MessagesRead = "messages:read", "Read what was sent to buyers and organizers";
+    MessagesWrite = "messages:write", "Send messages again";
     CheckInsRead = "check_ins:read", "Read check-in lists, devices and scans";
     CheckInsWrite = "check_ins:write", "Create check-in lists and devices, upload scans";
     CheckInsOverride = "check_ins:override", "Admit against the decision, with a reason (never a bad signature)";
@@ -106,6 +108,8 @@ impl Role {
                 P::OrdersWrite,
                 P::OrdersManual,
                 P::TicketsRead,
+                P::MessagesRead,
+                P::MessagesWrite,
                 P::CheckInsRead,
                 P::CheckInsWrite,
             ],

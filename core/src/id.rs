@@ -41,6 +41,8 @@ kinds! {
     Device = "dev",
     /// A scan: one check-in attempt at a door.
     Scan = "chk",
+    /// A message to a buyer or an organizer.
+    Message = "msg",
     Audit = "aud",
     LedgerEntry = "led",
     Plugin = "plg",

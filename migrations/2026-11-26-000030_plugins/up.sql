@@ -86,7 +86,9 @@ CREATE TABLE plugin_secrets (
 -- Counts every change of what plugins do; claims compare it, as they compare the revision of the event.
 CREATE TABLE plugin_revisions (
   tenant_id uuid PRIMARY KEY REFERENCES tenants,
-  revision bigint NOT NULL
+  revision bigint NOT NULL,
+  -- Counts what plugins themselves keep: servers read it again, claims do not wait for it.
+  values_revision bigint NOT NULL DEFAULT 0
 );
 
 -- One call each. Kept for some weeks; no foreign key, since they are written a moment after the call.

@@ -17,6 +17,8 @@ pub mod idempotency;
 pub mod jobs;
 pub mod ledger_entries;
 pub mod members;
+pub mod messages;
+pub mod notices;
 pub mod offers;
 pub mod orders;
 pub mod platform_keys;

@@ -72,6 +72,21 @@ struct UserRow {
     name: String,
 }
 
+/// The address of the tenant's first owner: where messages to the organizer go.
+pub async fn owner_email(tx: &mut Tx) -> Result<Option<String>> {
+    let email = members::table
+        .inner_join(
+            users::table.on(users::tenant_id.eq(members::tenant_id).and(users::id.eq(members::user_id))),
+        )
+        .filter(members::tenant_id.eq(tx.tenant()).and(members::role.eq(Role::Owner.as_str())))
+        .order(members::id)
+        .select(users::email)
+        .first(&mut **tx)
+        .await
+        .optional()?;
+    Ok(email)
+}
+
 /// Adds a member by an actor who holds `held`.
 pub async fn create(tx: &mut Tx, new: NewMember, held: &[Permission]) -> Result<Member> {
     let own = own_permissions(new.role, Some(new.permissions), Vec::new())?;

@@ -17,7 +17,7 @@ use crate::{
     audit_log,
     db::{Tx, new_uuid},
     error::{Error, OrNotFound, Result},
-    jobs, ledger_entries,
+    jobs, ledger_entries, notices,
     orders::{self, OrderRow, PaymentRow},
     schema::{orders as orders_table, payments, refunds, tickets},
 };
@@ -273,6 +273,9 @@ pub async fn finish(
                 orders::move_to(tx, &mut order, end, "refund").await?;
             }
             jobs::remove(tx, "refund", id).await?;
+            let facts =
+                json!({ "refund_id": Id::<id::Refund>::from(id), "amount_minor": updated.amount_minor });
+            notices::record(tx, id, notices::ORDER_REFUNDED, &order, facts).await?;
         }
         RefundState::Failed => {
             if state == RefundState::Succeeded {

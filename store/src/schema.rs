@@ -222,6 +222,51 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    messages (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        notice_id -> Uuid,
+        kind -> Text,
+        event_id -> Uuid,
+        order_id -> Nullable<Uuid>,
+        position -> Int4,
+        channel -> Text,
+        recipient -> Text,
+        address -> Text,
+        subject -> Text,
+        body -> Text,
+        html -> Nullable<Text>,
+        attachments -> Array<Text>,
+        state -> Text,
+        attempts -> Int4,
+        resends -> Int4,
+        last_error -> Text,
+        provider_message_id -> Nullable<Text>,
+        created_at -> Timestamptz,
+        sent_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    notices (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        kind -> Text,
+        event_id -> Uuid,
+        order_id -> Uuid,
+        payload -> Jsonb,
+        state -> Text,
+        attempts -> Int4,
+        last_error -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     order_adjustments (tenant_id, order_id, id) {
         tenant_id -> Uuid,
         order_id -> Uuid,
@@ -383,6 +428,7 @@ diesel::table! {
     plugin_revisions (tenant_id) {
         tenant_id -> Uuid,
         revision -> Int8,
+        values_revision -> Int8,
     }
 }
 
@@ -768,6 +814,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     ledger_entries,
     members,
+    messages,
+    notices,
     order_adjustments,
     order_items,
     orders,

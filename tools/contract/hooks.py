@@ -9,6 +9,7 @@ Requests that are meant to be wrong stay as schemathesis made them. Operations t
 Every fourth request keeps the made-up ids: then the answer is 404, which is worth trying too.
 """
 
+import functools
 import itertools
 import os
 import time
@@ -171,6 +172,15 @@ class World:
     def paid_order(self):
         return self.new_order("cash")
 
+    @functools.cached_property
+    def message(self):
+        """The buyer is told of the payment by the worker, a moment later."""
+        for _ in range(100):
+            if found := call("GET", f"/v1/messages?order_id={self.order['id']}")["data"]:
+                return found[0]["id"]
+            time.sleep(0.1)
+        raise RuntimeError("hooks.py: the paid order has no message")
+
     # By parameter of the path; an entry for one operation wins.
     def id_for(self, operation, parameter):
         fresh = {
@@ -201,6 +211,7 @@ class World:
             "event_id": self.event,
             "list_id": self.check_in_list,
             "member_id": self.member,
+            "message_id": self.message,
             "order_id": self.order["id"],
             "seat_map_id": self.seat_map,
             "tenant_id": self.tenant,

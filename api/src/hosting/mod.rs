@@ -16,6 +16,8 @@ mod pages;
 use poem::Route;
 
 pub use files::Widget;
+pub(crate) use languages::Language;
+pub(crate) use pages::escape;
 
 /// The routes of this module, beside the contract's.
 pub fn routes(routes: Route) -> Route {

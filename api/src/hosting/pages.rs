@@ -370,7 +370,7 @@ fn language(asked: &Asked, request: &Request) -> Language {
 }
 
 /// Text as HTML, in and outside of attributes.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -3,6 +3,7 @@
 
 mod cart;
 pub mod fetch;
+pub mod messages;
 pub mod prices;
 mod receipts;
 
@@ -21,7 +22,7 @@ use eventflow_plugin_host::{
 };
 use eventflow_store::{
     Error, Result, Scope,
-    plugins::{self as stored, Called, installations::Installation},
+    plugins::{self as stored, Called, Revision, installations::Installation},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -61,7 +62,7 @@ pub struct Plugins {
 /// The plugins of one tenant, as of a revision.
 #[derive(Default)]
 pub struct Installed {
-    pub revision: i64,
+    pub revision: Revision,
     /// In the organizer's order.
     plugins: Vec<One>,
 }

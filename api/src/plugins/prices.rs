@@ -56,7 +56,7 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     let pricing = installed.turns(event, Hook::Pricing);
     let validation = if ask.preview { Vec::new() } else { installed.turns(event, Hook::Validation) };
     if pricing.is_empty() && validation.is_empty() {
-        return Ok(Quote { revision: installed.revision, ..Quote::default() });
+        return Ok(Quote { revision: installed.revision.revision, ..Quote::default() });
     }
     let (event_id, email) = (ask.offer.event_id(), ask.buyer_email);
     let tickets_owned = match email {
@@ -84,7 +84,7 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     let asked = Asked::new(cart, prices, keep);
     let (asked, verdict) = run(app, ask.scope, host, asked, (&pricing, &validation)).await?;
     let quote = |asked: &Asked, adjustments| Quote {
-        revision: installed.revision,
+        revision: installed.revision.revision,
         adjustments,
         receipts: rows(ask, &asked.calls),
         is_degraded: asked.is_degraded,

@@ -19,6 +19,7 @@ mod holds;
 mod jwks;
 mod ledger;
 mod members;
+mod messages;
 mod orders;
 mod origins;
 mod places;
@@ -52,6 +53,8 @@ pub enum Tag {
     Orders,
     /// Tickets and their QR codes.
     Tickets,
+    /// What buyers and organizers are told.
+    Messages,
     /// Check-in lists, devices and scans.
     CheckIn,
     /// Plugins: what changes prices and messages, where it acts, and what it did.
@@ -76,6 +79,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         orders::Orders,
         refunds::Refunds,
         ledger::Ledger,
+        messages::Messages,
         webhooks::Webhooks,
     );
     let plugins =

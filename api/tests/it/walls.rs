@@ -26,7 +26,8 @@ const SYSTEM_TABLES: [(&str, &str); 10] = [
     ("tenants", ""),
 ];
 /// Columns that it may read where it may not read the table.
-const SYSTEM_COLUMNS: [(&str, &str); 5] = [
+const SYSTEM_COLUMNS: [(&str, &str); 6] = [
+    ("events", "id starts_at state tenant_id"),
     ("idempotency_keys", "created_at"),
     ("orders", "event_id id tenant_id"),
     ("plugin_receipts", "at"),
@@ -338,7 +339,9 @@ async fn every_table_of_a_tenant_is_walled_and_led_by_the_tenant() {
         "api_keys_hash_key",
         "devices_token_hash_key",
         "events_event_no_key",
+        "events_starts_at_idx",
         "idempotency_keys_created_at_idx",
+        "jobs_messages_idx",
         "jobs_pkey",
         "jobs_run_at_idx",
         "outbox_pkey",
@@ -405,6 +408,7 @@ async fn constraints_and_indexes_are_named_by_one_rule() {
         "events_times_check",
         "events_hold_cap_check",
         "events_per_hold_check",
+        "jobs_messages_idx",
         "order_items_place_check",
         "price_tiers_per_hold_check",
         "price_tiers_target_check",

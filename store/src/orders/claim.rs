@@ -49,7 +49,7 @@ pub struct NewOrder {
 /// What plugins did to prices, as it was worked out before the transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Quote {
-    /// What the plugins were, as [`crate::plugins::revision`] counts.
+    /// What the plugins were, as [`crate::plugins::Revision`] counts.
     pub revision: i64,
     pub adjustments: Vec<Adjustment>,
     /// One for each call.

@@ -51,6 +51,14 @@ WITH paid AS (
   FROM paid o
 ), done AS (
   DELETE FROM jobs j USING paid o WHERE j.tenant_id = o.tenant_id AND j.subject_id = o.id AND j.kind IN ('lapse', 'poll')
+), notice AS (
+  -- Has the number of its order: who is told once of a payment is not told again.
+  INSERT INTO notices (tenant_id, id, kind, event_id, order_id)
+  SELECT o.tenant_id, o.id, 'order.paid', o.event_id, o.id FROM paid o
+  ON CONFLICT (tenant_id, id) DO NOTHING
+  RETURNING tenant_id, id
+), told AS (
+  INSERT INTO jobs (tenant_id, kind, subject_id, run_at) SELECT n.tenant_id, 'notice', n.id, now() FROM notice n
 ), audit AS (
   INSERT INTO audit_log (tenant_id, id, actor, action, object_id, detail, request_id)
   SELECT o.tenant_id, ?, ?, 'orders.settle', ?, jsonb_build_object('to', 'paid'), ? FROM paid o

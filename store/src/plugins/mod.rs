@@ -311,10 +311,27 @@ pub(crate) async fn touch(tx: &mut Tx) -> Result<()> {
     Ok(())
 }
 
-/// 0 for a tenant that never had a plugin.
-pub async fn revision(tx: &mut Tx) -> Result<i64> {
-    let revision = plugin_revisions::table.find(tx.tenant()).select(plugin_revisions::revision);
-    Ok(revision.first(&mut **tx).await.optional()?.unwrap_or(0))
+/// Counts what plugins keep for themselves: every server reads it again, claims do not wait for it.
+async fn touch_values(tx: &mut Tx) -> Result<()> {
+    diesel::update(plugin_revisions::table.find(tx.tenant()))
+        .set(plugin_revisions::values_revision.eq(plugin_revisions::values_revision + 1))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// What the plugins of a tenant are: compared with what is in memory. All 0 for a tenant that never had one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = plugin_revisions)]
+pub struct Revision {
+    /// What claims compare.
+    pub revision: i64,
+    pub values_revision: i64,
+}
+
+pub async fn revision(tx: &mut Tx) -> Result<Revision> {
+    let revision = plugin_revisions::table.find(tx.tenant()).select(Revision::as_select());
+    Ok(revision.first(&mut **tx).await.optional()?.unwrap_or_default())
 }
 
 /// A plugin that is called: its published version, and where it is installed.
@@ -328,11 +345,11 @@ pub struct Called {
 }
 
 /// Everything that is called, in order, with the revision that it belongs to.
-pub async fn called(tx: &mut Tx) -> Result<(i64, Vec<Called>)> {
+pub async fn called(tx: &mut Tx) -> Result<(Revision, Vec<Called>)> {
     // First: a change after it makes the next look read again.
     let revision = revision(tx).await?;
-    if revision == 0 {
-        return Ok((0, Vec::new()));
+    if revision == Revision::default() {
+        return Ok((revision, Vec::new()));
     }
     let mut called = Vec::new();
     for plugin in list(tx).await? {

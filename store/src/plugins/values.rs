@@ -91,7 +91,8 @@ pub async fn write(
     for (key, value) in writes {
         set(tx, plugin, &key, &value).await?;
     }
-    check_size(tx, plugin).await
+    check_size(tx, plugin).await?;
+    super::touch_values(tx).await
 }
 
 async fn set(tx: &mut Tx, plugin: Uuid, key: &str, value: &str) -> Result<()> {

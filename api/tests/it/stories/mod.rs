@@ -6,6 +6,7 @@ mod holds;
 mod hosting;
 mod idempotency;
 mod limits;
+mod messages;
 mod plugins;
 mod seat_maps;
 mod seat_rules;

@@ -57,6 +57,19 @@ impl Everything {
         let devices = tenant.api.get(&format!("/v1/check-in-lists/{check_in_list}/devices")).await.ok();
         let scans = tenant.api.get(&format!("/v1/check-ins?check_in_list_id={check_in_list}")).await.ok();
 
+        let quiet = format!(
+            "SELECT count(*) FROM refunds WHERE tenant_id = '{0}' AND state <> 'succeeded'",
+            uuid_of(&tenant.id)
+        );
+        wait_until("the refund to be made", async || platform.number(&quiet).await == 0).await;
+        let undecided = format!(
+            "SELECT count(*) FROM notices WHERE tenant_id = '{}' AND state = 'pending'",
+            uuid_of(&tenant.id)
+        );
+        wait_until("every notice to be decided", async || platform.number(&undecided).await == 0).await;
+        let messages = tenant.api.get(&format!("/v1/messages?order_id={}", text(&order, "id"))).await.ok();
+        let message = text(&list(&messages, "data")[0], "id").to_owned();
+
         let plugin = tenant.upload("hello").await;
         let of_plugin = |rest: &str| format!("/v1/plugins/{}/{rest}", text(&plugin, "plugin_id"));
         tenant.api.put(&of_plugin("installation"), json!({})).await.ok();
@@ -86,6 +99,7 @@ impl Everything {
             ("tkt", text(&list(&order, "tickets")[1], "id").to_owned()),
             ("pay", text(&order["payment"], "id").to_owned()),
             ("ref", text(&refund, "id").to_owned()),
+            ("msg", message),
             ("list", check_in_list),
             ("dev", text(&list(&devices, "data")[0], "id").to_owned()),
             ("plg", text(&plugin, "plugin_id").to_owned()),
@@ -96,11 +110,6 @@ impl Everything {
         for (prefix, id) in &ids {
             assert_eq!(id.split('_').next(), Some(*prefix), "{id}");
         }
-        let quiet = format!(
-            "SELECT count(*) FROM refunds WHERE tenant_id = '{0}' AND state <> 'succeeded'",
-            uuid_of(&tenant.id)
-        );
-        wait_until("the refund to be made", async || platform.number(&quiet).await == 0).await;
         Self {
             hold_buyer: tenant.api.with_token(text(&hold, "token")),
             order_buyer: tenant.api.with_token(text(&paid, "buyer_token")),

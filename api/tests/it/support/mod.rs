@@ -18,6 +18,7 @@ pub mod platform;
 pub mod plugins;
 pub mod sandbox;
 pub mod shop;
+pub mod smtp;
 pub mod watch;
 
 use std::time::{Duration, Instant};
@@ -33,6 +34,7 @@ pub use self::{
     plugins::example,
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
     shop::{AREA, Event, Tenant, buyer, items},
+    smtp::{Mail, Smtp},
     watch::Watch,
 };
 

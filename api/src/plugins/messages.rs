@@ -1,0 +1,91 @@
+//! What plugins make of messages: each decides about what the one before it left.
+
+use eventflow_core::{ErrorCode, Refusal};
+use eventflow_plugin_host::{
+    Called, FailurePolicy, Hook, Keep,
+    hooks::{NoticeRequests, Notification},
+    values::{Decision, Notice},
+};
+use eventflow_store::{
+    Result, Scope, Tx,
+    plugins::{receipts, values},
+};
+use uuid::Uuid;
+
+use super::{cart, fetch, off_thread, row};
+use crate::app::App;
+
+/// What is left of the calls: it is kept in the transaction that stores the messages.
+#[derive(Default)]
+pub struct Told {
+    receipts: Vec<receipts::Receipt>,
+    /// Values that a plugin set; an empty one removes its key.
+    writes: Vec<(Uuid, Vec<(String, String)>)>,
+}
+
+impl Told {
+    pub fn has_writes(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    pub async fn keep(&self, tx: &mut Tx) -> Result<()> {
+        for (plugin, writes) in &self.writes {
+            values::write(tx, *plugin, writes.iter().cloned()).await?;
+        }
+        if self.receipts.is_empty() { Ok(()) } else { receipts::insert(tx, &self.receipts).await }
+    }
+}
+
+/// Lets the plugins of the event decide what is sent, one after the other: a plugin finds in `default_messages` what the one
+/// before it decided. Whoever suppresses ends it.
+///
+/// # Errors
+/// A plugin that messages must not go without did not answer: the notice is decided again later.
+pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -> Result<(Decision, Told)> {
+    let mut told = Told::default();
+    let turns = app.plugins.of(app, scope).await?.turns(event, Hook::Notification);
+    if turns.is_empty() {
+        return Ok((Decision::Send(notice.default_messages), told));
+    }
+    let offer = app.holds.offer(scope, event.into()).await?;
+    let demand = app.holds.demand(scope, &offer).await?;
+    let counted = cart::event(&offer, &demand);
+    (notice.event.capacity, notice.event.sold, notice.event.held) =
+        (counted.capacity, counted.sold, counted.held);
+    let subject = notice.order.as_ref().map(|order| order.id.clone()).unwrap_or_default();
+    let host = app.plugins.host()?;
+    for turn in turns {
+        let (input, responses) =
+            fetch::responses::<NoticeRequests>(app, scope, &host, &turn, std::mem::take(&mut notice)).await?;
+        let input = Notice { responses, ..input };
+        let (asking, step) = (host.clone(), turn.step.clone());
+        let (input, asked) = off_thread(move || {
+            let asked = asking.ask::<Notification>(&step, &input, Keep::All);
+            (input, asked)
+        })
+        .await?;
+        notice = input;
+        let answer = asked.and_then(|(call, called)| {
+            app.plugins.receipts.count(scope.tenant, std::slice::from_ref(&called));
+            let Called { receipt, .. } = &called;
+            tracing::debug!(plugin = %turn.step.name, outcome = ?receipt.outcome, "a plugin decided about messages");
+            told.receipts.push(row(&called, &subject, false));
+            if !call.writes.is_empty() {
+                told.writes.push((turn.step.key.plugin, call.writes.into_iter().collect()));
+            }
+            call.answer
+        });
+        match answer {
+            Some(Decision::Send(messages)) => notice.default_messages = messages,
+            Some(Decision::Suppress(why)) => return Ok((Decision::Suppress(why), told)),
+            None if turn.step.policy == FailurePolicy::Skip => {}
+            None => {
+                // The receipts of what failed are kept all the same.
+                app.plugins.receipts.keep(scope.tenant, told.receipts);
+                let detail = format!("The plugin `{}` did not decide about the messages.", turn.step.name);
+                return Err(Refusal::new(ErrorCode::Unavailable, detail).into());
+            }
+        }
+    }
+    Ok((Decision::Send(notice.default_messages), told))
+}
