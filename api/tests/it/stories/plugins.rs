@@ -490,3 +490,37 @@ async fn partner() -> (std::net::SocketAddr, Asked) {
     });
     (address, asked)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_what_plugins_make_of_them_and_fail_by_their_policy() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(20).await;
+    let letter = tenant.upload("confirmation").await;
+    let config = json!({ "languages": ["en", "de"], "house": "Philharmonie", "colour": "#123456" });
+    install(&tenant, &letter, json!({ "config": config })).await;
+    let chat = tenant.upload("chat-message").await;
+    install(&tenant, &chat, json!({ "key_value": true, "config": {} })).await;
+    let order = event.order_manual(&[0, 1]).await.created();
+    let messages_of = async |order: &Value, count: usize| {
+        let path = format!("/v1/messages?order_id={}", text(order, "id"));
+        let page = wait_for("the messages", async || {
+            Some(tenant.api.get(&path).await.ok()).filter(|page| list(page, "data").len() >= count)
+        });
+        list(&page.await, "data").to_vec()
+    };
+    let messages = messages_of(&order, 2).await;
+    let channels: Vec<&str> = messages.iter().map(|message| text(message, "channel")).collect();
+    assert_eq!(channels, ["email", "chat"], "{messages:?}");
+    assert!(text(&messages[0], "subject").starts_with("Your tickets / Ihre Karten"), "{messages:?}");
+    let values = tenant.api.get(&of(&chat, "/values")).await.ok();
+    let first = list(&values, "data")[0].clone();
+    event.order_manual(&[2]).await.created();
+    wait_until("the count of the chat's plugin to grow", async || {
+        let values = tenant.api.get(&of(&chat, "/values")).await.ok();
+        list(&values, "data")[0]["value"] != first["value"]
+    })
+    .await;
+    let receipts = tenant.api.get(&of(&letter, "/receipts?hook=notification")).await.ok();
+    assert!(list(&receipts, "data").iter().any(|receipt| receipt["subject"] == order["id"]), "{receipts}");
+}

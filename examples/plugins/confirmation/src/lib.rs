@@ -38,7 +38,7 @@ const WORDS: [Words; 3] = [
         language: "en",
         subject: "Your tickets",
         hello: "Hello",
-        thanks: "thank you for your order. Your tickets are attached.",
+        thanks: "thank you for your order. You find your tickets under the link below.",
         total: "Total",
         tickets: "Your tickets online",
     },
@@ -46,7 +46,7 @@ const WORDS: [Words; 3] = [
         language: "de",
         subject: "Ihre Karten",
         hello: "Guten Tag",
-        thanks: "vielen Dank für Ihre Bestellung. Ihre Karten finden Sie im Anhang.",
+        thanks: "vielen Dank für Ihre Bestellung. Ihre Karten finden Sie unter dem Link.",
         total: "Summe",
         tickets: "Ihre Karten online",
     },
@@ -54,7 +54,7 @@ const WORDS: [Words; 3] = [
         language: "pl",
         subject: "Twoje bilety",
         hello: "Dzień dobry",
-        thanks: "dziękujemy za zamówienie. Bilety są w załączniku.",
+        thanks: "dziękujemy za zamówienie. Bilety znajdziesz pod poniższym linkiem.",
         total: "Razem",
         tickets: "Twoje bilety online",
     },
@@ -70,7 +70,7 @@ fn notify(notice: Notice) -> Result<Decision, String> {
     let body = format!("{}\n\n---\n\n{}\n\n{}", text(first, order), text(second, order), settings.imprint);
     let mut message = Message::new("email", "buyer", subject, body.trim_end());
     message.html = Some(html(&settings, &notice, order, [first, second]));
-    message.attachments = vec!["tickets_pdf".to_owned(), "calendar".to_owned()];
+    message.attachments = vec!["calendar".to_owned()];
     Ok(Decision::Send(vec![message]))
 }
 
