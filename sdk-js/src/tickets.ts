@@ -54,8 +54,7 @@ export async function verifyTicket(text: string, keys: TicketKeys): Promise<Tick
   const message = new Uint8Array(DOMAIN.length + FACTS_LEN);
   message.set(new TextEncoder().encode(DOMAIN));
   message.set(bytes.subarray(0, FACTS_LEN), DOMAIN.length);
-  const key = await keys.get(token.kid);
-  if (await crypto.subtle.verify("Ed25519", key, bytes.subarray(FACTS_LEN), message)) return token;
+  if (await keys.verify(token.kid, bytes.subarray(FACTS_LEN), message)) return token;
   throw new TicketError("signature", "the signature of the code is not valid");
 }
 
@@ -74,8 +73,13 @@ export class TicketKeys {
     this.#keys = new Map(Array.from(keys, (key) => [key.kid, key]));
   }
 
-  /** A key that verifies; a `TicketError` for one that is unknown or revoked. */
-  get(kid: number): Promise<CryptoKey> {
+  /** Whether a key signed the message; throws a `TicketError` for a key that is unknown or revoked. */
+  async verify(kid: number, signature: Uint8Array, message: Uint8Array): Promise<boolean> {
+    const key = await this.#import(kid);
+    return crypto.subtle.verify("Ed25519", key, signature as Uint8Array<ArrayBuffer>, message as Uint8Array<ArrayBuffer>);
+  }
+
+  #import(kid: number): Promise<CryptoKey> {
     const key = this.#keys.get(kid);
     if (!key) throw new TicketError("unknown_key", "the key of the code is not known: are the keys up to date?");
     if (key.state === "revoked") throw new TicketError("revoked_key", "the key of the code has been revoked");
