@@ -30,6 +30,8 @@ export class FaultProxy {
   readonly seen: Seen[] = [];
   /** Taken by the next requests, one each. */
   readonly faults: Fault[] = [];
+  /** Whether a piece of an answer gets lost. */
+  loses: (chunk: Buffer) => boolean = () => false;
   readonly #target: string;
   readonly #server;
   readonly #open = new Set<ServerResponse>();
@@ -83,6 +85,9 @@ export class FaultProxy {
     answer.on("error", () => outgoing.destroy());
     if (fault?.kind === "cut_answer") {
       answer.once("data", (chunk: Buffer) => outgoing.write(chunk.subarray(0, chunk.length / 2), () => outgoing.destroy()));
-    } else answer.pipe(outgoing);
+    } else {
+      answer.on("data", (chunk: Buffer) => void (this.loses(chunk) || outgoing.write(chunk)));
+      answer.on("end", () => outgoing.end());
+    }
   }
 }
