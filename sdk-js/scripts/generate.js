@@ -51,7 +51,8 @@ if (!differing) console.log("src/generated is up to date");
 /** What the SDK has to know about an operation. */
 function read(path, method, operation) {
   const id = operation.operationId;
-  const [noun, verb] = id.split(".");
+  const [noun, verb, ...more] = id.split(".");
+  if (!verb || more.length) throw new Error(`${id}: the id of an operation is \`noun.verb\``);
   const parameters = operation.parameters ?? [];
   const query = parameters.filter((parameter) => parameter.in === "query");
   const clash = query.find((parameter) => CALL_OPTIONS.includes(parameter.name));

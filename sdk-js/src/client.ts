@@ -72,7 +72,10 @@ export interface Input {
 }
 
 type Table = typeof OPERATIONS;
-export type OperationId = keyof Table & keyof operations;
+/** Every operation but the live stream, which is `events.stream`. */
+export type OperationId = {
+  [Id in keyof Table & keyof operations]: Table[Id]["answer"] extends "events" ? never : Id;
+}[keyof Table & keyof operations];
 
 /** The part of an operation's parameters that is there at all. */
 type Part<Id extends OperationId, Name extends "path" | "query"> = operations[Id]["parameters"] extends {
@@ -104,8 +107,7 @@ export type AnswerOf<Id extends OperationId> = {
   bytes: Uint8Array;
   text: string;
   none: void;
-  events: never;
-}[Table[Id]["answer"]];
+}[Exclude<Table[Id]["answer"], "events">];
 
 /** One attempt, ready to be sent; repetitions differ in their request id only. */
 interface Attempt {
@@ -159,6 +161,7 @@ export class Client {
   /** As `request`, for ids that only the running program knows. */
   async send(id: string, input: Input, options: CallOptions = {}): Promise<unknown> {
     const attempt = this.#prepare(id, input, options);
+    if (attempt.operation.answer === "events") throw new TypeError(`${id} has no end: use client.events.stream`);
     const retries = options.retries ?? this.#options.retries ?? RETRIES;
     for (let number = 0; ; number++) {
       try {

@@ -85,11 +85,14 @@ test("what the API refuses is an error with its class, code, way out and request
   assert.deepEqual([invalid.param, /Europe\/Nowhere|IANA/.test(invalid.detail)], ["time_zone", true]);
 });
 
-test("mistakes that never reach the server are told at once", async () => {
+test("mistakes that never reach the server are told at once", async (context) => {
   const { client, url } = world;
   assert.throws(() => new EventFlow({ baseUrl: "tickets.example", key: "x" }), /baseUrl/);
   assert.throws(() => new EventFlow({ baseUrl: url, key: "" }), /key is missing/);
   assert.throws(() => new Page({ baseUrl: url, key: world.secretKey }), /publishable key/);
+  Object.assign(globalThis, { document: {} });
+  context.after(() => Object.assign(globalThis, { document: undefined }));
+  assert.throws(() => new EventFlow({ baseUrl: url, key: world.secretKey }), /must not be in a page/);
   await assert.rejects(client.orders.get(undefined as unknown as string), /order_id is missing/);
   await assert.rejects(client.orders.get(""), /order_id is missing/);
   assert.throws(() => (client.orders.get as (...values: unknown[]) => unknown)("ord_1", {}, {}), /2 arguments at most/);
@@ -121,4 +124,6 @@ test("any operation by its id", async () => {
   const page = await client.request("price_tiers.list", { path: { event_id: eventId }, query: { limit: 2 } });
   assert.equal(page.data.length, 2);
   await assert.rejects(client.send("webhooks.stripe", {}), /no operation webhooks\.stripe/);
+  const path = { event_id: eventId };
+  await assert.rejects(client.send("availability.stream", { path }), /use client\.events\.stream/);
 });

@@ -19,6 +19,8 @@ export async function mistakes(server: EventFlow, page: Page): Promise<void> {
   await server.request("holds.create", { body: {} });
   // @ts-expect-error Webhooks are verified, not sent.
   await server.request("webhooks.stripe", {});
+  // @ts-expect-error The stream has no end.
+  await server.request("availability.stream", { path: { event_id: "evt_1" } });
   // @ts-expect-error A number is no id.
   await server.events.get(7);
 }
