@@ -114,7 +114,7 @@ interface Attempt {
   id: string;
   operation: Operation;
   url: string;
-  headers: Record<string, string>;
+  headers: Headers;
   body: BodyInit | undefined;
   options: CallOptions;
 }
@@ -188,23 +188,21 @@ export class Client {
     if (!operation) throw new TypeError(`there is no operation ${id} here: look at the contract, or at the other entry point`);
     const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => {
       const value = input.path?.[name];
-      if (typeof value !== "string" || !value) throw new TypeError(`${id}: ${name} is missing`);
+      // Dots alone would lead to another path.
+      if (typeof value !== "string" || /^\.*$/.test(value)) throw new TypeError(`${id}: ${name} is missing`);
       return encodeURIComponent(value);
     });
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(input.query ?? {})) {
       if (value !== undefined && value !== null) query.append(name, String(value));
     }
-    const headers: Record<string, string> = {
-      ...this.#platform.headers,
-      ...this.#options.headers,
-      ...options.headers,
-      authorization: `Bearer ${options.token ?? this.#options.key}`,
-    };
-    if (operation.method !== "GET") headers["idempotency-key"] = options.idempotencyKey ?? randomHex(16);
+    const headers = new Headers(this.#platform.headers);
+    for (const [name, value] of Object.entries({ ...this.#options.headers, ...options.headers })) headers.set(name, value);
+    headers.set("authorization", `Bearer ${options.token ?? this.#options.key}`);
+    if (operation.method !== "GET") headers.set("idempotency-key", options.idempotencyKey ?? randomHex(16));
     let body: BodyInit | undefined;
     if (operation.body) {
-      headers["content-type"] = operation.body;
+      headers.set("content-type", operation.body);
       // Written once: a repetition has to be the same to the byte.
       body = operation.body === "application/json" ? JSON.stringify(input.body ?? {}) : (input.body as BodyInit);
     }
@@ -218,7 +216,7 @@ export class Client {
     const facts: RequestFacts = {
       operation: attempt.id,
       requestId: `sdk_${randomHex(12)}`,
-      idempotencyKey: attempt.headers["idempotency-key"],
+      idempotencyKey: attempt.headers.get("idempotency-key") ?? undefined,
     };
     const timeoutMs = attempt.options.timeoutMs ?? this.#options.timeoutMs ?? TIMEOUT_MS;
     const ours = new AbortController();
@@ -248,12 +246,13 @@ export class Client {
   }
 
   #fetch({ operation, url, headers, body }: Attempt, facts: RequestFacts, signal: AbortSignal): Promise<Response> {
+    headers.set("x-request-id", facts.requestId);
     // A `fetch` of the runtime must not be called as a method of ours.
     const send = this.#options.fetch ?? globalThis.fetch;
     return send(url, {
       ...this.#platform.init,
       method: operation.method,
-      headers: { ...headers, "x-request-id": facts.requestId },
+      headers,
       signal,
       // A redirect would turn a POST into a GET, or carry the credential elsewhere.
       redirect: "manual",

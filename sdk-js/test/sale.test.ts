@@ -95,6 +95,7 @@ test("mistakes that never reach the server are told at once", async (context) =>
   assert.throws(() => new EventFlow({ baseUrl: url, key: world.secretKey }), /must not be in a page/);
   await assert.rejects(client.orders.get(undefined as unknown as string), /order_id is missing/);
   await assert.rejects(client.orders.get(""), /order_id is missing/);
+  await assert.rejects(client.orders.get(".."), /order_id is missing/);
   assert.throws(() => (client.orders.get as (...values: unknown[]) => unknown)("ord_1", {}, {}), /2 arguments at most/);
 });
 
@@ -115,6 +116,14 @@ test("lists go on over their pages, and are read only as far as they are used", 
   assert.match(sent[1] as string, /limit=100&cursor=/);
   assert.equal((await client.seats.list(eventId, { limit: 10 }).all(25)).length, 25);
   assert.ok((await client.roles.list().all()).length > 2, "a list without a cursor has one page");
+});
+
+test("availability is not sent again to whoever has it", async () => {
+  const { client, eventId } = world;
+  let etag = "";
+  await client.availability.get(eventId, { onResponse: ({ headers }) => void (etag = headers.get("etag") ?? "") });
+  const again = client.availability.get(eventId, { headers: { "If-None-Match": etag } });
+  await assert.rejects(again, { status: 304, code: "not_modified" });
 });
 
 test("any operation by its id", async () => {
