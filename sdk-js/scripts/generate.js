@@ -14,8 +14,8 @@ const OUTPUT = new URL("../src/generated/", import.meta.url);
 const NOT_FOR_CLIENTS = ["webhooks.stripe"];
 /** What a page may hold: keys of visitors, buyers' tokens, or nothing. */
 const BROWSER_CREDENTIALS = ["publishable_key", "buyer_token"];
-/** Options of a call share an object with the query, so their names must differ. See CallOptions in src/client.ts. */
-const CALL_OPTIONS = ["signal", "timeoutMs", "retries", "idempotencyKey", "token", "headers", "onResponse", "onRetry"];
+/** Options of a call share an object with the query, so their names must differ. */
+const CALL_OPTIONS = callOptions(readFileSync(new URL("../src/client.ts", import.meta.url), "utf8"));
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
 const contract = JSON.parse(readFileSync(new URL(CONTRACT, ROOT), "utf8"));
@@ -47,6 +47,14 @@ if (differing && process.argv.includes("--check")) {
   process.exit(1);
 }
 if (!differing) console.log("src/generated is up to date");
+
+/** The members of `CallOptions`. */
+function callOptions(source) {
+  const [, members = ""] = /^export interface CallOptions \{\n([^]*?)^\}/m.exec(source) ?? [];
+  const names = [...members.matchAll(/^ {2}(\w+)\?:/gm)].map((match) => match[1]);
+  if (!names.length) throw new Error("src/client.ts has no CallOptions");
+  return names;
+}
 
 /** What the SDK has to know about an operation. */
 function read(path, method, operation) {

@@ -3,17 +3,17 @@
 import type { CallOptions, Client, Operation } from "./client.ts";
 import { type Page, Pages } from "./pages.ts";
 
-/** Names of `CallOptions`: what else stands in the options of a call belongs to the query. */
-const CALL_OPTIONS = new Set<string>([
-  "signal",
-  "timeoutMs",
-  "retries",
-  "idempotencyKey",
-  "token",
-  "headers",
-  "onResponse",
-  "onRetry",
-] satisfies (keyof CallOptions)[]);
+/** What else stands in the options of a call belongs to the query. */
+const CALL_OPTIONS: Record<keyof CallOptions, true> = {
+  signal: true,
+  timeoutMs: true,
+  retries: true,
+  idempotencyKey: true,
+  token: true,
+  headers: true,
+  onResponse: true,
+  onRetry: true,
+};
 
 type Method = (...values: unknown[]) => unknown;
 type Nouns = Record<string, Record<string, Method>>;
@@ -47,8 +47,8 @@ function method(client: Client, id: string, operation: Operation): Method {
 function divided(given: Record<string, unknown> = {}): { query: Record<string, unknown>; options: CallOptions } {
   const entries = Object.entries(given);
   return {
-    query: Object.fromEntries(entries.filter(([name]) => !CALL_OPTIONS.has(name))),
-    options: Object.fromEntries(entries.filter(([name]) => CALL_OPTIONS.has(name))),
+    query: Object.fromEntries(entries.filter(([name]) => !Object.hasOwn(CALL_OPTIONS, name))),
+    options: Object.fromEntries(entries.filter(([name]) => Object.hasOwn(CALL_OPTIONS, name))),
   };
 }
 

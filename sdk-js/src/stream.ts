@@ -74,7 +74,7 @@ function comeAgainMs(error: unknown, failures: number, options: StreamOptions, b
   if (!isPassing(error) || failures > (options.retries ?? Infinity)) throw error;
   const asked = error instanceof ApiError ? error.retryAfterMs : 0;
   const backoff = Math.min(BACKOFF_MAX_MS, baseMs * 2 ** (failures - 1));
-  return Math.max(asked, backoff * (0.5 + Math.random()));
+  return Math.max(asked * (1 + Math.random() / 4), backoff * (0.5 + Math.random()));
 }
 
 /** One connection: ends when the server ends it, or when a diff does not follow what we have. */

@@ -161,6 +161,20 @@ test("a stream ends with the loop, with the signal, and with its last retry", as
   await assert.rejects(impatient.next("snapshot"), ConnectionError);
 });
 
+test("a full or restarting server is asked again when it says", async () => {
+  const pauses: [string, number][] = [];
+  const full = JSON.stringify({ code: "stream_limit", status: 429, detail: "Too many streams." });
+  proxy.faults.push(
+    { kind: "answer", status: 429, headers: { "retry-after": "2" }, body: full },
+    { kind: "answer", status: 503, headers: { "retry-after": "1" } },
+  );
+  const viewer = new Viewer({ onRetry: ({ code }, delayMs) => void pauses.push([code, delayMs]) });
+  await viewer.next("snapshot");
+  assert.deepEqual(pauses.map(([code]) => code), ["stream_limit", "unavailable"]);
+  assert.ok((pauses[0]?.[1] as number) >= 2000 && (pauses[1]?.[1] as number) >= 1000);
+  await viewer.close();
+});
+
 test("who may not look on is told so, once", async () => {
   const stranger = new EventFlow({ baseUrl: proxy.url, key: "ef_sk_test_nobody" });
   await assert.rejects(stranger.events.stream(eventId).next(), AuthenticationError);
