@@ -1,12 +1,13 @@
 /** The README's examples run as they stand there. */
 
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import { output, Projects } from "./support/package.ts";
-import { makeWorld, type World } from "./support/world.ts";
+import { makeWorld, ORIGIN, type World } from "./support/world.ts";
 
 const README = readFileSync("README.md", "utf8");
 /** Examples that are marked as executed, by the heading above them. */
@@ -24,10 +25,15 @@ before(async () => {
 });
 after(() => projects.remove());
 
-/** What an example prints, by lines. */
-async function run(heading: string, env: Record<string, string> = {}): Promise<string[]> {
-  const code = EXAMPLES.get(heading);
-  assert.ok(code, `the README has no executed example under ${heading}`);
+/** What an example prints, by lines. `around` is the program that it stands in. */
+async function run(
+  heading: string,
+  env: Record<string, string> = {},
+  around = (example: string): string => example,
+): Promise<string[]> {
+  const example = EXAMPLES.get(heading);
+  assert.ok(example, `the README has no executed example under ${heading}`);
+  const code = around(example);
   const file = `${heading.replaceAll(/\W/g, "-")}.js`;
   writeFileSync(join(folder, file), code);
   const text = await output(folder, "node", [file], {
@@ -76,6 +82,29 @@ test("the live stream", async () => {
   assert.match(changes.at(-1) as string, /^\d+ (free held|held free)$/);
 });
 
+test("a page holds seats", async () => {
+  const page = (example: string): string =>
+    example
+      .replace("https://tickets.example", world.url)
+      // Node sends no origin of its own.
+      .replace('key: "ef_pk_…"', `key: "${world.publishableKey}", headers: { origin: "${ORIGIN}" }`)
+      .replace("evt_…", world.eventId)
+      .concat("console.log(hold.items.length, left() > 590_000);");
+  assert.deepEqual(await run("In a page", {}, page), ["2 true"]);
+});
+
+test("a webhook is verified", async () => {
+  const [id, timestamp, body, secret] = ["msg_1", String(Math.floor(Date.now() / 1000)), '{"type":"order.paid"}', "c2VjcmV0"];
+  const signature = createHmac("sha256", Buffer.from(secret, "base64")).update(`${id}.${timestamp}.${body}`).digest("base64");
+  const headers = { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
+  const receiver = (example: string): string =>
+    `const request = new Request("http://shop.example", ${JSON.stringify({ method: "POST", headers, body })});
+     ${example} console.log(id, payload.type);`;
+  assert.deepEqual(await run("Webhooks", { WEBHOOK_SECRET: `whsec_${secret}` }, receiver), ["msg_1 order.paid"]);
+});
+
 test("every executed example is run", () => {
-  assert.deepEqual([...EXAMPLES.keys()], ["Sell a ticket", "Lists", "Live", "At the door, without a network"]);
+  const headings = ["Sell a ticket", "Lists", "In a page", "Live", "Webhooks", "At the door, without a network"];
+  assert.deepEqual([...EXAMPLES.keys()], headings);
+  assert.equal(README.match(/^```js$/gm)?.length, headings.length, "there is no other");
 });
