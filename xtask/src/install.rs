@@ -97,7 +97,7 @@ const REQUIREMENTS: &[Requirement] = &[
     Requirement {
         need: Need::Node,
         name: "Node.js 20+ and npm",
-        why: "lints the contract and runs Stripe's official JavaScript SDK against the sandbox",
+        why: "lints the contract, tests the JavaScript SDK, and runs Stripe's official one against the sandbox",
         probe: node,
         source: Source::Apt {
             packages: &["nodejs", "npm"],

@@ -9,6 +9,7 @@ mod packages;
 mod plugins;
 mod process;
 mod repository;
+mod sdks;
 mod steps;
 mod stripe_sdks;
 mod widget;
@@ -36,6 +37,12 @@ enum Command {
     /// Write openapi/eventflow.json and openapi/seat-map.schema.json from the code
     Openapi {
         /// Write nothing; fail when the committed contract differs
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the generated parts of the SDKs from the committed contract
+    Codegen {
+        /// Write nothing; fail when a committed file differs
         #[arg(long)]
         check: bool,
     },
@@ -74,6 +81,7 @@ fn main() -> ExitCode {
         Command::Test(options) => steps::run(&options, steps::Set::All),
         Command::Check(options) => steps::run(&options, steps::Set::Fast),
         Command::Openapi { check } => contract::build_and_update(check),
+        Command::Codegen { check } => sdks::generate(check),
         Command::Widget(options) => widget::run(&options),
         Command::Plugins { check: true } => plugins::check(),
         Command::Plugins { check: false } => plugins::run(),

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install::{self, Need};
-use crate::{contract, demo, plugins, process, repository, stripe_sdks, widget};
+use crate::{contract, demo, plugins, process, repository, sdks, stripe_sdks, widget};
 
 /// Crates that must not come into the tree: they bring a second cryptography, or a C library to install.
 const BANNED_CRATES: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "pq-sys", "libpq-sys"];
@@ -137,6 +137,13 @@ const STEPS: &[Step] = &[
         fast: false,
         needs: &[install::SERVER, widget::NEEDS, &[Need::Chromium]],
         run: e2e,
+    },
+    Step {
+        name: "sdk-js",
+        about: "the JavaScript SDK is what the contract says, small, and sells from Node, a page and a worker",
+        fast: false,
+        needs: &[install::SERVER, &[Need::Node, Need::Chromium]],
+        run: sdk_js,
     },
     Step {
         name: "demo",
@@ -336,6 +343,11 @@ fn widget_check() -> Result<Done> {
 fn e2e() -> Result<Done> {
     widget::build()?;
     widget::e2e::test()?;
+    Ok(Done::Passed)
+}
+
+fn sdk_js() -> Result<Done> {
+    sdks::test_javascript()?;
     Ok(Done::Passed)
 }
 

@@ -1,0 +1,16 @@
+import { EventFlow, type ErrorCode, type Hold, hasCode, type NewHold } from "@eventflow/sdk";
+
+const { EVENTFLOW_URL = "", EVENTFLOW_SECRET_KEY = "", EVENT_ID = "" } = process.env;
+const eventflow = new EventFlow({ baseUrl: EVENTFLOW_URL, key: EVENTFLOW_SECRET_KEY });
+
+const wish: NewHold = { best_available: { quantity: 1 } };
+const hold: Hold = await eventflow.holds.create(EVENT_ID, wish);
+const labels: string[] = [];
+for await (const tier of eventflow.priceTiers.list(EVENT_ID)) labels.push(tier.name);
+const error: unknown = await eventflow.holds.get("hold_01h455vb4pex5vsknk084sn02q", { event_id: EVENT_ID }).catch((thrown) => thrown);
+let code: ErrorCode | undefined;
+if (hasCode(error, "not_found", "hold_expired")) {
+  const narrowed: "not_found" | "hold_expired" = error.code;
+  code = narrowed;
+}
+console.log(JSON.stringify({ total: hold.totals.total_minor, labels: labels.length, code }));
