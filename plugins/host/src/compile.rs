@@ -113,7 +113,7 @@ pub fn compiler_main() -> ExitCode {
 
 fn compile_stdin() -> Result<(), CompileError> {
     limit_self()?;
-    let wasm = read_at_most(Some(io::stdin().lock()), limits::UPLOAD_BYTES_MAX + 1);
+    let wasm = read_at_most(Some(io::stdin().lock()), limits::NOTIFICATION_UPLOAD_BYTES_MAX + 1);
     let upload = Upload::read(&wasm).map_err(|error| CompileError::Refused(error.to_string()))?;
     let compiled = Compiled::here(&upload)?;
     io::stdout().lock().write_all(compiled.bytes())?;
