@@ -255,7 +255,8 @@ fn explain(outcome: Outcome, error: &wasmtime::Error, state: &State, fuel_limit:
             "the answer is too large: return fewer adjustments and shorter texts".to_owned()
         }
         Outcome::Trapped => match panic {
-            Some(line) => format!("the plugin {}", line.message.replace('\n', " ")),
+            // It says the place itself.
+            Some(line) => return format!("the plugin {}", line.message.replace('\n', " ")),
             None => format!("the plugin trapped: {}", causes(error)),
         },
         _ => format!("the answer cannot be read: {}", causes(error)),
@@ -271,17 +272,26 @@ fn causes(error: &wasmtime::Error) -> String {
 /// How a trap begins that says where it was; [`place`] says it shorter.
 const BACKTRACE: &str = "error while executing at wasm backtrace";
 
-/// The guest's functions, the innermost first, without what the names of Rust end with.
+/// The guest's functions, the innermost first. Engines of other languages have functions without names.
 fn place(error: &wasmtime::Error) -> String {
     const FUNCTIONS_MAX: usize = 6;
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
     let text = trace.to_string();
-    let names = text.lines().filter_map(|line| line.split_once('!')).map(|(_, name)| {
-        name.rsplit_once("::h").filter(|(_, hash)| hash.len() == 16).map_or(name, |(name, _)| name)
-    });
-    let names: Vec<&str> = names.take(FUNCTIONS_MAX).collect();
-    if names.is_empty() { String::new() } else { format!(" (in {})", names.join(", called by ")) }
+    let names = text.lines().filter_map(|line| line.split_once('!')).map(|(_, name)| name);
+    let mut names: Vec<&str> = names.filter(|name| !name.starts_with("<wasm function")).collect();
+    names.dedup();
+    names.truncate(FUNCTIONS_MAX);
+    if !names.is_empty() {
+        return format!(" (in {})", names.join(", called by "));
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) => UNNAMED.to_owned(),
+        _ => String::new(),
+    }
 }
+
+/// What ends a call without a word from the engine of JavaScript.
+const UNNAMED: &str = ". In JavaScript that is a hook which `wit/world.wit` has and the source does not export, or an answer with a field that is missing or of another type: `src/plugin.d.ts` has them all";
 
 /// Details are read by people.
 fn cut(mut detail: String) -> String {
