@@ -4,9 +4,9 @@ mod guide;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{install, install::Need, packages, process, repository};
 
@@ -71,7 +71,17 @@ pub fn check() -> Result<()> {
     // Above the project, where its build finds it the next time too.
     let environment = target.join(".venv");
     packages::pip_install_into("new plugin", &environment, &python.join("requirements.txt"))?;
-    author("its test", &python, &["test"])
+    author("its test", &python, &["test"])?;
+    compile_as_the_server_does(&python.join("template-python.wasm"))
+}
+
+/// The largest plugin that there is, within the limits on memory and time, in the server's own program.
+fn compile_as_the_server_does(component: &Path) -> Result<()> {
+    let mut compiler = Command::new(repository::binary("eventflow"));
+    compiler.arg("plugin-compiler").env_clear().stdin(fs::File::open(component)?).stdout(Stdio::null());
+    let status = compiler.status().context("cannot start eventflow")?;
+    ensure!(status.success(), "`eventflow plugin-compiler` fails ({status}) with {}", component.display());
+    Ok(())
 }
 
 /// A project of a template, below `target/plugins`.

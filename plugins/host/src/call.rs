@@ -277,6 +277,9 @@ fn place(error: &wasmtime::Error) -> String {
     const FUNCTIONS_MAX: usize = 6;
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
     let text = trace.to_string();
+    if text.contains(WASI) {
+        return NO_WASI.to_owned();
+    }
     let names = text.lines().filter_map(|line| line.split_once('!')).map(|(_, name)| name);
     let mut names: Vec<&str> = names.filter(|name| !name.starts_with("<wasm function")).collect();
     names.dedup();
@@ -289,6 +292,10 @@ fn place(error: &wasmtime::Error) -> String {
         _ => String::new(),
     }
 }
+
+/// In the names of functions that look for a file.
+const WASI: &str = "__wasilibc_";
+const NO_WASI: &str = ". It looked for a file: in Python that is an import below the top of the source, or an exception that nothing caught, whose traceback wants the source. Catch it and raise `componentize_py_types.Err(\"why\")`";
 
 /// What ends a call without a word from the engine of JavaScript.
 const UNNAMED: &str = ". In JavaScript that is a hook which `wit/world.wit` has and the source does not export, or an answer with a field that is missing or of another type: `src/plugin.d.ts` has them all";

@@ -24,31 +24,31 @@ struct Received {
 
 /// Answers one request, and hands it to the test.
 fn answering(status: &str, headers: &str, body: &str) -> (String, mpsc::Receiver<Received>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     let answer = format!(
         "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let (stream, _) = listener.accept().unwrap();
+        let (stream, _) = listener.accept().expect("a connection");
         let mut reader = BufReader::new(&stream);
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
+            reader.read_line(&mut line).expect("a line");
             match line.trim_end() {
                 "" => break,
                 line => lines.push(line.to_owned()),
             }
         }
-        let length = lines.iter().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-        let mut body = vec![0; length.parse().unwrap()];
-        reader.read_exact(&mut body).unwrap();
-        (&stream).write_all(answer.as_bytes()).unwrap();
+        let length = lines.iter().find_map(|line| line.strip_prefix("content-length: "));
+        let mut body = vec![0; length.and_then(|length| length.parse().ok()).expect("a length")];
+        reader.read_exact(&mut body).expect("a body");
+        (&stream).write_all(answer.as_bytes()).expect("it is read");
         let first_line = lines.remove(0);
-        sender.send(Received { first_line, headers: lines, body }).unwrap();
+        let _test_ended = sender.send(Received { first_line, headers: lines, body });
     });
     (url, receiver)
 }
@@ -56,10 +56,10 @@ fn answering(status: &str, headers: &str, body: &str) -> (String, mpsc::Receiver
 /// A built plugin and a file with this key.
 fn files(name: &str, key: &str) -> (PathBuf, PathBuf) {
     let directory = directory(name);
-    fs::create_dir_all(&directory).unwrap();
+    fs::create_dir_all(&directory).expect("a directory");
     let (component, key_file) = (directory.join("hello.wasm"), directory.join("key"));
-    fs::write(&component, example("hello")).unwrap();
-    fs::write(&key_file, key).unwrap();
+    fs::write(&component, example("hello")).expect("a file");
+    fs::write(&key_file, key).expect("a file");
     (component, key_file)
 }
 
