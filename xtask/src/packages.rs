@@ -30,17 +30,22 @@ pub fn npm_install_beside(name: &str, source: &Path) -> Result<PathBuf> {
 /// A virtual environment with the pinned packages of a requirements file in `target/tools/<name>`.
 pub fn pip_install(name: &str, requirements: &Path) -> Result<PathBuf> {
     let directory = repository::tools().join(name);
+    pip_install_into(name, &directory, requirements)?;
+    Ok(directory)
+}
+
+/// The same, in this directory.
+pub fn pip_install_into(name: &str, directory: &Path, requirements: &Path) -> Result<()> {
     let pinned =
         fs::read_to_string(requirements).with_context(|| format!("no {}", requirements.display()))?;
-    once(&directory, &pinned, || {
+    once(directory, &pinned, || {
         let mut venv = Command::new("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(&directory);
+        venv.args(["-m", "venv", "--clear"]).arg(directory);
         process::run(&format!("python environment ({name})"), venv)?;
         let mut pip = Command::new(directory.join("bin/pip"));
         pip.args(["install", "--disable-pip-version-check", "--no-input", "-r"]).arg(requirements);
         process::run(&format!("python packages ({name})"), pip)
-    })?;
-    Ok(directory)
+    })
 }
 
 fn lock_of(source: &Path) -> Result<String> {

@@ -1,14 +1,18 @@
 //! `cargo xtask plugins`: the example plugins as components, in `target/plugins`.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
+mod guide;
 
-use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
 
 use crate::{install, install::Need, packages, process, repository};
 
 pub const NEEDS: &[Need] = &[Need::Compiler, Need::WasmTarget, Need::Node];
+/// Only a new plugin is in Python.
+pub const CHECK_NEEDS: &[Need] = &[Need::Python];
 
 const RUST: &str = "examples/plugins";
 const JAVASCRIPT: &str = "examples/plugins-js";
@@ -36,6 +40,7 @@ fn build(project: &Path) -> Result<()> {
 /// Format and lints of the examples, which are no part of the workspace; then [`run`], and the fixtures of those that the
 /// host's own tests do not build.
 pub fn check() -> Result<()> {
+    install::install(CHECK_NEEDS)?;
     let target = repository::target().join("plugins");
     for arguments in
         [&["fmt", "--all", "--", "--check"][..], &["clippy", "--workspace", "--", "-D", "warnings"]]
@@ -50,19 +55,53 @@ pub fn check() -> Result<()> {
     for name in JAVASCRIPT_PLUGINS {
         author(&format!("fixtures of {name}"), &target, &["test", "--plugin", &format!("{name}.wasm")])?;
     }
-    // What a stranger in JavaScript begins with; the one in Rust is a test of the host.
-    let project = target.join("template-js");
+    // What strangers begin with, and what the guide shows them next.
+    let rust = new_plugin("template-rust", "rust")?;
+    fs::copy(repository::root().join(RUST).join("Cargo.lock"), rust.join("Cargo.lock"))?;
+    let javascript = new_plugin("template-js", "js")?;
+    packages::npm_install_beside("new plugin", &javascript)?;
+    for (project, language) in [(&rust, "rust"), (&javascript, "js")] {
+        author("its test", project, &["test"])?;
+        for page in guide::PAGES {
+            guide::put(page, language, project)?;
+            author(&format!("the guide's {page} in {language}"), project, &["test"])?;
+        }
+    }
+    let python = new_plugin("template-python", "python")?;
+    // Above the project, where its build finds it the next time too.
+    let environment = target.join(".venv");
+    packages::pip_install_into("new plugin", &environment, &python.join("requirements.txt"))?;
+    author("its test", &python, &["test"])?;
+    compile_as_the_server_does(&python.join("template-python.wasm"))
+}
+
+/// The largest plugin that there is, within the limits on memory and time, in the server's own program.
+fn compile_as_the_server_does(component: &Path) -> Result<()> {
+    let mut compiler = Command::new(repository::binary("eventflow"));
+    compiler.arg("plugin-compiler").env_clear().stdin(fs::File::open(component)?).stdout(Stdio::null());
+    let status = compiler.status().context("cannot start eventflow")?;
+    ensure!(status.success(), "`eventflow plugin-compiler` fails ({status}) with {}", component.display());
+    Ok(())
+}
+
+/// A project of a template, below `target/plugins`.
+fn new_plugin(name: &str, template: &str) -> Result<PathBuf> {
+    let target = repository::target().join("plugins");
+    let project = target.join(name);
     if project.exists() {
         fs::remove_dir_all(&project)?;
     }
-    author("a new plugin in JavaScript", &target, &["new", "template-js", "--template", "js"])?;
-    packages::npm_install_beside("new plugin", &project)?;
-    author("its test", &target, &["test", "--plugin", "template-js"])
+    author(&format!("a new plugin: {template}"), &target, &["new", name, "--template", template])?;
+    Ok(project)
 }
 
 /// One of the author's commands, by the program that the whole workspace has built: built alone it has other features.
 fn author(label: &str, directory: &Path, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new(repository::binary("eventflow-plugin"));
-    command.args(arguments).current_dir(directory);
+    // What is built for one new plugin serves the next one.
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .env("CARGO_TARGET_DIR", repository::target().join("plugins"));
     process::run(label, command)
 }

@@ -93,7 +93,7 @@ const STEPS: &[Step] = &[
         name: "plugins",
         about: "the example plugins have no warnings and become components",
         fast: false,
-        needs: &[plugins::NEEDS],
+        needs: &[plugins::NEEDS, plugins::CHECK_NEEDS],
         run: example_plugins,
     },
     Step {

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use crate::{BuildError, WIT, read};
+use crate::{BuildError, put_interface, read};
 
 /// Builds `src/plugin.js` for the world `plugin` of `wit/world.wit`; the interface is put beside that.
 pub fn component(project: &Path) -> Result<Vec<u8>, BuildError> {
@@ -35,13 +35,4 @@ fn tool(project: &Path) -> Option<PathBuf> {
     let project = project.canonicalize().ok()?;
     let tools = project.ancestors().map(|directory| directory.join("node_modules/componentize-qjs/cli.mjs"));
     tools.into_iter().find(|tool| tool.exists())
-}
-
-fn put_interface(directory: &Path) -> Result<(), BuildError> {
-    let file = |path: &Path, error| BuildError::File { path: path.to_owned(), error };
-    fs::create_dir_all(directory).map_err(|error| file(directory, error))?;
-    WIT.iter().try_for_each(|(name, text)| {
-        let path = directory.join(name);
-        fs::write(&path, text).map_err(|error| file(&path, error))
-    })
 }

@@ -1,10 +1,12 @@
 //! Makes an uploadable component of a plugin's sources: cargo builds the core module, wit-component makes it a component,
 //! and `plugin.json` with the fixtures is put into it. No program but cargo is needed.
 //!
-//! A project is a directory with `plugin.json`, calls with known answers in `fixtures/*.json`, and either `Cargo.toml` or
-//! `src/plugin.js` with `wit/world.wit`, which componentize-qjs makes a component of.
+//! A project is a directory with `plugin.json`, calls with known answers in `fixtures/*.json`, and either `Cargo.toml`, or
+//! `wit/world.wit` with `src/plugin.js`, which componentize-qjs makes a component of, or with `src/plugin.py`, which
+//! componentize-py does.
 
 mod javascript;
+mod python;
 
 use std::{
     fs, io,
@@ -38,6 +40,12 @@ pub enum BuildError {
     Node(io::Error),
     #[error("componentize-qjs refuses the plugin:\n{0}")]
     JavaScript(String),
+    #[error("componentize-py refuses the plugin:\n{0}")]
+    Python(String),
+    #[error(
+        "componentize-py cannot be installed; it needs Python 3.10 with venv, and the network once: python3 -m venv .venv && .venv/bin/pip install -r requirements.txt\n{0}"
+    )]
+    PythonPackages(String),
     #[error("the module does not become a component: {0}")]
     Component(String),
 }
@@ -67,6 +75,10 @@ pub const WIT: [(&str, &str); 7] = [
 pub fn build(directory: &Path, target_directory: Option<&Path>) -> Result<Vec<Built>, BuildError> {
     if directory.join("src/plugin.js").exists() {
         let component = javascript::component(directory)?;
+        return Ok(vec![with_its_manifest(directory, &component)?]);
+    }
+    if directory.join("src/plugin.py").exists() {
+        let component = python::component(directory)?;
         return Ok(vec![with_its_manifest(directory, &component)?]);
     }
     let modules = cargo_build(directory, target_directory)?;
@@ -174,6 +186,16 @@ fn module_of(message: &Value) -> Option<(PathBuf, PathBuf)> {
     let files = message["filenames"].as_array()?.iter().filter_map(Value::as_str).map(PathBuf::from);
     let module = files.into_iter().find(|file| file.extension().is_some_and(|kind| kind == "wasm"))?;
     is_module.then(|| manifest.parent().map(|directory| (directory.to_owned(), module))).flatten()
+}
+
+/// Puts the interface where tools of other languages look for it.
+fn put_interface(directory: &Path) -> Result<(), BuildError> {
+    let file = |path: &Path, error| BuildError::File { path: path.to_owned(), error };
+    fs::create_dir_all(directory).map_err(|error| file(directory, error))?;
+    WIT.iter().try_for_each(|(name, text)| {
+        let path = directory.join(name);
+        fs::write(&path, text).map_err(|error| file(&path, error))
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, BuildError> {

@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 pub fn upload(data: &[u8]) -> bool {
     let Ok(upload) = Upload::read(data) else { return false };
     assert_eq!(upload.wasm, data);
-    assert!(!upload.hooks.is_empty() && data.len() <= limits::UPLOAD_BYTES_MAX);
+    assert!(
+        !upload.hooks.is_empty()
+            && upload.hooks.iter().all(|(hook, _)| data.len() <= hook.upload_bytes_max())
+    );
     assert!(upload.imports.iter().all(|name| name.starts_with("eventflow:plugin/")), "{:?}", upload.imports);
     true
 }

@@ -1,11 +1,11 @@
 //! One call of a plugin: a fresh instance, its budgets, and the receipt. Whatever the plugin does is an outcome; nothing of
 //! it is an error of the host.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, fmt, time::Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, WasmBacktrace};
 
 use crate::{
     engine::Engine,
@@ -56,6 +56,13 @@ impl Outcome {
                 | Self::Suspended
                 | Self::InputTooLarge
         )
+    }
+}
+
+/// As it stands in receipts and in the guide.
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(formatter)
     }
 }
 
@@ -133,7 +140,7 @@ impl Plugin {
             Ok((Err(text),)) => (Outcome::Declined, text, None),
             Err(error) => {
                 let outcome = classify(&error, &state);
-                (outcome, explain(outcome, &error, &state), None)
+                (outcome, explain(outcome, &error, &state, receipt.fuel_limit), None)
             }
         };
         receipt.outcome = outcome;
@@ -229,24 +236,69 @@ fn classify(error: &wasmtime::Error, state: &State) -> Outcome {
     Outcome::BadOutput
 }
 
-/// What went wrong, what to do about it, and where the guest was.
-fn explain(outcome: Outcome, error: &wasmtime::Error, state: &State) -> String {
-    let advice = match outcome {
-        Outcome::OutOfFuel => {
-            "the budget of instructions is used up: look for a loop that does not end, or for work that grows with the square of the cart; `eventflow plugin test` shows the fuel of each fixture"
+/// What went wrong, where the guest was, and what to do about it.
+fn explain(outcome: Outcome, error: &wasmtime::Error, state: &State, fuel_limit: u64) -> String {
+    let panic = state.log.last().filter(|line| line.message.starts_with("panicked at"));
+    let what = match outcome {
+        Outcome::OutOfFuel => format!(
+            "all {fuel_limit} instructions of a call of this size are used up. Look for a loop that does not end, or for work that grows with the square of the cart; `eventflow plugin test` shows the fuel of each fixture"
+        ),
+        Outcome::OutOfTime => "the deadline passed".to_owned(),
+        Outcome::OutOfMemory => format!(
+            "the plugin asked for more memory than the {} bytes that a call gets: keep fewer or smaller tables and texts",
+            limits::MEMORY_BYTES_MAX
+        ),
+        Outcome::TooManyHostCalls => {
+            "log, config and key-value were called too often: read settings once".to_owned()
         }
-        Outcome::OutOfTime => "the deadline passed",
-        Outcome::OutOfMemory => "the plugin asked for more memory than a call gets",
-        Outcome::TooManyHostCalls => "log, config and key-value were called too often: read settings once",
-        Outcome::OutputTooLarge => "the answer is too large: return fewer adjustments and shorter texts",
-        Outcome::Trapped if state.log.last().is_some_and(|line| line.message.starts_with("panicked at")) => {
-            "the plugin panicked; the last line of the log says where"
+        Outcome::OutputTooLarge => {
+            "the answer is too large: return fewer adjustments and shorter texts".to_owned()
         }
-        Outcome::Trapped => "the plugin trapped",
-        _ => "the answer cannot be read",
+        Outcome::Trapped => match panic {
+            // It says the place itself.
+            Some(line) => return format!("the plugin {}", line.message.replace('\n', " ")),
+            None => format!("the plugin trapped: {}", causes(error)),
+        },
+        _ => format!("the answer cannot be read: {}", causes(error)),
     };
-    format!("{advice}: {}", format!("{error:#}").replace('\n', " "))
+    what + &place(error)
 }
+
+fn causes(error: &wasmtime::Error) -> String {
+    let texts = error.chain().map(ToString::to_string).filter(|text| !text.starts_with(BACKTRACE));
+    texts.map(|text| text.replace('\n', " ")).collect::<Vec<_>>().join(": ")
+}
+
+/// How a trap begins that says where it was; [`place`] says it shorter.
+const BACKTRACE: &str = "error while executing at wasm backtrace";
+
+/// The guest's functions, the innermost first. Engines of other languages have functions without names.
+fn place(error: &wasmtime::Error) -> String {
+    const FUNCTIONS_MAX: usize = 6;
+    let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
+    let text = trace.to_string();
+    if text.contains(WASI) {
+        return NO_WASI.to_owned();
+    }
+    let names = text.lines().filter_map(|line| line.split_once('!')).map(|(_, name)| name);
+    let mut names: Vec<&str> = names.filter(|name| !name.starts_with("<wasm function")).collect();
+    names.dedup();
+    names.truncate(FUNCTIONS_MAX);
+    if !names.is_empty() {
+        return format!(" (in {})", names.join(", called by "));
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) => UNNAMED.to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// In the names of functions that look for a file.
+const WASI: &str = "__wasilibc_";
+const NO_WASI: &str = ". It looked for a file: in Python that is an import below the top of the source, or an exception that nothing caught, whose traceback wants the source. Catch it and raise `componentize_py_types.Err(\"why\")`";
+
+/// What ends a call without a word from the engine of JavaScript.
+const UNNAMED: &str = ". In JavaScript that is a hook which `wit/world.wit` has and the source does not export, or an answer with a field that is missing or of another type: `src/plugin.d.ts` has them all";
 
 /// Details are read by people.
 fn cut(mut detail: String) -> String {

@@ -113,7 +113,7 @@ pub fn compiler_main() -> ExitCode {
 
 fn compile_stdin() -> Result<(), CompileError> {
     limit_self()?;
-    let wasm = read_at_most(Some(io::stdin().lock()), limits::UPLOAD_BYTES_MAX + 1);
+    let wasm = read_at_most(Some(io::stdin().lock()), limits::NOTIFICATION_UPLOAD_BYTES_MAX + 1);
     let upload = Upload::read(&wasm).map_err(|error| CompileError::Refused(error.to_string()))?;
     let compiled = Compiled::here(&upload)?;
     io::stdout().lock().write_all(compiled.bytes())?;
@@ -125,13 +125,23 @@ fn compile_stdin() -> Result<(), CompileError> {
 fn limit_self() -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, setrlimit};
     for (resource, max) in [
-        (Resource::As, limits::COMPILE_MEMORY_BYTES_MAX),
+        (Resource::As, reserved_bytes() + limits::COMPILE_MEMORY_BYTES_MAX),
         (Resource::Cpu, limits::COMPILE_SECS_MAX),
         (Resource::Core, 0),
     ] {
         setrlimit(resource, Rlimit { current: Some(max), maximum: Some(max) })?;
     }
     Ok(())
+}
+
+/// Addresses that this process has before it begins: the server's allocator takes a gigabyte of them at its start, which
+/// would leave nothing. 0 where the system does not say.
+#[cfg(unix)]
+fn reserved_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let size = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kib = size.and_then(|size| size.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) << 10
 }
 
 #[cfg(not(unix))]

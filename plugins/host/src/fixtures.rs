@@ -33,7 +33,7 @@ pub enum FixtureProblem {
     Config(Vec<String>),
     #[error(transparent)]
     Input(#[from] InputError),
-    #[error("the call ended with {outcome:?}: {detail}")]
+    #[error("the call ended as {outcome}: {detail}")]
     Outcome { outcome: Outcome, detail: String },
     #[error("expected the error `{expected}`, got {got}")]
     Error { expected: String, got: String },
@@ -86,7 +86,7 @@ fn judge(fixture: &Fixture, call: &Call<Value>) -> Result<(), FixtureProblem> {
         if receipt.outcome != Outcome::Declined || receipt.detail != *expected {
             let got = match &call.answer {
                 Some(answer) => answer.to_string(),
-                None => format!("{:?}: {}", receipt.outcome, receipt.detail),
+                None => format!("{}: {}", receipt.outcome, receipt.detail),
             };
             return Err(FixtureProblem::Error { expected: expected.clone(), got });
         }

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! [`Host`] does all of this for many tenants: it publishes versions atomically, lets no tenant take all places, and
-//! leaves broken plugins alone for a while. This crate knows no database, no HTTP and no clock that a plugin could see.
+//! leaves broken plugins alone for a while. It knows no database, no HTTP and no clock that a plugin could see; of the author's
+//! commands, `push` speaks to a server.
 
 pub mod author;
 mod breaker;

@@ -52,6 +52,14 @@ impl Hook {
         }
     }
 
+    /// How large a plugin with this hook may be: buyers do not wait for messages.
+    pub const fn upload_bytes_max(self) -> usize {
+        match self {
+            Self::Notification | Self::NoticeRequests => limits::NOTIFICATION_UPLOAD_BYTES_MAX,
+            Self::Pricing | Self::CartRequests | Self::Validation | Self::Ticket => limits::UPLOAD_BYTES_MAX,
+        }
+    }
+
     /// The function that the interface has.
     pub const fn function(self) -> &'static str {
         match self {
@@ -67,8 +75,10 @@ impl Hook {
 /// Why an upload is no plugin. The text is for its author.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UploadError {
-    #[error("the file has {0} bytes; a plugin has at most {max}. Build in release mode with `opt-level = \"s\"`, `lto = true`", max = limits::UPLOAD_BYTES_MAX)]
+    #[error("the file has {0} bytes; a plugin of notifications has at most {max}, any other {others}. Build in release mode with `opt-level = \"s\"`, `lto = true`", max = limits::NOTIFICATION_UPLOAD_BYTES_MAX, others = limits::UPLOAD_BYTES_MAX)]
     TooLarge(usize),
+    #[error("the file has {0} bytes; only a plugin that has no hooks but notification and notice-requests may have more than {max}, and it exports `{hook}`. In Python leave that hook out; in Rust build in release mode with `opt-level = \"s\"`, `lto = true`", hook = .1.interface(), max = limits::UPLOAD_BYTES_MAX)]
+    TooLargeFor(usize, Hook),
     #[error(
         "this is native code (ELF or a compiled .cwasm), which is never accepted. Upload the component, the .wasm file that `eventflow plugin build` writes; the platform compiles it"
     )]
@@ -123,7 +133,7 @@ pub struct Upload {
 
 impl Upload {
     pub fn read(wasm: &[u8]) -> Result<Self, UploadError> {
-        if wasm.len() > limits::UPLOAD_BYTES_MAX {
+        if wasm.len() > limits::NOTIFICATION_UPLOAD_BYTES_MAX {
             return Err(UploadError::TooLarge(wasm.len()));
         }
         check_kind(wasm)?;
@@ -139,6 +149,9 @@ impl Upload {
         hooks.sort();
         if hooks.is_empty() {
             return Err(UploadError::NoHook);
+        }
+        if let Some((hook, _)) = hooks.iter().find(|(hook, _)| wasm.len() > hook.upload_bytes_max()) {
+            return Err(UploadError::TooLargeFor(wasm.len(), *hook));
         }
         let manifest = Manifest::parse(&manifest.ok_or(UploadError::NoManifest)?)?;
         Ok(Self { wasm: wasm.to_owned(), hash: Sha256::digest(wasm).into(), hooks, imports, manifest })

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Subcommand;
 
-use super::{AuthorError, Template};
+use super::{AuthorError, Server, Template};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -16,7 +16,7 @@ pub enum Command {
     New {
         /// 1 to 40 lower-case letters, digits and hyphens; a directory of that name is made
         name: String,
-        /// rust or js
+        /// rust, js, or python for notifications
         #[arg(long, default_value = "rust")]
         template: Template,
     },
@@ -29,8 +29,12 @@ pub enum Command {
     Inspect(Target),
     /// Make one call and show answer and receipt
     Run {
-        /// A fixture, or a call as the platform keeps it
-        input: PathBuf,
+        /// A fixture, or a receipt as the API answers it
+        #[arg(value_name = "INPUT")]
+        file: Option<PathBuf>,
+        /// The same, by name
+        #[arg(long, conflicts_with = "file")]
+        input: Option<PathBuf>,
         #[command(flatten)]
         target: Target,
     },
@@ -38,12 +42,20 @@ pub enum Command {
     Test(Target),
     /// Run a call again that the platform kept, and compare
     Replay {
-        recording: PathBuf,
+        /// A receipt as GET /v1/plugin-receipts/{id} answers it, or its `recording` alone
+        receipt: PathBuf,
         #[command(flatten)]
         target: Target,
     },
     /// Call each fixture for two seconds
     Bench(Target),
+    /// Upload to a server
+    Push {
+        #[command(flatten)]
+        target: Target,
+        #[command(flatten)]
+        server: Server,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,9 +97,13 @@ pub fn run(command: &Command) -> Result<String, AuthorError> {
         }
         Command::Build { project } => Ok(super::build(project, None)?.display().to_string()),
         Command::Inspect(target) => super::inspect(&target.component()?),
-        Command::Run { input, target } => super::run(&target.component()?, input),
+        Command::Run { file, input, target } => {
+            let input = file.as_ref().or(input.as_ref()).ok_or(AuthorError::NoInput)?;
+            super::run(&target.component()?, input)
+        }
         Command::Test(target) => super::test(&target.component()?),
-        Command::Replay { recording, target } => super::replay(&target.component()?, recording),
+        Command::Replay { receipt, target } => super::replay(&target.component()?, receipt),
         Command::Bench(target) => super::bench(&target.component()?, BENCH_TIME),
+        Command::Push { target, server } => super::push(&target.component()?, server),
     }
 }

@@ -3,9 +3,11 @@
 
 pub mod command;
 mod new;
+mod push;
 mod report;
 
 pub use new::{NewError, Template, create};
+pub use push::{PushError, Server, push};
 
 use std::{
     fmt::Write as _,
@@ -47,8 +49,18 @@ pub enum AuthorError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Input(#[from] InputError),
+    #[error(transparent)]
+    Push(#[from] PushError),
     #[error("{0}")]
     Failed(String),
+    #[error("{} has no receipt to compare with; `eventflow plugin run` shows what a call answers now", .0.display())]
+    NoReceipt(PathBuf),
+    #[error(
+        "{}: of this call only the receipt was kept. Looks at carts that went well are kept whole only now and then; take a receipt that has a `recording`", .0.display()
+    )]
+    NotKept(PathBuf),
+    #[error("which call? Name a fixture, such as: eventflow plugin run fixtures/four.json")]
+    NoInput,
     #[error("there are no fixtures: put calls with known answers into fixtures/*.json")]
     NoFixtures,
 }
@@ -79,7 +91,7 @@ pub fn inspect(component: &Path) -> Result<String, AuthorError> {
 /// Runs a fixture or a recording once and shows answer and receipt.
 pub fn run(component: &Path, input: &Path) -> Result<String, AuthorError> {
     let workshop = Workshop::open(component)?;
-    let fixture = read_fixture(input)?;
+    let (_, fixture) = read_call(input)?;
     let (answer, receipt) = workshop.call(&fixture)?;
     Ok(report::call(answer.as_ref(), &receipt))
 }
@@ -97,11 +109,15 @@ pub fn test(component: &Path) -> Result<String, AuthorError> {
     if results.iter().all(Result::is_ok) { Ok(text) } else { Err(AuthorError::Failed(text)) }
 }
 
-/// Runs a recording again and compares: the answer, and the fuel if it is the same component.
+/// Runs a recording again, bare or within a receipt of the API, and compares: the answer, and the fuel if it is the same
+/// component.
 pub fn replay(component: &Path, recording: &Path) -> Result<String, AuthorError> {
-    let recorded: Recording = parse(recording)?;
+    let (Some(then), call) = read_call(recording)? else {
+        return Err(AuthorError::NoReceipt(recording.to_owned()));
+    };
     let workshop = Workshop::open(component)?;
-    let (answer, receipt) = workshop.call(&recorded.call)?;
+    let (answer, receipt) = workshop.call(&call)?;
+    let recorded = Recording { receipt: then, call };
     let (text, is_same) = report::replay(&recorded, answer.as_ref(), &receipt);
     if is_same { Ok(text) } else { Err(AuthorError::Failed(text)) }
 }
@@ -152,15 +168,21 @@ impl Workshop {
     }
 }
 
-fn read_fixture(path: &Path) -> Result<Fixture, AuthorError> {
-    let value: Value = parse(path)?;
-    // A recording is a fixture with a receipt.
-    let is_recording = value.get("receipt").is_some();
-    let json = |error| AuthorError::Json { path: path.to_owned(), error };
-    if is_recording {
-        return Ok(serde_json::from_value::<Recording>(value).map_err(json)?.call);
+/// A call in a file: with the receipt that the platform kept of it, or a fixture.
+fn read_call(path: &Path) -> Result<(Option<Receipt>, Fixture), AuthorError> {
+    let mut value: Value = parse(path)?;
+    // As the API answers a receipt: the call is a part of it, unless it was not kept.
+    match value.get_mut("recording").map(Value::take) {
+        Some(recording) if !recording.is_null() => value = recording,
+        None if value.get("outcome").is_none() => {}
+        _ => return Err(AuthorError::NotKept(path.to_owned())),
     }
-    serde_json::from_value(value).map_err(json)
+    let json = |error| AuthorError::Json { path: path.to_owned(), error };
+    if value.get("receipt").is_some() {
+        let Recording { receipt, call } = serde_json::from_value(value).map_err(json)?;
+        return Ok((Some(receipt), call));
+    }
+    Ok((None, serde_json::from_value(value).map_err(json)?))
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, AuthorError> {

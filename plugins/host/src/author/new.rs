@@ -12,6 +12,8 @@ use std::{
 pub enum Template {
     Rust,
     JavaScript,
+    /// For `notification` only: it is large.
+    Python,
 }
 
 impl FromStr for Template {
@@ -21,7 +23,8 @@ impl FromStr for Template {
         match name {
             "rust" => Ok(Self::Rust),
             "js" => Ok(Self::JavaScript),
-            _ => Err(format!("there is no template `{name}`; there are rust and js")),
+            "python" => Ok(Self::Python),
+            _ => Err(format!("there is no template `{name}`; there are rust, js and python")),
         }
     }
 }
@@ -71,6 +74,15 @@ const JAVASCRIPT: &[(&str, &str)] = files! {
     "fixtures/four.json" from "templates/javascript/fixtures/four.json",
 };
 
+const PYTHON: &[(&str, &str)] = files! {
+    "requirements.txt" from "templates/python/requirements.txt",
+    "plugin.json" from "templates/python/plugin.json",
+    "README.md" from "templates/python/README.md",
+    "src/plugin.py" from "templates/python/src/plugin.py",
+    "wit/world.wit" from "templates/python/wit/world.wit",
+    "fixtures/reminder.json" from "templates/python/fixtures/reminder.json",
+};
+
 /// Writes a project into a new directory, which is named after the plugin.
 pub fn create(parent: &Path, name: &str, template: Template) -> Result<PathBuf, NewError> {
     let is_name_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -85,6 +97,7 @@ pub fn create(parent: &Path, name: &str, template: Template) -> Result<PathBuf, 
     let (files, interface) = match template {
         Template::Rust => (RUST, "wit"),
         Template::JavaScript => (JAVASCRIPT, "wit/deps"),
+        Template::Python => (PYTHON, "wit/deps"),
     };
     for (path, text) in files {
         write(&project.join(path), &text.replace("{plugin-name}", name))?;

@@ -11,11 +11,13 @@ pub fn upload(upload: &Upload) -> String {
     let manifest = &upload.manifest;
     let hooks: Vec<_> = upload.hooks.iter().map(|(hook, _)| hook.interface()).collect();
     let mut text = format!("{} {}  {}\n", manifest.name, manifest.version, manifest.description);
+    let hooks_max = upload.hooks.iter().map(|(hook, _)| hook.upload_bytes_max());
+    let bytes_max = hooks_max.min().unwrap_or(limits::UPLOAD_BYTES_MAX);
     let yes = |is: bool| if is { "asked for" } else { "not asked for" };
     for (what, value) in [
         ("hooks", hooks.join(", ")),
         ("imports", upload.imports.join(", ")),
-        ("size", format!("{} of {} bytes", upload.wasm.len(), limits::UPLOAD_BYTES_MAX)),
+        ("size", format!("{} of {bytes_max} bytes", upload.wasm.len())),
         ("sha256", hex::encode(upload.hash)),
         ("settings", if manifest.config_schema.is_some() { "by schema".into() } else { "none".into() }),
         ("key-value", yes(manifest.key_value).to_owned()),
@@ -35,12 +37,16 @@ pub fn call(answer: Option<&Value>, receipt: &Receipt) -> String {
     if let Some(answer) = answer {
         let _written = writeln!(text, "{answer:#}");
     }
+    if !receipt.detail.is_empty() {
+        let _written = writeln!(text, "{}", receipt.detail);
+    }
     text + &receipt_text(receipt)
 }
 
+/// All of a receipt but its detail.
 fn receipt_text(receipt: &Receipt) -> String {
     let mut text = format!(
-        "{:?}  fuel {} of {}  {} us  {} KiB of memory  {} host calls\n",
+        "  {}: fuel {} of {}, {} us, {} KiB of memory, {} host calls\n",
         receipt.outcome,
         receipt.fuel,
         receipt.fuel_limit,
@@ -48,11 +54,8 @@ fn receipt_text(receipt: &Receipt) -> String {
         receipt.memory_bytes >> 10,
         receipt.host_calls
     );
-    if !receipt.detail.is_empty() {
-        let _written = writeln!(text, "  {}", receipt.detail);
-    }
     for line in &receipt.log {
-        let _written = writeln!(text, "  {:?}: {}", line.level, line.message);
+        let _written = writeln!(text, "  {:?}: {}", line.level, line.message.replace('\n', "\n    "));
     }
     if receipt.log_cut > 0 {
         let _written = writeln!(text, "  {} lines of the log are cut off", receipt.log_cut);
@@ -84,7 +87,7 @@ pub fn replay(recorded: &Recording, answer: Option<&Value>, now: &Receipt) -> (S
     let then = &recorded.receipt;
     let mut differences = Vec::new();
     if (then.outcome, &then.detail) != (now.outcome, &now.detail) {
-        differences.push(format!("it ended with {:?} {}", then.outcome, then.detail));
+        differences.push(format!("it ended as {} {}", then.outcome, then.detail));
     }
     if then.outcome == Outcome::Answered && recorded.call.output.as_ref() != answer {
         let output = recorded.call.output.clone().unwrap_or_default();

@@ -23,7 +23,7 @@ fn from_nothing_to_a_plugin_that_passes_its_test() {
     assert!(text.starts_with("four-and-more 0.1.0") && text.contains("hooks      pricing\n"), "{text}");
     let fixture = project.join("fixtures/four.json");
     let text = author::run(&component, &fixture).unwrap();
-    assert!(text.contains("\"percent_bps\": -1500") && text.contains("Answered  fuel "), "{text}");
+    assert!(text.contains("\"percent_bps\": -1500") && text.contains("answered: fuel "), "{text}");
     assert!(author::bench(&component, Duration::ZERO).unwrap().contains("four"));
 
     // The code changes, its fixture does not.
@@ -51,6 +51,18 @@ fn a_recorded_call_is_replayed() {
     fs::write(&recording, record(json!(call.answer), call.receipt.fuel)).unwrap();
     let text = author::replay(&component, &recording).unwrap();
     assert!(text.ends_with("the same as recorded, by the same component"), "{text}");
+    // As the API answers it.
+    let recorded: Value = serde_json::from_str(&record(json!(call.answer), call.receipt.fuel)).unwrap();
+    let receipt = json!({ "id": "rcp_1", "outcome": "answered", "recording": recorded });
+    fs::write(&recording, receipt.to_string()).unwrap();
+    assert!(author::replay(&component, &recording).unwrap().ends_with("by the same component"));
+    assert!(author::run(&component, &recording).unwrap().contains("\"percent_bps\": -1000"));
+    fs::write(&recording, json!({ "id": "rcp_1", "outcome": "answered" }).to_string()).unwrap();
+    let text = author::replay(&component, &recording).unwrap_err().to_string();
+    assert!(text.contains("only the receipt was kept"), "{text}");
+    fs::write(&recording, json!({ "hook": "pricing", "input": cart }).to_string()).unwrap();
+    let text = author::replay(&component, &recording).unwrap_err().to_string();
+    assert!(text.contains("has no receipt to compare with"), "{text}");
     fs::write(&recording, record(json!([]), 1)).unwrap();
     let text = author::replay(&component, &recording).unwrap_err().to_string();
     assert!(text.contains("it answered []") && text.contains("it took 1 instructions"), "{text}");

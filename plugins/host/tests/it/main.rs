@@ -8,5 +8,6 @@ mod fuzzing;
 mod hostile;
 mod hosting;
 mod interface;
+mod push;
 mod support;
 mod uploads;

@@ -1,6 +1,6 @@
 //! Uploads that are no plugins. Each is refused with words that say what to do.
 
-use eventflow_plugin_host::{Compiled, InstallError, Outcome, Plugin, Upload, UploadError, limits};
+use eventflow_plugin_host::{Compiled, Hook, InstallError, Outcome, Plugin, Upload, UploadError, limits};
 
 use crate::support::{
     cart, component_of, engine, example, load, pricing, pricing_with, quote, wit_directory, with_manifest,
@@ -28,11 +28,22 @@ fn what_is_no_component() {
 
 #[test]
 fn ten_megabytes() {
-    let large = pricing_with(
-        &format!("(data (i32.const 0) \"{}\")", "a".repeat(10 << 20)),
-        "(call $ok (i32.const 0) (i32.const 0))",
+    let large = |bytes: usize| {
+        let data = format!("(data (i32.const 0) \"{}\")", "a".repeat(bytes));
+        pricing_with(&data, "(call $ok (i32.const 0) (i32.const 0))")
+    };
+    assert!(matches!(refused(&large(25 << 20)), UploadError::TooLarge(size) if size > 25 << 20));
+    // What only messages may have; one more hook, and it is too large again.
+    let error = refused(&large(10 << 20));
+    assert!(matches!(error, UploadError::TooLargeFor(size, Hook::Pricing) if size > 10 << 20), "{error}");
+    let module = format!(
+        r#"(module (memory (export "memory") 1) (data (i32.const 0) "{}")
+        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+        (func (export "eventflow:plugin/notification@1.0.0#notify") (param i32) (result i32) unreachable))"#,
+        "a".repeat(10 << 20)
     );
-    assert!(matches!(refused(&large), UploadError::TooLarge(size) if size > 10 << 20));
+    let notification = component_of("", "notification-plugin", &module);
+    assert_eq!(Upload::read(&notification).unwrap().hooks[0].0, Hook::Notification);
 }
 
 #[test]
