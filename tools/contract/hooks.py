@@ -72,6 +72,31 @@ def seat_map():
     }
 
 
+# A plugin that takes a tenth off; with another name or version of the same length it is another one.
+with open(os.environ["EVENTFLOW_PLUGIN"], "rb") as file:
+    PLUGIN = file.read()
+
+
+def component(plugin="hello", version="1.0.0"):
+    changed = PLUGIN.replace(b'"name":"hello"', b'"name":"%s"' % plugin.encode(), 1)
+    changed = changed.replace(b'"version":"1.0.0"', b'"version":"%s"' % version.encode(), 1)
+    assert changed != PLUGIN or (plugin, version) == ("hello", "1.0.0")
+    return changed
+
+
+def upload(*names):
+    headers = {"Content-Type": "application/octet-stream"}
+    path = URL + "/v1/plugins?publish=true"
+    for _ in range(20):
+        answer = SESSION.post(path, data=component(*names), headers=headers, timeout=60)
+        if answer.status_code != 503:
+            break
+        time.sleep(int(answer.headers["Retry-After"]))
+    if not answer.ok:
+        raise RuntimeError(f"hooks.py: upload: {answer.status_code} {answer.text}")
+    return answer.json()
+
+
 # A file that can be imported.
 TABLE = b"section,row,seat,category\nP,1,1,a\nP,1,2,a\n"
 
@@ -91,6 +116,11 @@ class World:
         self.ticket = self.order["tickets"][0]["id"]
         self.member = self.new_member()
         self.tenant = call("GET", "/v1/tenant")["id"]
+        self.plugin = upload("hello", "1.0.0")["plugin_id"]
+        self.version = upload("hello", "1.0.1")["id"]
+        self.install()
+        self.paid_order()
+        self.receipt = call("GET", f"/v1/plugins/{self.plugin}/receipts")["data"][0]["id"]
 
     def draft_map(self):
         return post(f"/v1/venues/{self.venue}/seat-maps", {"name": name("Map"), "document": seat_map()})["id"]
@@ -169,6 +199,25 @@ class World:
             },
         )
 
+    def install(self, query=""):
+        call("PUT", f"/v1/plugins/{self.plugin}/installation{query}", {})
+        return self.plugin
+
+    def installed(self):
+        self.install()
+        return self.install(f"?event_id={self.event}")
+
+    def new_plugin(self):
+        return upload(f"p{next(COUNTER) % 10000:04}")["plugin_id"]
+
+    def with_value(self):
+        call("PUT", f"/v1/plugins/{self.plugin}/values/codes", {"value": "FRIENDS"})
+        return "codes"
+
+    def with_secret(self):
+        call("PUT", f"/v1/plugins/{self.plugin}/secrets/PARTNER", {"value": "hush"})
+        return "PARTNER"
+
     def paid_order(self):
         return self.new_order("cash")
 
@@ -183,6 +232,8 @@ class World:
 
     # By parameter of the path; an entry for one operation wins.
     def id_for(self, operation, parameter):
+        if parameter in ("key", "name"):
+            return {"key": self.with_value, "name": self.with_secret}[parameter]()
         fresh = {
             "api_keys.delete": self.new_key,
             "api_keys.rotate": self.new_key,
@@ -198,6 +249,8 @@ class World:
             "members.update": self.new_member,
             "orders.cancel": lambda: self.new_order("invoice")["id"],
             "orders.pay": lambda: self.new_order("invoice")["id"],
+            "plugin_installations.delete": self.installed,
+            "plugins.delete": self.new_plugin,
             "price_tiers.delete": self.new_tier,
             "price_tiers.update": self.new_tier,
             "refunds.create": lambda: self.paid_order()["id"],
@@ -213,6 +266,8 @@ class World:
             "member_id": self.member,
             "message_id": self.message,
             "order_id": self.order["id"],
+            "plugin_id": self.plugin,
+            "plugin_receipt_id": self.receipt,
             "seat_map_id": self.seat_map,
             "tenant_id": self.tenant,
             "ticket_id": self.ticket,
@@ -265,8 +320,16 @@ def mend_event(body):
         body["seat_rules"]["min_per_hold"] = 1
 
 
+def mend_wishes(body):
+    if body.get("codes"):
+        body["codes"] = ["FRIENDS"]
+    if body.get("locale"):
+        body["locale"] = "de"
+
+
 def mend_hold(body):
     mend_items(body)
+    mend_wishes(body)
     if not (body.get("items") or body.get("best_available")):
         body["items"] = [{"ga_area": "floor", "quantity": 1}]
 
@@ -286,6 +349,7 @@ def mend_items(body):
 
 def mend_order(body):
     mend_items(body)
+    mend_wishes(body)
     for field in ["hold_token", "expected_total_minor"]:
         body.pop(field, None)
     body["event_id"] = WORLD.event
@@ -294,6 +358,7 @@ def mend_order(body):
         body.pop("hold_id", None)
     else:
         hold = WORLD.new_hold()
+        body.pop("codes", None)
         body.update(hold_id=hold["id"], hold_token=hold["token"])
     if body.get("provider") == "free":
         body["provider"] = "manual"
@@ -364,6 +429,18 @@ def mend_refund(body):
         body["amount_minor"] = min(body["amount_minor"], 2000)
 
 
+def mend_installation(body):
+    body.update(config={}, hooks=None, key_value=False, http_hosts=[])
+
+
+def mend_dry_run(body):
+    body.update(event_id=WORLD.event, hold_id=WORLD.new_hold()["id"], version_id=None, config=None)
+
+
+def mend_plugin_order(body):
+    body["plugin_ids"] = [plugin["id"] for plugin in call("GET", "/v1/plugins")["data"]]
+
+
 def mend_map(body):
     body.pop("draft_revision", None)
     if body.get("document") is not None:
@@ -383,6 +460,10 @@ MEND = {
     "members.create": mend_member,
     "members.update": mend_member,
     "orders.create": mend_order,
+    "plugin_installations.put": mend_installation,
+    "plugins.dry_run": mend_dry_run,
+    "plugins.publish": lambda body: body.update(version_id=WORLD.version),
+    "plugins.reorder": mend_plugin_order,
     "price_tiers.create": mend_tier,
     "price_tiers.update": mend_prices,
     "refunds.create": mend_refund,
@@ -419,6 +500,8 @@ def before_call(context, case, **kwargs):
         case.query = {**query, "event_id": WORLD.event}
     if operation == "seat_maps.import":
         case.body, case.query = TABLE, {"format": "csv"}
+    if operation == "plugins.upload":
+        case.body = component()
     if isinstance(case.body, dict):
         mend_texts(case.body)
         MEND.get(operation, lambda body: None)(case.body)

@@ -13,7 +13,7 @@ use crate::demo::{
     api::{Api, random_key, text},
     server::Server,
 };
-use crate::{packages, process, repository};
+use crate::{packages, plugins, process, repository};
 
 const CONTRACT: &str = "openapi/eventflow.json";
 const SEAT_MAPS: &str = "openapi/seat-map.schema.json";
@@ -67,14 +67,17 @@ pub fn schemathesis() -> Result<()> {
     let tools = repository::root().join(TOOLS);
     let program =
         packages::pip_install("schemathesis", &tools.join("requirements.txt"))?.join("bin/schemathesis");
+    // What the hooks upload.
+    let plugin = plugins::build_rust()?.join("hello.wasm");
     let data = demo::TemporaryData::new("schemathesis")?;
     let server = Server::start_unlimited(data.path(), demo::server::Ports::free()?)?;
     let tried = tenant_keys(&server).and_then(|[secret, publishable]| {
         let bootstrap = server.bootstrap_token();
-        try_with(&program, &server, "secret key", &secret, [&secret, bootstrap], &[])?;
+        let program = Program { schemathesis: &program, plugin: &plugin };
+        try_with(program, &server, "secret key", &secret, [&secret, bootstrap], &[])?;
         // What a publishable key may not call answers 403; the sweeps of the API's tests see to that.
         let operations = operations_for("publishable_key")?;
-        try_with(&program, &server, "publishable key", &secret, [&publishable, bootstrap], &operations)
+        try_with(program, &server, "publishable key", &secret, [&publishable, bootstrap], &operations)
     });
     if tried.is_err() {
         println!("the end of the server's log:\n{}", process::tail(server.log(), 20));
@@ -109,17 +112,24 @@ fn operations_for(scheme: &str) -> Result<Vec<String>> {
         .collect())
 }
 
+/// What is run, and the component that its hooks upload.
+#[derive(Clone, Copy)]
+struct Program<'a> {
+    schemathesis: &'a Path,
+    plugin: &'a Path,
+}
+
 /// One run over all operations, or those named. `secret` is for the hooks, the two credentials for the requests of
 /// schemathesis itself.
 fn try_with(
-    program: &Path,
+    program: Program<'_>,
     server: &Server,
     name: &str,
     secret: &str,
     credentials: [&str; 2],
     operations: &[String],
 ) -> Result<()> {
-    let mut command = Command::new(program);
+    let mut command = Command::new(program.schemathesis);
     let config = format!("{TOOLS}/schemathesis.toml");
     command.args(["--config-file", &config, "run", CONTRACT, "--url", server.url()]);
     for operation in operations {
@@ -131,6 +141,7 @@ fn try_with(
         .env("EVENTFLOW_SECRET_KEY", secret)
         .env("EVENTFLOW_KEY", credentials[0])
         .env("EVENTFLOW_BOOTSTRAP_KEY", credentials[1])
+        .env("EVENTFLOW_PLUGIN", program.plugin)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         // Its example database must not fill the checkout.
         .env("HYPOTHESIS_STORAGE_DIRECTORY", repository::target().join("xtask/hypothesis"));

@@ -114,7 +114,7 @@ const STEPS: &[Step] = &[
         name: "schemathesis",
         about: "the running API keeps its contract",
         fast: false,
-        needs: &[install::SERVER, &[Need::Python]],
+        needs: &[install::SERVER, &[Need::Python], plugins::RUST_NEEDS],
         run: schemathesis,
     },
     Step {
