@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{check_in::Reason, id, order::OrderState};
+use eventflow_core::{Id, check_in::Reason, id, order::OrderState};
+use eventflow_plugin_host::values;
 use eventflow_store::tickets::TicketRow;
 use poem_openapi::{
     Enum, Object,
@@ -52,6 +53,52 @@ pub struct Ticket {
     pub created_at: DateTime<Utc>,
     /// Why a void ticket is void.
     pub void_reason: Option<String>,
+    /// What plugins of the organizer add, in the answer about one ticket.
+    pub fields: Option<Vec<TicketField>>,
+}
+
+/// A field of a ticket that a plugin adds.
+#[derive(Debug, Clone, Object)]
+pub struct TicketField {
+    /// For programs, unique on the ticket: `gate`.
+    pub key: String,
+    /// For people: "Gate".
+    pub label: String,
+    pub value: String,
+    pub place: TicketFieldPlace,
+}
+
+/// Where wallets put a field; paper and screens keep the order of these places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case")]
+pub enum TicketFieldPlace {
+    Header,
+    Primary,
+    Secondary,
+    Auxiliary,
+    Back,
+}
+
+impl From<values::Field> for TicketField {
+    fn from(field: values::Field) -> Self {
+        let place = match field.place {
+            values::Place::Header => TicketFieldPlace::Header,
+            values::Place::Primary => TicketFieldPlace::Primary,
+            values::Place::Secondary => TicketFieldPlace::Secondary,
+            values::Place::Auxiliary => TicketFieldPlace::Auxiliary,
+            values::Place::Back => TicketFieldPlace::Back,
+        };
+        Self { key: field.key, label: field.label, value: field.value, place }
+    }
+}
+
+/// Characters of an order's number that people get to read; they are chance, so that they are enough to find it.
+const REFERENCE_CHARS: usize = 8;
+
+/// The end of an order's number, as people read it.
+pub fn order_reference(order: Uuid) -> String {
+    let id = Id::<id::Order>::from(order).to_string();
+    id[id.len() - REFERENCE_CHARS..].to_ascii_uppercase()
 }
 
 /// The ticket as clients see it, with the text of its code.
@@ -78,6 +125,7 @@ pub fn shape(row: TicketRow, token: String) -> Ticket {
         not_after: row.not_after,
         created_at: row.created_at,
         void_reason: Some(row.void_reason).filter(|reason| !reason.is_empty()),
+        fields: None,
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     app::App,
     checkout,
     plugins::{self, messages::Told},
+    shapes,
 };
 
 /// What the platform can attach so far. The interface of plugins names more; what cannot be made yet is left out, and the
@@ -35,8 +36,6 @@ const ATTACHMENTS: [&str; 3] = [ATTACH_CALENDAR, "tickets_pdf", "receipt_pdf"];
 const SUBJECT_CHARS_MAX: usize = 400;
 /// Stands for the link to the tickets in messages that are kept.
 const TICKETS_URL: &str = "{TICKETS_URL}";
-/// Characters of an order's number that people get to read; they are chance, so that they are enough to find it.
-const REFERENCE_CHARS: usize = 8;
 
 /// What there is to say about.
 struct Facts {
@@ -237,7 +236,7 @@ impl Facts {
     fn order(&self, link: &str) -> values::Order {
         let id = Id::<id::Order>::from(self.order.id).to_string();
         values::Order {
-            reference: id[id.len() - REFERENCE_CHARS..].to_ascii_uppercase(),
+            reference: shapes::order_reference(self.order.id),
             id,
             total: Money { amount_minor: self.order.total_minor, currency: self.order.currency.clone() },
             lines: self

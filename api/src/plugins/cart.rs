@@ -1,7 +1,10 @@
 //! What plugins are told about a cart.
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{Id, id, seat_map::SeatTrait};
+use eventflow_core::{
+    Id, id,
+    seat_map::{SeatIndex, SeatTrait},
+};
 use eventflow_plugin_host::values::{Attribute, Buyer, Cart, Event, Line, Seat, Tier};
 use eventflow_store::{
     holds::{self, Demand, Wishes},
@@ -10,7 +13,7 @@ use eventflow_store::{
 use uuid::Uuid;
 
 /// The language of texts when the buyer's is not known.
-const LOCALE_DEFAULT: &str = "en";
+pub const LOCALE_DEFAULT: &str = "en";
 
 /// A cart, before any plugin has seen it.
 pub struct Facts<'a> {
@@ -53,8 +56,8 @@ pub fn cart(facts: &Facts<'_>) -> Cart {
     }
 }
 
-/// The same for every look at one hold, and for its order.
-fn seed(hold: Uuid) -> u64 {
+/// The same for every look at one thing: at a hold and its order, at a ticket.
+pub fn seed(hold: Uuid) -> u64 {
     hold.as_u64_pair().1
 }
 
@@ -76,7 +79,7 @@ pub fn event(offer: &Offer, demand: &Demand) -> Event {
     }
 }
 
-fn tier(offer: &Offer, demand: &Demand, tier: &eventflow_store::offers::Tier) -> Tier {
+pub fn tier(offer: &Offer, demand: &Demand, tier: &eventflow_store::offers::Tier) -> Tier {
     let count = demand.of(tier.target);
     let category = match tier.target {
         Target::Category(index) => {
@@ -98,36 +101,37 @@ fn tier(offer: &Offer, demand: &Demand, tier: &eventflow_store::offers::Tier) ->
 
 fn line(offer: &Offer, line: &holds::Line) -> Line {
     let price = line.tier.price;
-    let seat = line.seat.map(|index| {
-        let layout = &offer.layout;
-        let section = layout.section_of(index).map(|section| section.name.clone());
-        let traits = layout.seat(index).map(|seat| seat.traits);
-        let known = [
-            (SeatTrait::Wheelchair, "wheelchair"),
-            (SeatTrait::Companion, "companion"),
-            (SeatTrait::Accessible, "accessible"),
-            (SeatTrait::RestrictedView, "restricted_view"),
-        ];
-        let has = |wanted: SeatTrait| traits.is_some_and(|traits| traits.contains(wanted));
-        let attributes = known
-            .into_iter()
-            .filter(|(wanted, _)| has(*wanted))
-            .map(|(_, name)| Attribute { name: name.to_owned(), value: "true".to_owned() });
-        Seat {
-            section: section.unwrap_or_default(),
-            row: layout.row_label(index).to_owned(),
-            number: layout.number(index).to_owned(),
-            attributes: attributes.collect(),
-        }
-    });
     Line {
         tier_id: Id::<id::PriceTier>::from(line.tier.id).to_string(),
-        seat,
+        seat: line.seat.map(|index| seat(offer, index)),
         base_minor: price.price_minor,
         price_minor: price.price_minor,
         fee_minor: price.fee_minor,
         tax_rate_bps: price.tax_rate_bps,
         tax_inclusive: price.tax_inclusive,
         attributes: Vec::new(),
+    }
+}
+
+/// A seat, as it is printed on the ticket.
+pub fn seat(offer: &Offer, index: SeatIndex) -> Seat {
+    let layout = &offer.layout;
+    let traits = layout.seat(index).map(|seat| seat.traits);
+    let known = [
+        (SeatTrait::Wheelchair, "wheelchair"),
+        (SeatTrait::Companion, "companion"),
+        (SeatTrait::Accessible, "accessible"),
+        (SeatTrait::RestrictedView, "restricted_view"),
+    ];
+    let has = |wanted: SeatTrait| traits.is_some_and(|traits| traits.contains(wanted));
+    let attributes = known
+        .into_iter()
+        .filter(|(wanted, _)| has(*wanted))
+        .map(|(_, name)| Attribute { name: name.to_owned(), value: "true".to_owned() });
+    Seat {
+        section: layout.section_of(index).map(|section| section.name.clone()).unwrap_or_default(),
+        row: layout.row_label(index).to_owned(),
+        number: layout.number(index).to_owned(),
+        attributes: attributes.collect(),
     }
 }

@@ -6,6 +6,7 @@ pub mod fetch;
 pub mod messages;
 pub mod prices;
 mod receipts;
+pub mod tickets;
 
 use std::{
     collections::BTreeMap,

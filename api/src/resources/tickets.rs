@@ -11,6 +11,7 @@ use poem_openapi::{
 use super::Tag;
 use crate::{
     auth::{Call, Principal},
+    plugins,
     problem::Failure,
     qr,
     shapes::{Ticket, shape},
@@ -122,7 +123,9 @@ impl Tickets {
     async fn get(&self, call: Call, ticket_id: Path<Ref<id::Ticket>>) -> Result<Json<Ticket>, Failure> {
         let ticket = read(&call, ticket_id.0.0).await?;
         let token = call.app.signer.sign(call.tenant(), &ticket).await?;
-        Ok(Json(shape(ticket, token)))
+        let fields = plugins::tickets::fields(&call.app, &call.scope, &ticket).await?;
+        let fields = Some(fields.into_iter().map(Into::into).collect());
+        Ok(Json(Ticket { fields, ..shape(ticket, token) }))
     }
 
     /// Get the QR code of a ticket as SVG.

@@ -524,3 +524,17 @@ async fn messages_are_what_plugins_make_of_them_and_fail_by_their_policy() {
     let receipts = tenant.api.get(&of(&letter, "/receipts?hook=notification")).await.ok();
     assert!(list(&receipts, "data").iter().any(|receipt| receipt["subject"] == order["id"]), "{receipts}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_says_what_plugins_add_to_it() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(20).await;
+    let order = event.order_manual(&[0]).await.created();
+    let path = format!("/v1/tickets/{}", text(&list(&order, "tickets")[0], "id"));
+    assert_eq!(tenant.api.get(&path).await.ok()["fields"], json!([]));
+    let plugin = tenant.upload("gate-hint").await;
+    install(&tenant, &plugin, json!({ "config": { "gates": {}, "otherwise": "North" } })).await;
+    let field = json!({ "key": "gate", "label": "Gate", "value": "North", "place": "header" });
+    assert_eq!(tenant.api.get(&path).await.ok()["fields"], json!([field]));
+}
