@@ -128,7 +128,7 @@ fn most(request: &Request) -> usize {
     match segments[..] {
         ["", "v1", "seat-maps", _] | ["", "v1", "venues", _, "seat-maps"] => SEAT_MAP_BODY_MAX,
         ["", "v1", "venues", _, "seat-maps", "import"] => IMPORT_BYTES_MAX,
-        ["", "v1", "plugins"] => limits::UPLOAD_BYTES_MAX,
+        ["", "v1", "plugins"] => limits::NOTIFICATION_UPLOAD_BYTES_MAX,
         _ => BODY_MAX,
     }
 }

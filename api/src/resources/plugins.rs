@@ -247,7 +247,8 @@ impl Plugins {
 
     /// Upload a version of a plugin.
     ///
-    /// The body is the component that `eventflow plugin build` writes, 4 MiB at most. Its manifest says which plugin it is
+    /// The body is the component that `eventflow plugin build` writes, 4 MiB at most (24 MiB if it only decides about
+    /// messages). Its manifest says which plugin it is
     /// a version of; the first version makes the plugin. It is read, compiled with limits, started and run on its own
     /// fixtures before anything is stored. The same file again is the version that is there.
     #[oai(path = "/plugins", method = "post", operation_id = "plugins.upload")]

@@ -26,6 +26,11 @@ pub const PLUGINS_MAX: i64 = 50;
 /// Versions that are kept of a plugin; older ones that are neither called nor the one before are forgotten.
 pub const VERSIONS_MAX: usize = 20;
 
+/// Components of all versions of a tenant together.
+const STORED_BYTES_MAX: i64 = 256 << 20;
+/// Components of the versions that are called: each is in the memory of every server, three times as large.
+const CALLED_BYTES_MAX: i64 = 64 << 20;
+
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = plugins)]
 pub struct Plugin {
@@ -100,6 +105,7 @@ pub async fn upload(tx: &mut Tx, new: NewVersion) -> Result<(Plugin, Version)> {
         .get_result(&mut **tx)
         .await?;
     forget_old(tx, &plugin).await?;
+    check_room(tx).await?;
     let detail = json!({
         "name": plugin.name, "version": version.version, "wasm_sha256": hex::encode(&version.wasm_sha256),
     });
@@ -134,6 +140,35 @@ async fn plugin_of(tx: &mut Tx, name: &str) -> Result<Plugin> {
         .execute(&mut **tx)
         .await?;
     Ok(find.first(&mut **tx).await?)
+}
+
+#[derive(diesel::QueryableByName)]
+struct Room {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    stored: i64,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    called: i64,
+}
+
+async fn check_room(tx: &mut Tx) -> Result<()> {
+    let room: Room = statement!(
+        "SELECT coalesce(sum(octet_length(v.wasm)), 0)::bigint AS stored, \
+           coalesce(sum(octet_length(v.wasm)) FILTER (WHERE v.id = p.version_id), 0)::bigint AS called \
+         FROM plugin_versions v JOIN plugins p ON p.tenant_id = v.tenant_id AND p.id = v.plugin_id \
+         WHERE v.tenant_id = ?",
+        tx.tenant()
+    )
+    .get_result(&mut **tx)
+    .await?;
+    let full = |what: &str, max: i64| {
+        let detail = format!("The plugins {what} have more than {} MiB together; delete some.", max >> 20);
+        Err(Error::refused(ErrorCode::LimitReached, detail))
+    };
+    match room {
+        Room { called, .. } if called > CALLED_BYTES_MAX => full("that are called", CALLED_BYTES_MAX),
+        Room { stored, .. } if stored > STORED_BYTES_MAX => full("of a tenant", STORED_BYTES_MAX),
+        _ => Ok(()),
+    }
 }
 
 async fn forget_old(tx: &mut Tx, plugin: &Plugin) -> Result<()> {
@@ -246,6 +281,7 @@ async fn call_version(
         .returning(Plugin::as_returning())
         .get_result(&mut **tx)
         .await?;
+    check_room(tx).await?;
     touch(tx).await?;
     let detail = json!({ "version_id": Id::<id::PluginVersion>::from(version) });
     audit_log::record(tx, action, Id::<id::Plugin>::from(plugin.id), detail).await?;

@@ -334,7 +334,7 @@ async fn what_is_no_plugin_is_refused_with_advice() {
         let problem = upload(bytes).await.refused(422, "plugin_invalid");
         assert!(text(&problem, "detail").contains(advice), "{problem}");
     }
-    let large = vec![0; 5 << 20];
+    let large = vec![0; 25 << 20];
     upload(&large).await.refused(413, "payload_too_large");
     let cut = &example("hello")[..20_000];
     upload(cut).await.refused(422, "plugin_invalid");
