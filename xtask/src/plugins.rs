@@ -1,7 +1,7 @@
 //! `cargo xtask plugins`: the example plugins as components, in `target/plugins`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 use crate::{install, install::Need, packages, process, repository};
 
 pub const NEEDS: &[Need] = &[Need::Compiler, Need::WasmTarget, Need::Node];
+/// What builds those in Rust.
+pub const RUST_NEEDS: &[Need] = &[Need::Compiler, Need::WasmTarget];
 
 const RUST: &str = "examples/plugins";
 const JAVASCRIPT: &str = "examples/plugins-js";
@@ -19,24 +21,42 @@ pub fn run() -> Result<()> {
     install::install(NEEDS)?;
     let javascript = repository::root().join(JAVASCRIPT);
     packages::npm_install_beside("example plugins", &javascript)?;
-    build(&repository::root().join(RUST))?;
-    JAVASCRIPT_PLUGINS.iter().try_for_each(|name| build(&javascript.join(name)))
+    let mut files = build(&repository::root().join(RUST))?;
+    for name in JAVASCRIPT_PLUGINS {
+        files.extend(build(&javascript.join(name))?);
+    }
+    for file in files {
+        println!("{:>8} bytes  {}", fs::metadata(&file)?.len(), file.display());
+    }
+    Ok(())
 }
 
-fn build(project: &Path) -> Result<()> {
-    let target = repository::target().join("plugins");
+/// Builds the examples in Rust; returns where their components lie, each as `<name>.wasm`.
+pub fn build_rust() -> Result<PathBuf> {
+    build(&repository::root().join(RUST))?;
+    Ok(folder())
+}
+
+fn folder() -> PathBuf {
+    repository::target().join("plugins")
+}
+
+/// The components of a project.
+fn build(project: &Path) -> Result<Vec<PathBuf>> {
+    let target = folder();
+    let mut files = Vec::new();
     for built in eventflow_plugin_build::build(project, Some(&target))? {
         let file = target.join(format!("{}.wasm", built.name));
         fs::write(&file, &built.component).with_context(|| format!("cannot write {}", file.display()))?;
-        println!("{:<16} {:>8} bytes  {}", built.name, built.component.len(), file.display());
+        files.push(file);
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Format and lints of the examples, which are no part of the workspace; then [`run`], and the fixtures of those that the
 /// host's own tests do not build.
 pub fn check() -> Result<()> {
-    let target = repository::target().join("plugins");
+    let target = folder();
     for arguments in
         [&["fmt", "--all", "--", "--check"][..], &["clippy", "--workspace", "--", "-D", "warnings"]]
     {
