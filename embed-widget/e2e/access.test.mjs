@@ -1,26 +1,11 @@
 // For everybody: axe finds nothing in any state, light and dark, and the grid for screen readers stays small.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { inspect } from "./axe.mjs";
 import { scenario } from "./scenario.mjs";
 import { DESKTOP, newEvent, PHONE } from "./world.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 /** Nodes of the grid at any zoom. */
 const GRID_NODES_MAX = 400;
-
-/** What axe finds, one line for each rule and place. */
-async function inspect({ page }, state) {
-  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
-  const found = await page.evaluate(
-    (tags) => axe.run(document, { runOnly: { type: "tag", values: tags } }).then(({ violations }) =>
-      violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target.flat().join(" ")}: ${failureSummary}`)),
-    ),
-    RULES,
-  );
-  assert.deepEqual(found, [], state);
-}
 
 async function everyState(ada) {
   await ada.open(await newEvent());

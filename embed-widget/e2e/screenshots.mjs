@@ -1,6 +1,7 @@
 // Pictures of the picker in its states, for people to look at. Called by `cargo xtask screenshots`.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { demand, install, members } from "./plugins.mjs";
 import { stadiumEvent } from "./stadium.mjs";
 import { DESKTOP, launch, newEvent, PHONE, visitor, world } from "./world.mjs";
 
@@ -96,6 +97,46 @@ for (const [name, device] of [["desktop", DESKTOP], ["phone", PHONE]]) {
     await one.call("zoomToSeats", 700, 702);
     await one.lines.nth(1).waitFor({ state: "attached" });
     if (device === PHONE) await one.$(".sheet-handle").tap();
+  });
+}
+for (const [name, device, path] of [
+  ["desktop", { ...DESKTOP, locale: "de-DE" }, "index.html"],
+  ["phone", PHONE, "en.html"],
+  ["phone-dark", { ...PHONE, colorScheme: "dark" }, "en.html"],
+]) {
+  await picture(`prices-${name}`, device, async (one, shoot) => {
+    const event = await newEvent();
+    await demand(event, -20);
+    await install("group-discount", event, { steps: [{ tickets: 3, percent: 10 }] });
+    await members(event);
+    await one.open(event, path);
+    await one.call("select", ...seats);
+    await one.lines.nth(2).waitFor({ state: "attached" });
+    const show = (selector) => one.$(selector).evaluate((element) => element.scrollIntoView({ block: "center" }));
+    if (device.hasTouch) await one.$(".sheet-handle").tap();
+    await one.$('[part="codes"] summary').click();
+    await one.page.waitForTimeout(200);
+    await shoot("basket");
+    await one.$("#code").fill("friends-26");
+    await one.$('[part="codes"] button[type="submit"]').click();
+    await one.$('[part="code-said"]').waitFor();
+    await shoot("code");
+    await one.$('[part="reserve"]').click();
+    await one.$('[part="changes"]').waitFor();
+    if (!device.hasTouch) await center(one);
+    await shoot("reserved");
+    await demand(event, 30);
+    await one.$("#name").fill("Ada Lovelace");
+    await one.$("#email").fill("ada@example.org");
+    await one.$('[part="pay"]').click();
+    await one.$('[part="notice"]').waitFor();
+    await show('[part="notice"]');
+    await shoot("changed");
+    await one.$('[part="pay"]').click();
+    await one.page.waitForURL((url) => url.origin !== world.site);
+    await one.page.goBack();
+    await one.$('[part="changes"]').waitFor();
+    await show('[part="changes"]');
   });
 }
 await picture("tapped-phone", PHONE, async (one, shoot) => {

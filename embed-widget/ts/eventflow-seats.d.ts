@@ -25,6 +25,8 @@ export interface EventflowHold {
   expiresAt: string;
   totalMinor: number;
   currency: string;
+  /** What plugins of the organizer changed of the prices, summed up by label; negative for a discount. It is in the totals. */
+  changes: { label: string; amountMinor: number }[];
   places: EventflowPlace[];
 }
 
@@ -52,6 +54,7 @@ export interface EventDetails {
   "eventflow-deselect": { places: EventflowPlace[]; selection: EventflowPlace[] };
   /** Selected seats were taken by somebody else. */
   "eventflow-lost": { places: EventflowPlace[]; selection: EventflowPlace[] };
+  /** Places are held; after `eventflow-release` once more, with another token, when the buyer has entered a code. */
   "eventflow-hold": EventflowHold;
   "eventflow-release": { hold: string };
   "eventflow-hold-expired": { hold: string };

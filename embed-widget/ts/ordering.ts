@@ -8,6 +8,9 @@ import type { Purchase } from "./purchase.js";
 import { MARK } from "./session.js";
 import type { Order, OrderInput } from "./wire.js";
 
+/** How often a price that cannot be confirmed is asked for again, and the least pause before that. */
+const CONFIRMATIONS = 3;
+const CONFIRM_MS = 2_000;
 /** The first look after a payment, and how much rarer looks become. */
 const POLL_MS = 2_000;
 const POLL_MAX_MS = 15_000;
@@ -48,6 +51,7 @@ export class Ordering {
       cancel_url: settings.cancelUrl || returnUrl(location.href, "back"),
       expected_total_minor: hold.totals.total_minor,
     };
+    this.holding.codes.wrong = "";
     this.ctx.store.do({ do: "order" });
     const key = newKey();
     this.ctx.session.save({ pending: { key, body } });
@@ -57,10 +61,28 @@ export class Ordering {
       return order;
     } catch (error) {
       this.ctx.session.save({ pending: null });
-      this.purchase.refuse(error);
-      if (error instanceof Problem && error.code === "price_changed") void this.holding.check();
+      if (error instanceof Problem && error.code === "price_changed") await this.#changed(error);
+      else if (error instanceof Problem && error.code === "cart_refused") this.#refused(error);
+      else this.purchase.refuse(error);
       throw error;
     }
+  }
+
+  /** The hold is read again, which says what it costs now; the buyer pays that or leaves it. */
+  async #changed(problem: Problem): Promise<void> {
+    this.ctx.store.do({ do: "refused", notice: null });
+    await this.holding.check();
+    const { notice, phase } = this.ctx.store.state;
+    if (phase === "held" && !notice) this.purchase.refuse(problem);
+    else this.ctx.emit("eventflow-error", { code: problem.code, message: problem.message });
+  }
+
+  /** What the organizer has against the cart is said where codes are entered: a code is what can help. */
+  #refused(problem: Problem): void {
+    this.holding.codes.refuse(problem.message);
+    this.ctx.store.do({ do: "refused", notice: null });
+    this.ctx.say(problem.message, true);
+    this.ctx.emit("eventflow-error", { code: problem.code, message: problem.message });
   }
 
   /** Finds the order of before a reload. False when there is none. */
@@ -133,12 +155,29 @@ export class Ordering {
   }
 
   async #make(body: OrderInput, key: string): Promise<Order> {
-    const order = await this.holding.requests.order(body, key);
+    const order = await this.#confirmed(body, key);
     const token = order.buyer_token ?? "";
-    this.ctx.session.save({ order: { id: order.id, token }, pending: null, hold: null, picks: [], areas: [] });
+    this.holding.codes.all = [];
+    this.ctx.session.save({ order: { id: order.id, token }, pending: null, hold: null, picks: [], areas: [], codes: [] });
     this.purchase.forget();
     this.#show(order, token);
     return order;
+  }
+
+  /** The order; while its price cannot be confirmed, asked for again a few times. */
+  async #confirmed(body: OrderInput, key: string): Promise<Order> {
+    for (let asked = 0; ; asked++) {
+      try {
+        return await this.holding.requests.order(body, key);
+      } catch (error) {
+        const again = error instanceof Problem && error.code === "price_unconfirmed" && asked < CONFIRMATIONS;
+        if (!again) throw error;
+        const text = this.ctx.texts.t("price.confirming");
+        this.ctx.store.do({ do: "notice", notice: { kind: "rule", text } });
+        if (asked === 0) this.ctx.say(text);
+        await new Promise((resolve) => setTimeout(resolve, Math.max(CONFIRM_MS, error.retryAfterMs)));
+      }
+    }
   }
 
   #show(order: Order, token: string): void {

@@ -11,6 +11,8 @@ export interface Saved {
   areas: readonly AreaPick[];
   hold: { id: string; token: string } | null;
   order: { id: string; token: string } | null;
+  /** Codes that were entered for the basket. */
+  codes?: readonly string[];
   /** An order request that has not been answered: repeated with its key after a reload. */
   pending: { key: string; body: unknown } | null;
 }

@@ -136,7 +136,7 @@ export type Action =
   | { do: "picked"; picks: readonly Pick[]; areas: readonly AreaPick[]; violations: readonly Violation[] }
   | { do: "reserve" }
   | { do: "held"; hold: Hold; now: number }
-  | { do: "refused"; notice: Notice }
+  | { do: "refused"; notice: Notice | null }
   | { do: "busy"; busy: boolean }
   | { do: "released" }
   | { do: "expired"; notice: Notice }

@@ -56,6 +56,15 @@ export interface HoldItem {
   tier_name: string;
   fee_minor: number;
   total_minor: number;
+  /** The same without what plugins changed. */
+  list_total_minor: number;
+}
+
+/** What a plugin of the organizer changed of the price of one item. */
+export interface Adjustment {
+  item: number;
+  label: string;
+  amount_minor: number;
 }
 
 export interface Hold {
@@ -68,6 +77,7 @@ export interface Hold {
   currency: string;
   items: HoldItem[];
   totals: Sums;
+  adjustments: Adjustment[];
   token: string;
 }
 
@@ -86,6 +96,7 @@ export interface Order {
   currency: string;
   totals: Sums;
   items: (HoldItem & { id: string })[];
+  adjustments: Adjustment[];
   checkout_url?: string;
   pay_until: string;
   tickets: Ticket[];
@@ -108,6 +119,8 @@ export interface HoldInput {
     accessible: boolean;
   };
   buyer?: string;
+  codes?: readonly string[];
+  locale?: string;
 }
 
 export interface OrderInput {

@@ -147,9 +147,9 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "demo",
-        about: "a whole sale: hold, pay, ticket, scan, refund",
+        about: "a whole sale: hold, pay, ticket, scan, refund, and prices of plugins",
         fast: false,
-        needs: &[install::SERVER],
+        needs: &[install::SERVER, plugins::RUST_NEEDS],
         run: demo_check,
     },
 ];

@@ -70,7 +70,8 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
         lines,
         wishes: ask.wishes,
         hold: ask.hold,
-        tickets_owned: u32::try_from(tickets_owned).unwrap_or(u32::MAX),
+        // A hold has no address: a price that depended on it would differ between the hold and its order.
+        tickets_owned: 0,
         now: Utc::now(),
         preview: ask.preview,
     });
@@ -82,7 +83,8 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     };
     let host = app.plugins.host()?;
     let asked = Asked::new(cart, prices, keep);
-    let (asked, verdict) = run(app, ask.scope, host, asked, (&pricing, &validation)).await?;
+    let owned = u32::try_from(tickets_owned).unwrap_or(u32::MAX);
+    let (asked, verdict) = run(app, ask.scope, host, asked, owned, (&pricing, &validation)).await?;
     let quote = |asked: &Asked, adjustments| Quote {
         revision: installed.revision.revision,
         adjustments,
@@ -109,20 +111,23 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
 
 type Verdict = Result<Vec<Violation>, Refused>;
 
-/// All calls, off the threads that serve requests; what a plugin wants to have fetched comes between.
+/// All calls, off the threads that serve requests; what a plugin wants to have fetched comes between. Whoever judges the cart
+/// knows how many tickets the buyer has already.
 async fn run(
     app: &App,
     scope: &Scope,
     host: Arc<Host>,
     mut asked: Asked,
+    tickets_owned: u32,
     (pricing, validation): (&[Turn], &[Turn]),
 ) -> Result<(Asked, Verdict), Error> {
     let steps = |turns: &[Turn]| turns.iter().map(|turn| turn.step.clone()).collect::<Vec<Step>>();
     if pricing.iter().chain(validation).all(|turn| turn.fetches.is_none()) {
         let (pricing, validation) = (steps(pricing), steps(validation));
         return off_thread(move || {
-            let verdict =
-                host.quote(&mut asked, &pricing).and_then(|()| host.validate(&mut asked, &validation));
+            let quoted = host.quote(&mut asked, &pricing);
+            asked.cart.buyer.tickets_owned = tickets_owned;
+            let verdict = quoted.and_then(|()| host.validate(&mut asked, &validation));
             (asked, verdict)
         })
         .await;
@@ -131,6 +136,9 @@ async fn run(
     let turns = pricing.iter().map(|turn| (turn, false)).chain(validation.iter().map(|turn| (turn, true)));
     for (turn, validates) in turns {
         asked.prices.show(&mut asked.cart);
+        if validates {
+            asked.cart.buyer.tickets_owned = tickets_owned;
+        }
         asked.cart.responses = Vec::new();
         let cart = std::mem::take(&mut asked.cart);
         let (cart, responses) = fetch::responses::<CartRequests>(app, scope, &host, turn, cart).await?;

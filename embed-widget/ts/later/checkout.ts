@@ -5,6 +5,8 @@ import { extendable, remainingMs, type State } from "../store.js";
 import type { HoldItem } from "../wire.js";
 import { sums } from "../ui/basket.js";
 import { glyph, swatch, type App } from "../ui/view.js";
+import { codeField } from "./codes.js";
+import { itemised, price } from "./itemised.js";
 
 /** What the buyer has typed. It is never stored. */
 export interface BuyerForm {
@@ -40,19 +42,20 @@ export function countdown(app: App, state: State): Child {
 
 /** Places of a hold or order: seats one by one, places of an area counted. */
 export function items(app: App, all: readonly HoldItem[]): Child {
-  const lines = new Map<string, { item: HoldItem; n: number; total: number }>();
+  const lines = new Map<string, { item: HoldItem; n: number; total: number; listed: number }>();
   all.forEach((item, at) => {
     const key = item.seat === undefined ? `${item.ga_area ?? item.label}/${item.price_tier_id}` : `#${at}`;
     const line = lines.get(key);
     if (line) {
       line.n++;
       line.total += item.total_minor;
-    } else lines.set(key, { item, n: 1, total: item.total_minor });
+      line.listed += item.list_total_minor;
+    } else lines.set(key, { item, n: 1, total: item.total_minor, listed: item.list_total_minor });
   });
   return h(
     "ul",
     { class: "lines" },
-    [...lines.values()].map(({ item, n, total }) => {
+    [...lines.values()].map(({ item, n, total, listed }) => {
       const seat = item.seat === undefined ? null : app.engine.seat(item.seat);
       const area = item.ga_area === undefined ? undefined : app.engine.areaByKey(item.ga_area);
       const name = seat ? app.names.short(seat) : `${n} × ${area?.name ?? item.label}`;
@@ -61,7 +64,7 @@ export function items(app: App, all: readonly HoldItem[]): Child {
         { class: "line", part: "item" },
         swatch(app, seat?.category ?? area?.category ?? -1),
         h("strong", null, name),
-        h("span", { class: "price" }, app.money.text(total)),
+        price(app, total, listed),
         h("span", { class: "line-sub" }, [seat?.section_name, item.tier_name].filter(Boolean).join(" · ")),
       );
     }),
@@ -131,9 +134,12 @@ export function held(app: App, state: State, form: BuyerForm, changed: () => voi
     else void app.ordering.submit({ name: form.name.trim(), email: form.email.trim() }).catch(() => undefined);
   };
   return [
-    h("h2", { tabindex: -1, "data-focus": "held" }, t("hold.title")),
+    // What is wrong with a code has the focus before the step that it leads back to.
+    h("h2", { tabindex: -1, "data-focus": app.holding.codes.wrong ? null : "held" }, t("hold.title")),
     countdown(app, state),
     items(app, hold.items),
+    codeField(app, state),
+    itemised(app, hold.items, hold.adjustments),
     sums(app, total, feeOf(app, hold.items)),
     h(
       "form",

@@ -2,6 +2,7 @@
 
 export { default as css } from "styles/later/later.css";
 export { lines, violations, violationText } from "./basket.js";
+export { codeField } from "./codes.js";
 export { emptyBuyer, held, type BuyerForm } from "./checkout.js";
 export { filterBody } from "./filters.js";
 export { Grid } from "./grid.js";

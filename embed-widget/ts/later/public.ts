@@ -3,6 +3,7 @@
 import type { Ctx } from "../ctx.js";
 import type { EventflowHold, EventflowOrder } from "../eventflow-seats.js";
 import type { Hold, Order } from "../wire.js";
+import { changes } from "./itemised.js";
 
 export function publicHold(ctx: Ctx, hold: Hold): EventflowHold {
   return {
@@ -11,6 +12,7 @@ export function publicHold(ctx: Ctx, hold: Hold): EventflowHold {
     expiresAt: hold.expires_at,
     totalMinor: hold.totals.total_minor,
     currency: hold.currency,
+    changes: changes(hold.adjustments).map(({ label, amount }) => ({ label, amountMinor: amount })),
     places: hold.items.map((item) => ({
       ...(item.seat === undefined ? {} : { seat: item.seat }),
       label: item.ga_area ?? item.label,

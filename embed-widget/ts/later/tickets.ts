@@ -6,6 +6,7 @@ import type { State } from "../store.js";
 import type { Order, Ticket } from "../wire.js";
 import { sums } from "../ui/basket.js";
 import { items } from "./checkout.js";
+import { itemised } from "./itemised.js";
 import { glyph, type App } from "../ui/view.js";
 
 /** A code as what the API answers: the shape of its dark modules, and the field around them. */
@@ -110,6 +111,7 @@ function pending(app: App, state: State, order: Order): Child {
   return [
     head(t("order.pending"), help, "wait"),
     items(app, order.items),
+    itemised(app, order.items, order.adjustments),
     sums(app, order.totals.total_minor, 0),
     order.checkout_url && button(t("order.pay"), () => app.ordering.pay(), "primary"),
     button(t("order.check"), () => void app.ordering.refresh(), "secondary"),

@@ -83,6 +83,7 @@ function choosing(app: App, state: State, forms: PanelForms, changed: () => void
         forms.later ? forms.later.parts.lines(app, state) : h("div", { class: "skeleton coming" }),
       ),
     standing,
+    countOf(state) > 0 && forms.later?.parts.codeField(app, state),
   ];
 }
 

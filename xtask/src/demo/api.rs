@@ -26,6 +26,11 @@ pub struct Answer {
     pub text: String,
 }
 
+enum Body<'a> {
+    Json(&'a Value),
+    File(&'a [u8]),
+}
+
 impl Api {
     pub fn new(base: &str, credential: &str) -> Api {
         Api { credential: Some(credential.to_owned()), ..Api::public(base) }
@@ -56,7 +61,16 @@ impl Api {
 
     /// With an idempotency key of the caller, who may have sent the same before.
     pub fn post_once(&self, path: &str, body: &Value, idempotency_key: &str) -> Result<Value> {
-        self.send("POST", path, Some(body), Some(idempotency_key))?.json("POST", path)
+        self.send("POST", path, Some(Body::Json(body)), Some(idempotency_key))?.json("POST", path)
+    }
+
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value> {
+        self.send("PUT", path, Some(Body::Json(body)), Some(&random_key()?))?.json("PUT", path)
+    }
+
+    /// Posts a file.
+    pub fn upload(&self, path: &str, file: &[u8]) -> Result<Value> {
+        self.send("POST", path, Some(Body::File(file)), Some(&random_key()?))?.json("POST", path)
     }
 
     pub fn delete(&self, path: &str) -> Result<()> {
@@ -66,7 +80,7 @@ impl Api {
 
     /// Posts what must be refused with `status`.
     pub fn refused(&self, path: &str, body: &Value, status: u16) -> Result<Value> {
-        let answer = self.send("POST", path, Some(body), Some(&random_key()?))?;
+        let answer = self.send("POST", path, Some(Body::Json(body)), Some(&random_key()?))?;
         if answer.status != status {
             bail!("POST {path}: expected {status}, got {} {}", answer.status, answer.text);
         }
@@ -98,7 +112,7 @@ impl Api {
         &self,
         method: &str,
         path: &str,
-        body: Option<&Value>,
+        body: Option<Body>,
         idempotency_key: Option<&str>,
     ) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
@@ -109,8 +123,11 @@ impl Api {
             request = request.header("idempotency-key", key);
         }
         let sent = match body {
-            Some(body) => {
+            Some(Body::Json(body)) => {
                 self.agent.run(request.header("content-type", "application/json").body(body.to_string())?)
+            }
+            Some(Body::File(file)) => {
+                self.agent.run(request.header("content-type", "application/octet-stream").body(file)?)
             }
             None => self.agent.run(request.body(())?),
         };

@@ -1,6 +1,8 @@
 //! `cargo xtask demo`: the whole platform on this machine, with a venue to sell.
 
 pub mod api;
+mod plugins;
+mod prices;
 mod sale;
 pub mod seed;
 pub mod server;
@@ -14,11 +16,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use serde_json::Value;
 
 use self::seed::Seed;
 use self::server::{Ports, Server};
 use self::site::{Shop, Site};
-use crate::{install, process, repository, widget};
+use crate::{install, plugins as examples, process, repository, widget};
 
 /// Lies in every directory that the demo made: only such a directory is ever removed.
 const MARKER: &str = ".eventflow-demo";
@@ -43,6 +46,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<()> {
     install::install(install::SERVER)?;
+    install::install(examples::RUST_NEEDS)?;
     if options.check {
         repository::build_binaries()?;
         return check(options);
@@ -69,13 +73,17 @@ fn check(options: &Options) -> Result<()> {
         (None, None) => unreachable!("without a chosen directory there is a temporary one"),
     };
     let ports = options.port.map_or_else(Ports::free, Ports::from)?;
+    let components = examples::build_rust()?;
     let began = Instant::now();
     let server = timed("start the server with its databases", || Server::start(&data_dir, ports))?;
     let sold = timed("seed the demo venue", || Seed::plant(&server, &data_dir)).and_then(|seed| {
-        sale::run(&server, &seed, |name, step| {
+        timed("install the plugins", || plugins::install(&server, &seed, &data_dir, &components))?;
+        let step: Step<'_> = &|name, step| {
             server::check_interrupt()?;
             timed(name, step)
-        })
+        };
+        sale::run(&server, &seed, step)?;
+        prices::run(&server, &seed, step)
     });
     if sold.is_err() {
         println!("the end of the server's log:\n{}", process::tail(server.log(), 30));
@@ -90,8 +98,10 @@ fn serve(options: &Options) -> Result<()> {
     let chosen = options.data_dir.clone().map_or_else(default_data_dir, Ok)?;
     let data_dir = prepare(&chosen, options.fresh)?;
     let ports = Ports::from(options.port.unwrap_or(DEFAULT_PORT))?;
+    let components = examples::build_rust()?;
     let mut server = timed("start the server with its databases", || Server::start(&data_dir, ports))?;
     let opened = timed("seed the demo venue", || Seed::plant(&server, &data_dir)).and_then(|seed| {
+        timed("install the plugins", || plugins::install(&server, &seed, &data_dir, &components))?;
         let site = timed("open the partner's site", || open_site(&server, &seed, &data_dir, ports.site))?;
         tour::print(&server, &seed, &data_dir, &site);
         Ok(())
@@ -124,6 +134,9 @@ pub fn open_site(server: &Server, seed: &Seed, data_dir: &Path, port: u16) -> Re
     })?;
     Ok(origin)
 }
+
+/// Runs a named step of a check, and says how it went.
+type Step<'a> = &'a dyn Fn(&str, &mut dyn FnMut() -> Result<Value>) -> Result<Value>;
 
 /// Runs one step and prints how it went and how long it took.
 fn timed<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {

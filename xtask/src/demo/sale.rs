@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+use super::Step;
 use super::api::{Api, list, random_uuid, text};
 use super::seed::{Seed, timestamp};
 use super::server::Server;
@@ -15,12 +16,8 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(30);
 /// The sandbox's card that always pays.
 const GOOD_CARD: &str = "4242424242424242";
 
-/// Runs the sale. `step` is called with each step's name and work, and says how it went.
-pub fn run(
-    server: &Server,
-    seed: &Seed,
-    step: impl Fn(&str, &mut dyn FnMut() -> Result<Value>) -> Result<Value>,
-) -> Result<()> {
+/// Runs the sale.
+pub fn run(server: &Server, seed: &Seed, step: Step<'_>) -> Result<()> {
     let shop = Api::new(server.url(), &seed.publishable_key);
     let organizer = Api::new(server.url(), &seed.secret_key);
     let holds = format!("/v1/events/{}/holds", seed.concert_id);
@@ -89,7 +86,7 @@ pub fn run(
 }
 
 /// The request that turns a hold into an order.
-fn order_of(hold: &Value, server: &Server) -> Result<Value> {
+pub(super) fn order_of(hold: &Value, server: &Server) -> Result<Value> {
     Ok(json!({
         "hold_id": text(hold, "/id")?,
         "hold_token": text(hold, "/token")?,

@@ -39,7 +39,7 @@ pub struct Seed {
 impl Seed {
     /// Makes what is not there yet.
     pub fn plant(server: &Server, data_dir: &Path) -> Result<Seed> {
-        let mut memory = Memory::open(&data_dir.join("demo.json"))?;
+        let mut memory = Memory::open(data_dir)?;
         let tenant_id = memory.tenant(server)?;
         let secret_key = memory.get("secret_key")?;
         let api = Api::new(server.url(), &secret_key);
@@ -65,7 +65,7 @@ impl Seed {
 
     /// The publishable key for the pages of an origin.
     pub fn key_for(&self, server: &Server, data_dir: &Path, origin: &str) -> Result<String> {
-        let mut memory = Memory::open(&data_dir.join("demo.json"))?;
+        let mut memory = Memory::open(data_dir)?;
         let name = format!("key for {origin}");
         if let Ok(key) = memory.get(&name) {
             return Ok(key);
@@ -110,39 +110,40 @@ fn new_event(event: &Value, venue_id: &str, seat_map_id: &str) -> Result<Value> 
     }))
 }
 
-fn read(name: &str) -> Result<Value> {
+pub(super) fn read(name: &str) -> Result<Value> {
     let path = repository::root().join(FOLDER).join(name);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {FOLDER}/{name}"))?;
     serde_json::from_str(&text).with_context(|| format!("{FOLDER}/{name} is not JSON"))
 }
 
 /// `<data dir>/demo.json`: a flat object of texts, written after each thing that was made.
-struct Memory {
+pub(super) struct Memory {
     path: PathBuf,
     made: Map<String, Value>,
 }
 
 impl Memory {
-    fn open(path: &Path) -> Result<Memory> {
-        let made = match fs::read_to_string(path) {
+    pub(super) fn open(data_dir: &Path) -> Result<Memory> {
+        let path = data_dir.join("demo.json");
+        let made = match fs::read_to_string(&path) {
             Ok(text) => {
                 serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?
             }
             Err(_) => Map::new(),
         };
-        let mut memory = Memory { path: path.to_owned(), made };
+        let mut memory = Memory { path, made };
         if !memory.made.contains_key("run") {
             memory.remember([("run", random_key()?)])?;
         }
         Ok(memory)
     }
 
-    fn get(&self, name: &str) -> Result<String> {
+    pub(super) fn get(&self, name: &str) -> Result<String> {
         let found = self.made.get(name).and_then(Value::as_str);
         Ok(found.with_context(|| format!("{} has no {name}", self.path.display()))?.to_owned())
     }
 
-    fn remember<const N: usize>(&mut self, entries: [(&str, String); N]) -> Result<()> {
+    pub(super) fn remember<const N: usize>(&mut self, entries: [(&str, String); N]) -> Result<()> {
         self.made.extend(entries.map(|(name, value)| (name.to_owned(), Value::String(value))));
         let partial = self.path.with_extension("partial");
         let mut file =

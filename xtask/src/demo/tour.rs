@@ -27,7 +27,7 @@ EventFlow is running.
   publishable key {publishable}
   bootstrap token {bootstrap}
   concert         {concert}   (about 2,100 seats)
-  party           {party}   (500 standing places)
+  party           {party}   (500 standing places; prices follow demand)
   check-in list   {list}
 
 A sale, to paste into another shell (it uses curl and jq):
@@ -62,6 +62,14 @@ A sale, to paste into another shell (it uses curl and jq):
   # give the money back; the seats are free again
   curl -s $API/orders/$ID/refunds -H \"authorization: Bearer $SK\" -H \"$JSON\" \\
     -d '{{\"reason\": \"requested_by_buyer\"}}' | jq
+
+  # prices that follow demand: each change is itemised; hold and order five tickets, and the next hold costs more
+  curl -s $API/events/{party}/holds -H \"authorization: Bearer $PK\" -H \"$JSON\" \\
+    -d '{{\"items\": [{{\"ga_area\": \"club\", \"quantity\": 2}}], \"locale\": \"en\"}}' | jq '{{items, adjustments, totals}}'
+  # the same in the picker: {site}/en.html?event={party}   (and four seats of the concert cost less)
+  # the plugin's calls, each with what it took; the order's adjustments say why
+  PLUGIN=$(curl -s $API/plugins -H \"authorization: Bearer $SK\" | jq -r '.data[] | select(.name == \"demand-pricing\").id')
+  curl -s $API/plugins/$PLUGIN/receipts -H \"authorization: Bearer $SK\" | jq '.data[0]'
 
 Ctrl-C stops everything. The data stays; `cargo xtask demo --fresh` starts over.",
         data = data_dir.display(),

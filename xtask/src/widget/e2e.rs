@@ -14,7 +14,7 @@ use crate::demo::{
     seed::Seed,
     server::{Ports, Server},
 };
-use crate::{install, packages, process, repository};
+use crate::{install, packages, plugins, process, repository};
 
 /// Scenarios at a time: browsers are heavy, and some scenarios measure time.
 const AT_ONCE: &str = "--test-concurrency=1";
@@ -63,6 +63,7 @@ pub fn interactive() -> Result<serde_json::Value> {
 /// Starts everything, and calls `run` with the file that says where it is.
 fn with_world(name: &str, run: impl FnOnce(&PathBuf) -> Result<()>) -> Result<()> {
     packages::npm_install_beside("widget", &folder())?;
+    let plugins = plugins::build_rust()?;
     let output = repository::target().join(name);
     fs::remove_dir_all(&output).ok();
     let data = demo::TemporaryData::new(name)?;
@@ -80,6 +81,7 @@ fn with_world(name: &str, run: impl FnOnce(&PathBuf) -> Result<()>) -> Result<()
             "chromium": install::chromium().context("no Chromium")?,
             "output": output,
             "stadium": bench::stadium(),
+            "plugins": plugins,
         });
         let file = data.path().join("world.json");
         fs::write(&file, world.to_string())?;
