@@ -403,6 +403,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events/{event_id}/price-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the limits on what plugins do to prices of an event.
+         * @description Get the limits on what plugins do to prices of an event.
+         */
+        get: operations["price_limits.get"];
+        /**
+         * Set the limits on what plugins do to prices of an event.
+         * @description Set the limits on what plugins do to prices of an event.
+         */
+        put: operations["price_limits.put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events/{event_id}/price-tiers": {
         parameters: {
             query?: never;
@@ -612,6 +636,67 @@ export interface paths {
         patch: operations["members.update"];
         trace?: never;
     };
+    "/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List messages, without their bodies.
+         * @description List messages, without their bodies.
+         */
+        get: operations["messages.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/{message_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a message.
+         * @description Get a message.
+         */
+        get: operations["messages.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/{message_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message again.
+         * @description Whatever became of it before, it is queued once more, with a new Message-ID and a new link. A notice that was given
+         *     up, or that became nothing, is decided again.
+         */
+        post: operations["messages.resend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders": {
         parameters: {
             query?: never;
@@ -736,6 +821,354 @@ export interface paths {
          *     provider did not confirm yet is `pending` or `unknown` and is followed up.
          */
         post: operations["refunds.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugin-order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set the order in which plugins are asked.
+         * @description Set the order in which plugins are asked.
+         */
+        put: operations["plugins.reorder"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugin-receipts/{plugin_receipt_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a receipt, with the recording of its call.
+         * @description Get a receipt, with the recording of its call.
+         */
+        get: operations["plugin_receipts.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the plugins, in the order in which they are asked.
+         * @description List the plugins, in the order in which they are asked.
+         */
+        get: operations["plugins.list"];
+        put?: never;
+        /**
+         * Upload a version of a plugin.
+         * @description The body is the component that `eventflow plugin build` writes, 4 MiB at most (24 MiB if it only decides about
+         *     messages). Its manifest says which plugin it is
+         *     a version of; the first version makes the plugin. It is read, compiled with limits, started and run on its own
+         *     fixtures before anything is stored. The same file again is the version that is there.
+         */
+        post: operations["plugins.upload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a plugin.
+         * @description Get a plugin.
+         */
+        get: operations["plugins.get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a plugin, with its versions, settings, values and receipts.
+         * @description What it changed of orders stays on them.
+         */
+        delete: operations["plugins.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a version on a real hold, without any effect.
+         * @description The answer says what it would change, and what the call took.
+         */
+        post: operations["plugins.dry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/installation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Install a plugin, or change how it is installed.
+         * @description At all events, or with `event_id` at one, which then goes before. It acts from the next price on.
+         */
+        put: operations["plugin_installations.put"];
+        post?: never;
+        /**
+         * Take a plugin away, from all events or with `event_id` from one.
+         * @description Take a plugin away, from all events or with `event_id` from one.
+         */
+        delete: operations["plugin_installations.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/installations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List where a plugin acts.
+         * @description List where a plugin acts.
+         */
+        get: operations["plugin_installations.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Call a version from now on.
+         * @description The next price is worked out with it; the version before is kept for a rollback.
+         */
+        post: operations["plugins.publish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List receipts of calls, newest first.
+         * @description Receipts are kept for 30 days. Calls for orders are here at once, others after a second; while many buyers look,
+         *     successful looks are counted and have no receipt each.
+         */
+        get: operations["plugin_receipts.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to the version that was called before.
+         * @description Once more goes forward again.
+         */
+        post: operations["plugins.rollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the names of a plugin's secrets.
+         * @description List the names of a plugin's secrets.
+         */
+        get: operations["plugin_secrets.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set a secret, which the platform puts into requests for the plugin.
+         * @description The plugin writes `secret:NAME` as the value of a header and never sees the secret itself.
+         */
+        put: operations["plugin_secrets.put"];
+        post?: never;
+        /**
+         * Remove a secret.
+         * @description Remove a secret.
+         */
+        delete: operations["plugin_secrets.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a plugin did in the last hours, every call counted.
+         * @description What a plugin did in the last hours, every call counted.
+         */
+        get: operations["plugins.statistics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the values of a plugin, by key.
+         * @description List the values of a plugin, by key.
+         */
+        get: operations["plugin_values.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/values/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a value.
+         * @description Get a value.
+         */
+        get: operations["plugin_values.get"];
+        /**
+         * Set a value, such as a list of codes.
+         * @description The plugin sees it with the next call, if its installation has the grant.
+         */
+        put: operations["plugin_values.put"];
+        post?: never;
+        /**
+         * Remove a value.
+         * @description Remove a value.
+         */
+        delete: operations["plugin_values.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/plugins/{plugin_id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of a plugin, newest first.
+         * @description The last 20 are kept, and those that are called or were called before.
+         */
+        get: operations["plugin_versions.list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1402,6 +1835,11 @@ export interface components {
             reason: string;
         };
         /**
+         * @description The hooks that are about a cart.
+         * @enum {string}
+         */
+        CartHook: "pricing" | "validation";
+        /**
          * @description What becomes of a place.
          * @enum {string}
          */
@@ -1580,6 +2018,24 @@ export interface components {
             name: string;
         };
         /**
+         * DryRun
+         * @description What the call would do.
+         */
+        DryRun: {
+            adjustments: components["schemas"]["PriceAdjustment"][];
+            /** @description What the plugin answered, as its interface says; absent without an answer. */
+            answer?: unknown[] | null;
+            outcome: components["schemas"]["PluginOutcome"];
+            /** @description Version, fuel and its limit, microseconds, memory, the log, and what went wrong. */
+            receipt: {
+                [key: string]: unknown;
+            };
+            /** @description What prices would be with this plugin alone, within the limits of the event. */
+            totals: components["schemas"]["Totals"];
+            /** @example plv_01h455vb4pex5vsknk084sn02q */
+            version_id: string;
+        };
+        /**
          * Event
          * @description An event.
          */
@@ -1750,6 +2206,11 @@ export interface components {
          * @description Places that nobody else can take until `expires_at`.
          */
         Hold: {
+            /**
+             * @description What plugins of the organizer changed of the prices, as of this answer. The order works the price out once more:
+             *     send `expected_total_minor` with it.
+             */
+            adjustments: components["schemas"]["PriceAdjustment"][];
             /** @description Why we chose these seats, with `best_available`. */
             choice?: components["schemas"]["Choice"];
             /** Format: date-time */
@@ -1769,6 +2230,8 @@ export interface components {
             extensions: number;
             /** @example hold_01h455vb4pex5vsknk084sn02q */
             id: string;
+            /** @description A plugin did not answer: the prices are without it. An order may be refused until it does. */
+            is_degraded: boolean;
             items: components["schemas"]["HoldItem"][];
             /**
              * Format: date-time
@@ -1792,6 +2255,11 @@ export interface components {
             ga_area?: string | null;
             /** @description The place in words. */
             label: string;
+            /**
+             * Format: int64
+             * @description The same without what plugins changed.
+             */
+            list_total_minor: number;
             /**
              * Format: int64
              * @description Without fee and tax.
@@ -1822,6 +2290,15 @@ export interface components {
             notes: components["schemas"]["Note"][];
             /** @description The draft, with what is wrong with it as a seat map. */
             seat_map: components["schemas"]["SeatMap"];
+        };
+        /**
+         * InstalledHook
+         * @description A hook that is called.
+         */
+        InstalledHook: {
+            hook: components["schemas"]["PluginHook"];
+            /** @description Default: `refuse` for pricing and validation, else `skip`. */
+            on_failure?: components["schemas"]["OnFailure"];
         };
         /**
          * ItemInput
@@ -1898,6 +2375,8 @@ export interface components {
             event_id: string;
             /** @example led_01h455vb4pex5vsknk084sn02q */
             id: string;
+            /** @description What a plugin called its change of the price, on the line that the change has in the sale. */
+            note?: string | null;
             /** @example ord_01h455vb4pex5vsknk084sn02q */
             order_id: string;
             /** @description sale, refund, refund_reversed, late_payment, late_payment_returned, dispute_opened, dispute_won or dispute_lost. */
@@ -1961,6 +2440,51 @@ export interface components {
             permissions?: components["schemas"]["Permission"][] | null;
             role?: (string & components["schemas"]["RoleName"]) | null;
         };
+        /**
+         * Message
+         * @description A message.
+         */
+        Message: {
+            /** @description Empty when nobody gave one. */
+            address: string;
+            attachments: string[];
+            /**
+             * Format: int64
+             * @description Attempts to send since it was queued.
+             */
+            attempts: number;
+            /** @description Plain text; in lists absent. `{TICKETS_URL}` stands for the link to the tickets, which is made when it is sent. */
+            body?: string | null;
+            /** @description `email`, `sms` or `chat`. */
+            channel: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @example evt_01h455vb4pex5vsknk084sn02q */
+            event_id: string;
+            /** @description The body once more, as HTML; in lists absent. */
+            html?: string | null;
+            /** @example msg_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            /** @description What happened: `order.paid`, `order.refunded` or `event.reminder`. */
+            kind: string;
+            /** @description What went wrong, or is missing. */
+            last_error?: string | null;
+            /** @example ord_01h455vb4pex5vsknk084sn02q */
+            order_id?: string | null;
+            /** @description The Message-ID of the mail that was taken. */
+            provider_message_id?: string | null;
+            /** @description `buyer`, `attendee` or `organizer`. */
+            recipient: string;
+            /** Format: date-time */
+            sent_at?: string | null;
+            state: components["schemas"]["MessageState"];
+            subject: string;
+        };
+        /**
+         * @description How far a message has come.
+         * @enum {string}
+         */
+        MessageState: "queued" | "sent" | "failed" | "dead" | "suppressed" | "undeliverable";
         /**
          * MoveEvent
          * @description Where an event moves to.
@@ -2082,6 +2606,35 @@ export interface components {
             name: string;
         };
         /**
+         * NewDryRun
+         * @description What to try, on which hold.
+         * @example {
+         *       "config": {
+         *         "percent": 20
+         *       },
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "hold_id": "hold_01h455vb4pex5vsknk084sn02q",
+         *       "hook": "pricing"
+         *     }
+         */
+        NewDryRun: {
+            /** @description Settings to try. Default: those at the event. */
+            config?: {
+                [key: string]: unknown;
+            } | null;
+            /** @example evt_01h455vb4pex5vsknk084sn02q */
+            event_id: string;
+            /** @example hold_01h455vb4pex5vsknk084sn02q */
+            hold_id: string;
+            /** @description Default: `pricing`. */
+            hook?: components["schemas"]["CartHook"];
+            /**
+             * @description Default: the version that is called, else the newest.
+             * @example plv_01h455vb4pex5vsknk084sn02q
+             */
+            version_id?: string | null;
+        };
+        /**
          * NewEvent
          * @description A new event. It is a draft: add price tiers, then publish it.
          * @example {
@@ -2191,8 +2744,12 @@ export interface components {
          *         "wheelchairs": 0
          *       },
          *       "buyer": "",
+         *       "codes": [
+         *         "FRIENDS"
+         *       ],
          *       "ignore_seat_rules": false,
-         *       "items": []
+         *       "items": [],
+         *       "locale": "de"
          *     }
          */
         NewHold: {
@@ -2204,6 +2761,11 @@ export interface components {
              */
             buyer?: string | null;
             /**
+             * @description Codes that the buyer typed: plugins may change prices for them. Upper and lower case are the same.
+             * @default []
+             */
+            codes?: string[] | null;
+            /**
              * @description The box office knows better: the rules of the event are not judged. With a secret key only.
              * @default false
              */
@@ -2213,6 +2775,8 @@ export interface components {
              * @default []
              */
             items?: components["schemas"]["ItemInput"][] | null;
+            /** @description The buyer's language, as `de` or `en-GB`: texts of plugins and messages are in it. */
+            locale?: string | null;
         };
         /**
          * NewMember
@@ -2246,6 +2810,7 @@ export interface components {
          *         "name": "Ada Lovelace"
          *       },
          *       "cancel_url": "https://shop.example/basket",
+         *       "codes": [],
          *       "hold_id": "hold_01h455vb4pex5vsknk084sn02q",
          *       "ignore_seat_rules": false,
          *       "items": [],
@@ -2261,6 +2826,11 @@ export interface components {
              * @default
              */
             cancel_url?: string | null;
+            /**
+             * @description Codes that the buyer typed, for `items` and `best_available`; a hold has its own.
+             * @default []
+             */
+            codes?: string[] | null;
             /**
              * @description The event of `items`, `best_available` or (with a secret key) of the hold.
              * @example evt_01h455vb4pex5vsknk084sn02q
@@ -2282,6 +2852,8 @@ export interface components {
             ignore_seat_rules?: boolean | null;
             /** @default [] */
             items?: components["schemas"]["ItemInput"][] | null;
+            /** @description The buyer's language, as `de` or `en-GB`. Default: that of the hold. */
+            locale?: string | null;
             manual_method?: (string & components["schemas"]["ManualMethod"]) | null;
             /** @description Default: `stripe`, or `free` when there is nothing to pay. `manual` needs `orders:manual`. */
             provider?: components["schemas"]["Provider"];
@@ -2299,6 +2871,70 @@ export interface components {
         NewOwner: {
             email: string;
             name: string;
+        };
+        /**
+         * NewPluginInstallation
+         * @description How to install a plugin.
+         * @example {
+         *       "config": {
+         *         "percent": 10
+         *       },
+         *       "enabled": true,
+         *       "hooks": [
+         *         {
+         *           "hook": "pricing",
+         *           "on_failure": "refuse"
+         *         }
+         *       ],
+         *       "http_hosts": [],
+         *       "key_value": false
+         *     }
+         */
+        NewPluginInstallation: {
+            /**
+             * @description The settings, as the plugin's schema asks for.
+             * @default {}
+             */
+            config?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description An installation that is not enabled keeps the plugin away from its event.
+             * @default true
+             */
+            enabled?: boolean | null;
+            /** @description Default: every hook that the plugin exports. */
+            hooks?: components["schemas"]["InstalledHook"][] | null;
+            /**
+             * @description Of the hosts that the plugin asks for, those that the platform may fetch from.
+             * @default []
+             */
+            http_hosts?: string[] | null;
+            /**
+             * @description Lets the plugin have its key-value store.
+             * @default false
+             */
+            key_value?: boolean | null;
+        };
+        /**
+         * NewPluginSecret
+         * @description The secret. It cannot be read back.
+         * @example {
+         *       "value": "the key of a partner's interface"
+         *     }
+         */
+        NewPluginSecret: {
+            value: string;
+        };
+        /**
+         * NewPluginValue
+         * @description The new value.
+         * @example {
+         *       "value": "FRIENDS-2026\nSTAFF-2026"
+         *     }
+         */
+        NewPluginValue: {
+            value: string;
         };
         /**
          * NewPriceTier
@@ -2540,10 +3176,17 @@ export interface components {
             object: string;
         };
         /**
+         * @description What a failure of a plugin means.
+         * @enum {string}
+         */
+        OnFailure: "refuse" | "skip";
+        /**
          * Order
          * @description An order.
          */
         Order: {
+            /** @description What plugins of the organizer changed of the prices. */
+            adjustments: components["schemas"]["PriceAdjustment"][];
             buyer: components["schemas"]["Buyer"];
             /** @description The buyer's token for this order and its tickets; in the answer to its creation. */
             buyer_token?: string | null;
@@ -2557,6 +3200,8 @@ export interface components {
             event_id: string;
             /** @example ord_01h455vb4pex5vsknk084sn02q */
             id: string;
+            /** @description A plugin did not answer, and the organizer said that orders go on without it. */
+            is_degraded: boolean;
             items: components["schemas"]["OrderItem"][];
             /** Format: date-time */
             paid_at?: string | null;
@@ -2587,6 +3232,11 @@ export interface components {
             /** @example item_01h455vb4pex5vsknk084sn02q */
             id: string;
             label: string;
+            /**
+             * Format: int64
+             * @description The same without what plugins changed.
+             */
+            list_total_minor: number;
             /** Format: int64 */
             price_minor: number;
             /** @example tier_01h455vb4pex5vsknk084sn02q */
@@ -2722,12 +3372,82 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page_Message
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_Message: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["Message"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
          * Page_OrderSummary
          * @description A page of a list, oldest first unless the operation says otherwise.
          */
         Page_OrderSummary: {
             /** @description The objects of this page. */
             data: components["schemas"]["OrderSummary"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_Plugin
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_Plugin: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["Plugin"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_PluginInstallation
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_PluginInstallation: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["PluginInstallation"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_PluginReceipt
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_PluginReceipt: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["PluginReceipt"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_PluginSecret
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_PluginSecret: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["PluginSecret"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_PluginValue
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_PluginValue: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["PluginValue"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_PluginVersion
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_PluginVersion: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["PluginVersion"][];
             /** @description Pass it as `cursor` to get the next page; absent on the last page. */
             next_cursor?: string | null;
         };
@@ -2832,7 +3552,7 @@ export interface components {
          * @description Something that a credential may do; `GET /v1/roles` describes them.
          * @enum {string}
          */
-        Permission: "tenant:read" | "tenant:write" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "venues:read" | "venues:write" | "events:read" | "events:write" | "holds:write" | "orders:read" | "orders:write" | "orders:manual" | "orders:cancel" | "refunds:write" | "tickets:read" | "tickets:write" | "check_ins:read" | "check_ins:write" | "check_ins:override" | "ledger:read";
+        Permission: "tenant:read" | "tenant:write" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "venues:read" | "venues:write" | "events:read" | "events:write" | "holds:write" | "orders:read" | "orders:write" | "orders:manual" | "orders:cancel" | "refunds:write" | "tickets:read" | "tickets:write" | "messages:read" | "messages:write" | "check_ins:read" | "check_ins:write" | "check_ins:override" | "ledger:read" | "plugins:read" | "plugins:write";
         /**
          * PermissionInfo
          * @description A permission in words.
@@ -2854,6 +3574,262 @@ export interface components {
             /** @description The technical label of the seat, or the key of the area. */
             label: string;
             to?: string | null;
+        };
+        /**
+         * Plugin
+         * @description A plugin of the tenant.
+         */
+        Plugin: {
+            /** Format: date-time */
+            created_at: string;
+            /** @example plg_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            /** @description Unique for the tenant. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Plugins are asked one after the other, in this order.
+             */
+            position: number;
+            /**
+             * @description The version before it: a rollback goes back to it.
+             * @example plv_01h455vb4pex5vsknk084sn02q
+             */
+            previous_version_id?: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            /** @description The version that is called; absent until one is published. */
+            version?: components["schemas"]["PluginVersion"];
+        };
+        /**
+         * PluginCount
+         * @description Calls of one hook with one outcome.
+         */
+        PluginCount: {
+            /** Format: int64 */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Instructions of a call, on average.
+             */
+            fuel_mean: number;
+            hook: components["schemas"]["PluginHook"];
+            /**
+             * Format: int64
+             * @description Memory of a call, at most.
+             */
+            memory_bytes_max: number;
+            /** Format: int64 */
+            micros_max: number;
+            /**
+             * Format: int64
+             * @description Microseconds of a call, on average and at most.
+             */
+            micros_mean: number;
+            outcome: components["schemas"]["PluginOutcome"];
+        };
+        /**
+         * @description A moment at which the platform calls a plugin.
+         * @enum {string}
+         */
+        PluginHook: "pricing" | "cart_requests" | "validation" | "notification" | "notice_requests" | "ticket";
+        /**
+         * PluginInstallation
+         * @description Where and how a plugin acts.
+         */
+        PluginInstallation: {
+            /** @description The settings. */
+            config: {
+                [key: string]: unknown;
+            };
+            enabled: boolean;
+            /**
+             * @description Absent: at all events that have no installation of their own.
+             * @example evt_01h455vb4pex5vsknk084sn02q
+             */
+            event_id?: string | null;
+            hooks: components["schemas"]["InstalledHook"][];
+            /** @description Hosts that the platform fetches from on its behalf. */
+            http_hosts: string[];
+            /** @description Whether it may read, and with notifications write, its key-value store. */
+            key_value: boolean;
+            /** @example plg_01h455vb4pex5vsknk084sn02q */
+            plugin_id: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /**
+         * PluginOrder
+         * @description The order in which plugins are asked: each sees what the ones before it changed.
+         * @example {
+         *       "plugin_ids": [
+         *         "plg_01h455vb4pex5vsknk084sn02q"
+         *       ]
+         *     }
+         */
+        PluginOrder: {
+            /** @description All plugins, each once. */
+            plugin_ids: string[];
+        };
+        /**
+         * @description How a call ended.
+         * @enum {string}
+         */
+        PluginOutcome: "answered" | "declined" | "trapped" | "out_of_fuel" | "out_of_time" | "out_of_memory" | "too_many_host_calls" | "output_too_large" | "bad_output" | "input_too_large" | "no_such_hook" | "busy" | "suspended";
+        /**
+         * PluginReceipt
+         * @description What a call took, and how it ended.
+         */
+        PluginReceipt: {
+            /** Format: date-time */
+            at: string;
+            hook: components["schemas"]["PluginHook"];
+            /** @example plr_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            outcome: components["schemas"]["PluginOutcome"];
+            /** @example plg_01h455vb4pex5vsknk084sn02q */
+            plugin_id: string;
+            /** @description Whether a buyer only looked. */
+            preview: boolean;
+            /** @description Version, fuel and its limit, microseconds, memory, the log, and what went wrong. */
+            receipt: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description All that the call depended on: `eventflow plugin replay` runs it again. In the answer about one receipt; successful
+             *     looks of buyers have none when there are many.
+             */
+            recording?: {
+                [key: string]: unknown;
+            } | null;
+            /** @description The hold, order or message that it was about; empty for a dry run. */
+            subject: string;
+        };
+        /**
+         * PluginSecret
+         * @description A secret, without its value.
+         */
+        PluginSecret: {
+            name: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /**
+         * PluginStatistics
+         * @description What a plugin did.
+         */
+        PluginStatistics: {
+            by_outcome: components["schemas"]["PluginCount"][];
+            /** Format: int64 */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Calls that did not answer.
+             */
+            failures: number;
+            /**
+             * Format: date-time
+             * @description Since the beginning of this hour.
+             */
+            since: string;
+        };
+        /**
+         * PluginValue
+         * @description A value that is kept for a plugin.
+         */
+        PluginValue: {
+            key: string;
+            /** Format: date-time */
+            updated_at: string;
+            value: string;
+        };
+        /**
+         * PluginVersion
+         * @description A version of a plugin: what was uploaded, never changed.
+         */
+        PluginVersion: {
+            /** @description The JSON Schema of its settings; empty when it has none. */
+            config_schema: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            created_at: string;
+            /** @description Who uploaded it. */
+            created_by: string;
+            description: string;
+            /** @description What it exports. */
+            hooks: components["schemas"]["PluginHook"][];
+            /** @description Hosts that it asks to have fetched from. */
+            http_hosts: string[];
+            /** @example plv_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            /** @description Whether it is called now. */
+            is_published: boolean;
+            /** @description Whether it asks for the key-value store. */
+            key_value: boolean;
+            /** @description The plugin's name, as its manifest says. */
+            name: string;
+            /** @example plg_01h455vb4pex5vsknk084sn02q */
+            plugin_id: string;
+            /** @description As its manifest says. */
+            version: string;
+            /** @description SHA-256 of the component, in hexadecimal digits. */
+            wasm_sha256: string;
+        };
+        /**
+         * PriceAdjustment
+         * @description What a plugin of the organizer changed of the price of one place.
+         */
+        PriceAdjustment: {
+            /**
+             * Format: int64
+             * @description What the buyer pays more; negative for a discount. Taxes are in it: the changes of an item add up to `total_minor`
+             *     less `list_total_minor`.
+             */
+            amount_minor: number;
+            /** @description For the organizer: the limits of the event made it smaller than the plugin asked for. */
+            is_limited?: boolean | null;
+            /**
+             * Format: int64
+             * @description The index of the place in `items`.
+             */
+            item: number;
+            /** @description For the buyer, in the language of the hold: "Early bird". */
+            label: string;
+            /** @description The plugin, for the organizer. */
+            plugin?: string | null;
+            /** @description Why, for the organizer. */
+            reason?: string | null;
+            /** @description Its version, for the organizer. */
+            version?: string | null;
+        };
+        /**
+         * PriceLimits
+         * @description How far plugins may go at an event. It holds whatever they say.
+         * @example {
+         *       "cap_bps": 15000,
+         *       "discount_max_minor": 10000,
+         *       "floor_bps": 5000
+         *     }
+         */
+        PriceLimits: {
+            /**
+             * Format: int32
+             * @description The most that it costs: 15000 is half as much again. Default: 20000.
+             * @default 20000
+             */
+            cap_bps?: number | null;
+            /**
+             * Format: int64
+             * @description The most that all discounts of a cart come to, in minor units of the event's currency. Default: no limit.
+             */
+            discount_max_minor?: number | null;
+            /**
+             * Format: int32
+             * @description The least that a ticket costs, in basis points of its own price: 5000 is half of it. Default: 0.
+             * @default 0
+             */
+            floor_bps?: number | null;
         };
         /**
          * PriceTier
@@ -2966,6 +3942,17 @@ export interface components {
          * @enum {string}
          */
         Provider: "stripe" | "manual" | "free";
+        /**
+         * Publication
+         * @description The version to call from now on.
+         * @example {
+         *       "version_id": "plv_01h455vb4pex5vsknk084sn02q"
+         *     }
+         */
+        Publication: {
+            /** @example plv_01h455vb4pex5vsknk084sn02q */
+            version_id: string;
+        };
         /**
          * PublishEvent
          * @description How to publish an event.
@@ -3369,6 +4356,8 @@ export interface components {
             created_at: string;
             /** @example evt_01h455vb4pex5vsknk084sn02q */
             event_id: string;
+            /** @description What plugins of the organizer add, in the answer about one ticket. */
+            fields?: components["schemas"]["TicketField"][] | null;
             /**
              * Format: int32
              * @description Counts re-issues; doors accept the newest only.
@@ -3406,6 +4395,23 @@ export interface components {
             /** @description Why a void ticket is void. */
             void_reason?: string | null;
         };
+        /**
+         * TicketField
+         * @description A field of a ticket that a plugin adds.
+         */
+        TicketField: {
+            /** @description For programs, unique on the ticket: `gate`. */
+            key: string;
+            /** @description For people: "Gate". */
+            label: string;
+            place: components["schemas"]["TicketFieldPlace"];
+            value: string;
+        };
+        /**
+         * @description Where wallets put a field; paper and screens keep the order of these places.
+         * @enum {string}
+         */
+        TicketFieldPlace: "header" | "primary" | "secondary" | "auxiliary" | "back";
         /**
          * TicketKey
          * @description A public key that verifies tickets.
@@ -3586,6 +4592,7 @@ export interface components {
          *     - `price_changed`: The price has changed
          *     - `order_state`: The order is not in a state that allows this
          *     - `payment_refused`: The payment provider refused
+         *     - `price_unconfirmed`: The price cannot be confirmed at the moment
          *     - `ticket_state`: The ticket is not in a state that allows this
          */
         Conflict: {
@@ -3817,6 +4824,9 @@ export interface components {
          *     - `seat_rules`: The places break a rule of the event
          *     - `return_url_denied`: The buyer may not be sent to this page
          *     - `refund_too_large`: The refund exceeds what was paid
+         *     - `plugin_invalid`: The file is not a plugin that can be run
+         *     - `plugin_config_invalid`: The settings do not fit the plugin
+         *     - `cart_refused`: A plugin of the organizer refuses the cart
          */
         UnprocessableEntity: {
             headers: {
@@ -3891,6 +4901,7 @@ export type BrokenRule = components['schemas']['BrokenRule'];
 export type Buyer = components['schemas']['Buyer'];
 export type BuyerInput = components['schemas']['BuyerInput'];
 export type CancelEvent = components['schemas']['CancelEvent'];
+export type CartHook = components['schemas']['CartHook'];
 export type Change = components['schemas']['Change'];
 export type CheckIn = components['schemas']['CheckIn'];
 export type CheckInList = components['schemas']['CheckInList'];
@@ -3899,6 +4910,7 @@ export type CheckInResult = components['schemas']['CheckInResult'];
 export type CheckInResults = components['schemas']['CheckInResults'];
 export type Choice = components['schemas']['Choice'];
 export type Device = components['schemas']['Device'];
+export type DryRun = components['schemas']['DryRun'];
 export type Event = components['schemas']['Event'];
 export type EventPatch = components['schemas']['EventPatch'];
 export type EventState = components['schemas']['EventState'];
@@ -3908,6 +4920,7 @@ export type Founded = components['schemas']['Founded'];
 export type Hold = components['schemas']['Hold'];
 export type HoldItem = components['schemas']['HoldItem'];
 export type Imported = components['schemas']['Imported'];
+export type InstalledHook = components['schemas']['InstalledHook'];
 export type ItemInput = components['schemas']['ItemInput'];
 export type Jwk = components['schemas']['Jwk'];
 export type Jwks = components['schemas']['Jwks'];
@@ -3918,22 +4931,29 @@ export type MadeDevice = components['schemas']['MadeDevice'];
 export type ManualMethod = components['schemas']['ManualMethod'];
 export type Member = components['schemas']['Member'];
 export type MemberPatch = components['schemas']['MemberPatch'];
+export type Message = components['schemas']['Message'];
+export type MessageState = components['schemas']['MessageState'];
 export type MoveEvent = components['schemas']['MoveEvent'];
 export type NewApiKey = components['schemas']['NewApiKey'];
 export type NewCheckInList = components['schemas']['NewCheckInList'];
 export type NewCheckIns = components['schemas']['NewCheckIns'];
 export type NewDevice = components['schemas']['NewDevice'];
+export type NewDryRun = components['schemas']['NewDryRun'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewHold = components['schemas']['NewHold'];
 export type NewMember = components['schemas']['NewMember'];
 export type NewOrderInput = components['schemas']['NewOrderInput'];
 export type NewOwner = components['schemas']['NewOwner'];
+export type NewPluginInstallation = components['schemas']['NewPluginInstallation'];
+export type NewPluginSecret = components['schemas']['NewPluginSecret'];
+export type NewPluginValue = components['schemas']['NewPluginValue'];
 export type NewPriceTier = components['schemas']['NewPriceTier'];
 export type NewRefund = components['schemas']['NewRefund'];
 export type NewSeatMap = components['schemas']['NewSeatMap'];
 export type NewTenant = components['schemas']['NewTenant'];
 export type NewVenue = components['schemas']['NewVenue'];
 export type Note = components['schemas']['Note'];
+export type OnFailure = components['schemas']['OnFailure'];
 export type Order = components['schemas']['Order'];
 export type OrderItem = components['schemas']['OrderItem'];
 export type OrderSummary = components['schemas']['OrderSummary'];
@@ -3948,7 +4968,14 @@ export type PageDevice = components['schemas']['Page_Device'];
 export type PageEvent = components['schemas']['Page_Event'];
 export type PageLedgerEntry = components['schemas']['Page_LedgerEntry'];
 export type PageMember = components['schemas']['Page_Member'];
+export type PageMessage = components['schemas']['Page_Message'];
 export type PageOrderSummary = components['schemas']['Page_OrderSummary'];
+export type PagePlugin = components['schemas']['Page_Plugin'];
+export type PagePluginInstallation = components['schemas']['Page_PluginInstallation'];
+export type PagePluginReceipt = components['schemas']['Page_PluginReceipt'];
+export type PagePluginSecret = components['schemas']['Page_PluginSecret'];
+export type PagePluginValue = components['schemas']['Page_PluginValue'];
+export type PagePluginVersion = components['schemas']['Page_PluginVersion'];
 export type PagePriceTier = components['schemas']['Page_PriceTier'];
 export type PageRefund = components['schemas']['Page_Refund'];
 export type PageRoleInfo = components['schemas']['Page_RoleInfo'];
@@ -3961,10 +4988,24 @@ export type Payment = components['schemas']['Payment'];
 export type Permission = components['schemas']['Permission'];
 export type PermissionInfo = components['schemas']['PermissionInfo'];
 export type PlaceChange = components['schemas']['PlaceChange'];
+export type Plugin = components['schemas']['Plugin'];
+export type PluginCount = components['schemas']['PluginCount'];
+export type PluginHook = components['schemas']['PluginHook'];
+export type PluginInstallation = components['schemas']['PluginInstallation'];
+export type PluginOrder = components['schemas']['PluginOrder'];
+export type PluginOutcome = components['schemas']['PluginOutcome'];
+export type PluginReceipt = components['schemas']['PluginReceipt'];
+export type PluginSecret = components['schemas']['PluginSecret'];
+export type PluginStatistics = components['schemas']['PluginStatistics'];
+export type PluginValue = components['schemas']['PluginValue'];
+export type PluginVersion = components['schemas']['PluginVersion'];
+export type PriceAdjustment = components['schemas']['PriceAdjustment'];
+export type PriceLimits = components['schemas']['PriceLimits'];
 export type PriceTier = components['schemas']['PriceTier'];
 export type PriceTierPatch = components['schemas']['PriceTierPatch'];
 export type Problem = components['schemas']['Problem'];
 export type Provider = components['schemas']['Provider'];
+export type Publication = components['schemas']['Publication'];
 export type PublishEvent = components['schemas']['PublishEvent'];
 export type Quality = components['schemas']['Quality'];
 export type Refund = components['schemas']['Refund'];
@@ -3989,6 +5030,8 @@ export type Tenant = components['schemas']['Tenant'];
 export type TenantPatch = components['schemas']['TenantPatch'];
 export type Terms = components['schemas']['Terms'];
 export type Ticket = components['schemas']['Ticket'];
+export type TicketField = components['schemas']['TicketField'];
+export type TicketFieldPlace = components['schemas']['TicketFieldPlace'];
 export type TicketKey = components['schemas']['TicketKey'];
 export type TicketKeyState = components['schemas']['TicketKeyState'];
 export type TicketState = components['schemas']['TicketState'];
@@ -5053,6 +6096,85 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    "price_limits.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceLimits"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "price_limits.put": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceLimits"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceLimits"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     "price_tiers.list": {
         parameters: {
             query?: {
@@ -5656,6 +6778,119 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    "messages.list": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                event_id?: string;
+                limit?: number;
+                order_id?: string;
+                state?: components["schemas"]["MessageState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Message"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "messages.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "messages.resend": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                message_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     "orders.list": {
         parameters: {
             query?: {
@@ -5961,6 +7196,871 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.reorder": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginOrder"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Plugin"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_receipts.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin_receipt_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginReceipt"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Plugin"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.upload": {
+        parameters: {
+            query?: {
+                /** @description Whether it is called from now on. */
+                publish?: boolean;
+            };
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The object was created. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginVersion"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.dry_run": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDryRun"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_installations.put": {
+        parameters: {
+            query?: {
+                event_id?: string;
+            };
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPluginInstallation"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginInstallation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_installations.delete": {
+        parameters: {
+            query?: {
+                event_id?: string;
+            };
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_installations.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PluginInstallation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.publish": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Publication"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_receipts.list": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                hook?: components["schemas"]["PluginHook"];
+                limit?: number;
+                outcome?: components["schemas"]["PluginOutcome"];
+                /** @description Only calls about this hold or order. */
+                subject?: string;
+            };
+            header?: never;
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PluginReceipt"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.rollback": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Plugin"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_secrets.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PluginSecret"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_secrets.put": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPluginSecret"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginSecret"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_secrets.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugins.statistics": {
+        parameters: {
+            query?: {
+                /** @description Default: 24. */
+                hours?: number;
+            };
+            header?: never;
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginStatistics"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_values.list": {
+        parameters: {
+            query?: {
+                /** @description Only keys behind this one: the last key of the page before. */
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PluginValue"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_values.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key: string;
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginValue"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_values.put": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                key: string;
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPluginValue"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginValue"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_values.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                key: string;
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "plugin_versions.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plugin_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PluginVersion"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];

@@ -102,6 +102,14 @@ export interface ErrorCodes {
   refund_too_large: 422;
   /** The signature is not valid. */
   signature_invalid: 400;
+  /** The file is not a plugin that can be run. */
+  plugin_invalid: 422;
+  /** The settings do not fit the plugin. */
+  plugin_config_invalid: 422;
+  /** The price cannot be confirmed at the moment. */
+  price_unconfirmed: 409;
+  /** A plugin of the organizer refuses the cart. */
+  cart_refused: 422;
   /** The ticket is not in a state that allows this. */
   ticket_state: 409;
 }

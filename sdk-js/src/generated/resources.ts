@@ -12,6 +12,7 @@ import type {
   CheckInListPatch,
   CheckInResults,
   Device,
+  DryRun,
   Event,
   EventPatch,
   Founded,
@@ -23,15 +24,20 @@ import type {
   MadeDevice,
   Member,
   MemberPatch,
+  Message,
   MoveEvent,
   NewApiKey,
   NewCheckInList,
   NewCheckIns,
   NewDevice,
+  NewDryRun,
   NewEvent,
   NewHold,
   NewMember,
   NewOrderInput,
+  NewPluginInstallation,
+  NewPluginSecret,
+  NewPluginValue,
   NewPriceTier,
   NewRefund,
   NewSeatMap,
@@ -39,8 +45,18 @@ import type {
   NewVenue,
   Order,
   OrderSummary,
+  Plugin,
+  PluginInstallation,
+  PluginOrder,
+  PluginReceipt,
+  PluginSecret,
+  PluginStatistics,
+  PluginValue,
+  PluginVersion,
+  PriceLimits,
   PriceTier,
   PriceTierPatch,
+  Publication,
   PublishEvent,
   Refund,
   RoleInfo,
@@ -336,6 +352,32 @@ export interface MembersResource {
   update(memberId: string, body?: MemberPatch, options?: CallOptions): Promise<Member>;
 }
 
+export interface MessagesResource {
+  /**
+   * Get a message.
+   *
+   * Permission: `messages:read`.
+   */
+  get(messageId: string, options?: CallOptions): Promise<Message>;
+
+  /**
+   * List messages, without their bodies.
+   *
+   * Permission: `messages:read`.
+   */
+  list(options?: Query<"messages.list">): Pages<Message>;
+
+  /**
+   * Send a message again.
+   *
+   * Whatever became of it before, it is queued once more, with a new Message-ID and a new link. A notice that was given
+   * up, or that became nothing, is decided again.
+   *
+   * Permission: `messages:write`.
+   */
+  resend(messageId: string, options?: CallOptions): Promise<Message>;
+}
+
 export interface OrdersResource {
   /**
    * Cancel an order that is not paid.
@@ -397,6 +439,212 @@ export interface PlansResource {
    * Permission: `events:read`.
    */
   get(eventId: string, options?: Query<"plans.get">): Promise<Uint8Array>;
+}
+
+export interface PluginInstallationsResource {
+  /**
+   * Take a plugin away, from all events or with `event_id` from one.
+   *
+   * Permission: `plugins:write`.
+   */
+  delete(pluginId: string, options?: Query<"plugin_installations.delete">): Promise<void>;
+
+  /**
+   * List where a plugin acts.
+   *
+   * Permission: `plugins:read`.
+   */
+  list(pluginId: string, options?: CallOptions): Pages<PluginInstallation>;
+
+  /**
+   * Install a plugin, or change how it is installed.
+   *
+   * At all events, or with `event_id` at one, which then goes before. It acts from the next price on.
+   *
+   * Permission: `plugins:write`.
+   */
+  put(pluginId: string, body?: NewPluginInstallation, options?: Query<"plugin_installations.put">): Promise<PluginInstallation>;
+}
+
+export interface PluginReceiptsResource {
+  /**
+   * Get a receipt, with the recording of its call.
+   *
+   * Permission: `plugins:read`.
+   */
+  get(pluginReceiptId: string, options?: CallOptions): Promise<PluginReceipt>;
+
+  /**
+   * List receipts of calls, newest first.
+   *
+   * Receipts are kept for 30 days. Calls for orders are here at once, others after a second; while many buyers look,
+   * successful looks are counted and have no receipt each.
+   *
+   * Permission: `plugins:read`.
+   */
+  list(pluginId: string, options?: Query<"plugin_receipts.list">): Pages<PluginReceipt>;
+}
+
+export interface PluginSecretsResource {
+  /**
+   * Remove a secret.
+   *
+   * Permission: `plugins:write`.
+   */
+  delete(pluginId: string, name: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * List the names of a plugin's secrets.
+   *
+   * Permission: `plugins:read`.
+   */
+  list(pluginId: string, options?: CallOptions): Pages<PluginSecret>;
+
+  /**
+   * Set a secret, which the platform puts into requests for the plugin.
+   *
+   * The plugin writes `secret:NAME` as the value of a header and never sees the secret itself.
+   *
+   * Permission: `plugins:write`.
+   */
+  put(pluginId: string, name: string, body: NewPluginSecret, options?: CallOptions): Promise<PluginSecret>;
+}
+
+export interface PluginValuesResource {
+  /**
+   * Remove a value.
+   *
+   * Permission: `plugins:write`.
+   */
+  delete(pluginId: string, key: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * Get a value.
+   *
+   * Permission: `plugins:read`.
+   */
+  get(pluginId: string, key: string, options?: CallOptions): Promise<PluginValue>;
+
+  /**
+   * List the values of a plugin, by key.
+   *
+   * Permission: `plugins:read`.
+   */
+  list(pluginId: string, options?: Query<"plugin_values.list">): Pages<PluginValue>;
+
+  /**
+   * Set a value, such as a list of codes.
+   *
+   * The plugin sees it with the next call, if its installation has the grant.
+   *
+   * Permission: `plugins:write`.
+   */
+  put(pluginId: string, key: string, body: NewPluginValue, options?: CallOptions): Promise<PluginValue>;
+}
+
+export interface PluginVersionsResource {
+  /**
+   * List the versions of a plugin, newest first.
+   *
+   * The last 20 are kept, and those that are called or were called before.
+   *
+   * Permission: `plugins:read`.
+   */
+  list(pluginId: string, options?: CallOptions): Pages<PluginVersion>;
+}
+
+export interface PluginsResource {
+  /**
+   * Delete a plugin, with its versions, settings, values and receipts.
+   *
+   * What it changed of orders stays on them.
+   *
+   * Permission: `plugins:write`.
+   */
+  delete(pluginId: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * Run a version on a real hold, without any effect.
+   *
+   * The answer says what it would change, and what the call took.
+   *
+   * Permission: `plugins:write`.
+   */
+  dryRun(pluginId: string, body: NewDryRun, options?: CallOptions): Promise<DryRun>;
+
+  /**
+   * Get a plugin.
+   *
+   * Permission: `plugins:read`.
+   */
+  get(pluginId: string, options?: CallOptions): Promise<Plugin>;
+
+  /**
+   * List the plugins, in the order in which they are asked.
+   *
+   * Permission: `plugins:read`.
+   */
+  list(options?: CallOptions): Pages<Plugin>;
+
+  /**
+   * Call a version from now on.
+   *
+   * The next price is worked out with it; the version before is kept for a rollback.
+   *
+   * Permission: `plugins:write`.
+   */
+  publish(pluginId: string, body: Publication, options?: CallOptions): Promise<Plugin>;
+
+  /**
+   * Set the order in which plugins are asked.
+   *
+   * Permission: `plugins:write`.
+   */
+  reorder(body: PluginOrder, options?: CallOptions): Pages<Plugin>;
+
+  /**
+   * Go back to the version that was called before.
+   *
+   * Once more goes forward again.
+   *
+   * Permission: `plugins:write`.
+   */
+  rollback(pluginId: string, options?: CallOptions): Promise<Plugin>;
+
+  /**
+   * What a plugin did in the last hours, every call counted.
+   *
+   * Permission: `plugins:read`.
+   */
+  statistics(pluginId: string, options?: Query<"plugins.statistics">): Promise<PluginStatistics>;
+
+  /**
+   * Upload a version of a plugin.
+   *
+   * The body is the component that `eventflow plugin build` writes, 4 MiB at most (24 MiB if it only decides about
+   * messages). Its manifest says which plugin it is
+   * a version of; the first version makes the plugin. It is read, compiled with limits, started and run on its own
+   * fixtures before anything is stored. The same file again is the version that is there.
+   *
+   * Permission: `plugins:write`.
+   */
+  upload(body: Bytes, options?: Query<"plugins.upload">): Promise<PluginVersion>;
+}
+
+export interface PriceLimitsResource {
+  /**
+   * Get the limits on what plugins do to prices of an event.
+   *
+   * Permission: `plugins:read`.
+   */
+  get(eventId: string, options?: CallOptions): Promise<PriceLimits>;
+
+  /**
+   * Set the limits on what plugins do to prices of an event.
+   *
+   * Permission: `plugins:write`.
+   */
+  put(eventId: string, body?: PriceLimits, options?: CallOptions): Promise<PriceLimits>;
 }
 
 export interface PriceTiersResource {
@@ -683,8 +931,16 @@ export interface Resources {
   jwks: JwksResource;
   ledger: LedgerResource;
   members: MembersResource;
+  messages: MessagesResource;
   orders: OrdersResource;
   plans: PlansResource;
+  pluginInstallations: PluginInstallationsResource;
+  pluginReceipts: PluginReceiptsResource;
+  pluginSecrets: PluginSecretsResource;
+  pluginValues: PluginValuesResource;
+  pluginVersions: PluginVersionsResource;
+  plugins: PluginsResource;
+  priceLimits: PriceLimitsResource;
   priceTiers: PriceTiersResource;
   refunds: RefundsResource;
   roles: RolesResource;
