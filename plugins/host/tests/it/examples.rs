@@ -169,7 +169,7 @@ fn a_confirmation_in_the_buyers_language_first() {
     assert!(
         html.contains("Ada &lt;b&gt;") && html.contains("Oper &amp; Ballett") && html.contains("104.00 EUR")
     );
-    assert_eq!(english.attachments, ["tickets_pdf", "calendar"]);
+    assert_eq!(english.attachments, ["calendar"]);
     assert_eq!(send("order.refunded", "en")[0].subject, "Default");
 }
 
