@@ -23,7 +23,6 @@ pub struct Facts<'a> {
     pub wishes: &'a Wishes,
     /// The hold, or the order that it becomes.
     pub hold: Uuid,
-    pub tickets_owned: u32,
     pub now: DateTime<Utc>,
     pub preview: bool,
 }
@@ -43,7 +42,8 @@ pub fn cart(facts: &Facts<'_>) -> Cart {
         buyer: Buyer {
             country: None,
             codes: wishes.codes.clone(),
-            tickets_owned: facts.tickets_owned,
+            // Known to whoever judges an order, and set then.
+            tickets_owned: 0,
             attributes: Vec::new(),
         },
         applied: Vec::new(),

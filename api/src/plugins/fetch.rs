@@ -195,7 +195,7 @@ where
     let Some((call, called)) = asked else { return Ok((input, Vec::new())) };
     app.plugins.receipts.count(scope.tenant, std::slice::from_ref(&called));
     if called.recording.is_some() {
-        app.plugins.receipts.keep(scope.tenant, vec![super::row(&called, "", true)]);
+        app.plugins.receipts.keep(scope.tenant, "", true, std::slice::from_ref(&called));
     }
     let requests = call.answer.unwrap_or_default();
     let plugin = turn.step.key.plugin;

@@ -18,7 +18,9 @@ use crate::app::App;
 /// What is left of the calls: it is kept in the transaction that stores the messages.
 #[derive(Default)]
 pub struct Told {
-    receipts: Vec<receipts::Receipt>,
+    calls: Vec<Called>,
+    /// The id of what the notice is about.
+    subject: String,
     /// Values that a plugin set; an empty one removes its key.
     writes: Vec<(Uuid, Vec<(String, String)>)>,
 }
@@ -32,7 +34,11 @@ impl Told {
         for (plugin, writes) in &self.writes {
             values::write(tx, *plugin, writes.iter().cloned()).await?;
         }
-        if self.receipts.is_empty() { Ok(()) } else { receipts::insert(tx, &self.receipts).await }
+        if self.calls.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<_> = self.calls.iter().map(|called| row(called, &self.subject, false)).collect();
+        receipts::insert(tx, &rows).await
     }
 }
 
@@ -42,7 +48,8 @@ impl Told {
 /// # Errors
 /// A plugin that messages must not go without did not answer: the notice is decided again later.
 pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -> Result<(Decision, Told)> {
-    let mut told = Told::default();
+    let subject = notice.order.as_ref().map(|order| order.id.clone()).unwrap_or_default();
+    let mut told = Told { subject, ..Told::default() };
     let turns = app.plugins.of(app, scope).await?.turns(event, Hook::Notification);
     if turns.is_empty() {
         return Ok((Decision::Send(notice.default_messages), told));
@@ -52,7 +59,6 @@ pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -
     let counted = cart::event(&offer, &demand);
     (notice.event.capacity, notice.event.sold, notice.event.held) =
         (counted.capacity, counted.sold, counted.held);
-    let subject = notice.order.as_ref().map(|order| order.id.clone()).unwrap_or_default();
     let host = app.plugins.host()?;
     for turn in turns {
         let (input, responses) =
@@ -67,9 +73,7 @@ pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -
         notice = input;
         let answer = asked.and_then(|(call, called)| {
             app.plugins.receipts.count(scope.tenant, std::slice::from_ref(&called));
-            let Called { receipt, .. } = &called;
-            tracing::debug!(plugin = %turn.step.name, outcome = ?receipt.outcome, "a plugin decided about messages");
-            told.receipts.push(row(&called, &subject, false));
+            told.calls.push(called);
             if !call.writes.is_empty() {
                 told.writes.push((turn.step.key.plugin, call.writes.into_iter().collect()));
             }
@@ -81,7 +85,7 @@ pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -
             None if turn.step.policy == FailurePolicy::Skip => {}
             None => {
                 // The receipts of what failed are kept all the same.
-                app.plugins.receipts.keep(scope.tenant, told.receipts);
+                app.plugins.receipts.keep(scope.tenant, &told.subject, false, &told.calls);
                 let detail = format!("The plugin `{}` did not decide about the messages.", turn.step.name);
                 return Err(Refusal::new(ErrorCode::Unavailable, detail).into());
             }

@@ -25,7 +25,6 @@ use eventflow_store::{
     Error, Result, Scope,
     plugins::{self as stored, Called, Revision, installations::Installation},
 };
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -241,7 +240,7 @@ pub async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'st
 
 fn read(key: Key, called: Called) -> Result<One> {
     let values: Arc<KeyValues> = Arc::new(called.values.into_iter().collect());
-    let has_requests = |hook| called.version.hooks.iter().any(|name| *name == hook_name(hook));
+    let has_requests = |hook: Hook| called.version.hooks.iter().any(|name| *name == hook.name());
     let (mut for_all, mut for_events) = (None, BTreeMap::new());
     for installation in &called.installations {
         let mut place = place(installation, &values)?;
@@ -270,9 +269,4 @@ fn place(installation: &Installation, values: &Arc<KeyValues>) -> Result<Place> 
         .map_err(|error| Error::Corrupt(format!("hooks of a plugin: {error}")))?;
     let http_hosts = installation.http_hosts.clone();
     Ok(Place { enabled: installation.enabled, hooks, settings, http_hosts })
-}
-
-/// The name of a hook in JSON and in the database.
-pub fn hook_name(hook: Hook) -> String {
-    serde_json::to_value(hook).ok().as_ref().and_then(Value::as_str).unwrap_or_default().to_owned()
 }

@@ -11,7 +11,7 @@ use eventflow_core::{
     pricing::{Priced, Totals},
 };
 use eventflow_plugin_host::{
-    Called, FailurePolicy, Hook, Host, Keep, Key, Quote as Asked, Receipt, Refused, Settings, Step,
+    FailurePolicy, Hook, Host, Keep, Key, Quote as Asked, Receipt, Refused, Settings, Step,
     hooks::{self, CartRequests},
     pricing::{GuardRails, Item, Prices},
     values::{Cart, Violation},
@@ -58,10 +58,11 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     if pricing.is_empty() && validation.is_empty() {
         return Ok(Quote { revision: installed.revision.revision, ..Quote::default() });
     }
+    // A hold has no address: a price that depended on it would differ between the hold and its order.
     let (event_id, email) = (ask.offer.event_id(), ask.buyer_email);
-    let tickets_owned = match email {
-        "" => 0,
-        _ => app.db.run(ask.scope, async |tx| orders::places_of_buyer(tx, event_id, email).await).await?,
+    let owned = match validation.is_empty() || email.is_empty() {
+        true => 0,
+        false => app.db.run(ask.scope, async |tx| orders::places_of_buyer(tx, event_id, email).await).await?,
     };
     let demand = app.holds.demand(ask.scope, ask.offer).await?;
     let cart = cart::cart(&cart::Facts {
@@ -70,8 +71,6 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
         lines,
         wishes: ask.wishes,
         hold: ask.hold,
-        // A hold has no address: a price that depended on it would differ between the hold and its order.
-        tickets_owned: 0,
         now: Utc::now(),
         preview: ask.preview,
     });
@@ -83,30 +82,29 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     };
     let host = app.plugins.host()?;
     let asked = Asked::new(cart, prices, keep);
-    let owned = u32::try_from(tickets_owned).unwrap_or(u32::MAX);
+    let owned = u32::try_from(owned).unwrap_or(u32::MAX);
     let (asked, verdict) = run(app, ask.scope, host, asked, owned, (&pricing, &validation)).await?;
-    let quote = |asked: &Asked, adjustments| Quote {
-        revision: installed.revision.revision,
-        adjustments,
-        receipts: rows(ask, &asked.calls),
-        is_degraded: asked.is_degraded,
-    };
-    app.plugins.receipts.count(ask.scope.tenant, &asked.calls);
+    let (receipts, tenant) = (&app.plugins.receipts, ask.scope.tenant);
+    receipts.count(tenant, &asked.calls);
     let refusal = match verdict {
         Ok(violations) if violations.is_empty() => None,
         Ok(violations) => Some(cart_refused(&violations)),
         Err(refused) => Some(unconfirmed(&refused)),
     };
+    if refusal.is_some() || ask.preview {
+        receipts.keep(tenant, &ask.subject, ask.preview, &asked.calls);
+    }
     if let Some(refusal) = refusal {
-        app.plugins.receipts.keep(ask.scope.tenant, rows(ask, &asked.calls));
         return Err(refusal.into());
     }
-    let adjustments = adjust(lines, &asked, &pricing)?;
-    let mut quote = quote(&asked, adjustments);
-    if ask.preview {
-        app.plugins.receipts.keep(ask.scope.tenant, std::mem::take(&mut quote.receipts));
-    }
-    Ok(quote)
+    let rows = |called| row(called, &ask.subject, false);
+    Ok(Quote {
+        revision: installed.revision.revision,
+        adjustments: adjust(lines, &asked, &pricing)?,
+        // Those of an order are written with it.
+        receipts: if ask.preview { Vec::new() } else { asked.calls.iter().map(rows).collect() },
+        is_degraded: asked.is_degraded,
+    })
 }
 
 type Verdict = Result<Vec<Violation>, Refused>;
@@ -212,10 +210,6 @@ pub fn totals(lines: &[Line]) -> Result<Totals, Refusal> {
         .map_err(|error| Refusal::new(ErrorCode::LimitReached, format!("The sum of the prices: {error}.")))
 }
 
-fn rows(ask: &Ask<'_>, calls: &[Called]) -> Vec<eventflow_store::plugins::receipts::Receipt> {
-    calls.iter().map(|called| row(called, &ask.subject, ask.preview)).collect()
-}
-
 fn cart_refused(violations: &[Violation]) -> Refusal {
     let texts: Vec<&str> = violations.iter().map(|violation| violation.text.as_str()).collect();
     let codes = violations.iter().map(|violation| violation.code.clone()).collect();
@@ -268,7 +262,6 @@ pub async fn try_out(app: &App, trial: &Trial<'_>, mut hold: Hold) -> Result<Tri
         lines: &hold.lines,
         wishes: &hold.wishes,
         hold: hold.id.uuid(),
-        tickets_owned: 0,
         now: Utc::now(),
         preview: true,
     });

@@ -21,8 +21,6 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time};
 use uuid::Uuid;
 
-use super::hook_name;
-
 /// How long receipts wait.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Successful looks of a tenant in a second that have a receipt; the others are counted.
@@ -59,18 +57,14 @@ pub fn row(called: &Called, subject: &str, preview: bool) -> Receipt {
     Receipt {
         id: new_uuid(),
         plugin_id: called.plugin,
-        hook: hook_name(called.receipt.hook),
-        outcome: outcome_name(called.receipt.outcome),
+        hook: called.receipt.hook.name().to_owned(),
+        outcome: called.receipt.outcome.name().to_owned(),
         subject: subject.to_owned(),
         preview,
         receipt: json!(called.receipt),
         recording: called.recording.as_ref().map(|recording| json!(recording)),
         at: Utc::now(),
     }
-}
-
-fn outcome_name(outcome: Outcome) -> String {
-    json!(outcome).as_str().unwrap_or_default().to_owned()
 }
 
 impl Receipts {
@@ -101,7 +95,7 @@ impl Receipts {
         let counts = &mut waiting.entry(tenant.uuid()).or_default().counts;
         for called in calls {
             let receipt = &called.receipt;
-            let name = (called.plugin, hook_name(receipt.hook), outcome_name(receipt.outcome));
+            let name = (called.plugin, receipt.hook.name().to_owned(), receipt.outcome.name().to_owned());
             let micros = i64::try_from(receipt.micros).unwrap_or(i64::MAX);
             add(
                 counts.entry(name).or_default(),
@@ -117,17 +111,21 @@ impl Receipts {
     }
 
     /// Keeps receipts that no transaction writes.
-    pub fn keep(&self, tenant: Id<id::Tenant>, receipts: Vec<Receipt>) {
-        for receipt in receipts {
-            let is_look = receipt.preview && receipt.outcome == "answered";
+    pub fn keep(&self, tenant: Id<id::Tenant>, subject: &str, preview: bool, calls: &[Called]) {
+        for called in calls {
+            let is_look = preview && called.receipt.outcome == Outcome::Answered;
             let is_kept = !is_look
                 || self.allowance(tenant, |used| {
                     used.looks = used.looks.saturating_add(1);
                     used.looks <= LOOKS_A_SECOND
                 });
+            if !is_kept {
+                continue;
+            }
+            let receipt = row(called, subject, preview);
             let mut waiting = self.lock();
             let waiting = waiting.entry(tenant.uuid()).or_default();
-            if is_kept && waiting.receipts.len() < WAITING_MAX {
+            if waiting.receipts.len() < WAITING_MAX {
                 waiting.receipts.push(receipt);
             }
         }

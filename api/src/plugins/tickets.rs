@@ -8,7 +8,7 @@ use eventflow_plugin_host::{
 };
 use eventflow_store::{Result, Scope, orders, tickets::TicketRow};
 
-use super::{cart, off_thread, row};
+use super::{cart, off_thread};
 use crate::{app::App, shapes};
 
 /// What the plugins of the event add to a ticket. A ticket is shown in any case: a plugin that does not answer adds nothing,
@@ -46,7 +46,7 @@ pub async fn fields(app: &App, scope: &Scope, ticket: &TicketRow) -> Result<Vec<
     let mut fields: Vec<Field> = Vec::new();
     for (call, called) in calls {
         app.plugins.receipts.count(scope.tenant, std::slice::from_ref(&called));
-        app.plugins.receipts.keep(scope.tenant, vec![row(&called, &subject, true)]);
+        app.plugins.receipts.keep(scope.tenant, &subject, true, std::slice::from_ref(&called));
         for field in call.answer.unwrap_or_default() {
             if !fields.iter().any(|known| known.key == field.key) {
                 fields.push(field);

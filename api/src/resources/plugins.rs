@@ -23,7 +23,7 @@ use serde_json::Value;
 use super::Tag;
 use crate::{
     auth::Call,
-    plugins::{hook_name, off_thread},
+    plugins::off_thread,
     problem::Failure,
     wire::{Created, NoContent, Page, Ref},
 };
@@ -72,7 +72,7 @@ impl PluginHook {
             Self::NoticeRequests,
             Self::Ticket,
         ];
-        all.into_iter().find(|hook| hook_name(hook.host()) == text)
+        all.into_iter().find(|hook| hook.host().name() == text)
     }
 }
 
@@ -274,7 +274,7 @@ impl Plugins {
             wasm_sha256: plugin.hash,
             manifest: serde_json::to_value(&plugin.manifest)
                 .map_err(|error| Error::Corrupt(error.to_string()))?,
-            hooks: plugin.hooks().map(hook_name).collect(),
+            hooks: plugin.hooks().map(|hook| hook.name().to_owned()).collect(),
         };
         let version = call.write(async |tx| {
             let (mut plugin, version) = stored::upload(tx, new).await?;

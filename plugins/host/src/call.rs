@@ -45,6 +45,41 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    pub const ALL: [Self; 13] = [
+        Self::Answered,
+        Self::Declined,
+        Self::Trapped,
+        Self::OutOfFuel,
+        Self::OutOfTime,
+        Self::OutOfMemory,
+        Self::TooManyHostCalls,
+        Self::OutputTooLarge,
+        Self::BadOutput,
+        Self::InputTooLarge,
+        Self::NoSuchHook,
+        Self::Busy,
+        Self::Suspended,
+    ];
+
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Declined => "declined",
+            Self::Trapped => "trapped",
+            Self::OutOfFuel => "out_of_fuel",
+            Self::OutOfTime => "out_of_time",
+            Self::OutOfMemory => "out_of_memory",
+            Self::TooManyHostCalls => "too_many_host_calls",
+            Self::OutputTooLarge => "output_too_large",
+            Self::BadOutput => "bad_output",
+            Self::InputTooLarge => "input_too_large",
+            Self::NoSuchHook => "no_such_hook",
+            Self::Busy => "busy",
+            Self::Suspended => "suspended",
+        }
+    }
+
     /// Whether the plugin is to blame. A plugin that declines works as it should.
     pub const fn is_failure(self) -> bool {
         !matches!(
@@ -305,4 +340,17 @@ fn cut(mut detail: String) -> String {
     const DETAIL_BYTES_MAX: usize = 1_000;
     detail.truncate(detail.floor_char_boundary(DETAIL_BYTES_MAX));
     detail
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_json() {
+        assert!(Outcome::ALL.iter().all(|outcome| json!(outcome) == outcome.name()));
+        assert!(Hook::ALL.iter().all(|hook| json!(hook) == hook.name()));
+    }
 }

@@ -40,6 +40,18 @@ impl Hook {
         Self::Ticket,
     ];
 
+    /// The name in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pricing => "pricing",
+            Self::CartRequests => "cart_requests",
+            Self::Validation => "validation",
+            Self::Notification => "notification",
+            Self::NoticeRequests => "notice_requests",
+            Self::Ticket => "ticket",
+        }
+    }
+
     /// The interface's name in WIT.
     pub const fn interface(self) -> &'static str {
         match self {

@@ -20,7 +20,6 @@ use serde_json::{Value, json};
 use super::{PluginHook, check_config_size, manifest, members};
 use crate::{
     auth::Call,
-    plugins::hook_name,
     problem::Failure,
     resources::Tag,
     wire::{NoContent, Page, Ref, Text},
@@ -191,7 +190,7 @@ async fn install(
     let named = |hook: &InstalledHook| {
         let policy = hook.on_failure.unwrap_or(OnFailure::default_for(hook.hook));
         (
-            hook_name(hook.hook.host()),
+            hook.hook.host().name().to_owned(),
             if policy.host() == FailurePolicy::Skip { "skip" } else { "refuse" }.to_owned(),
         )
     };

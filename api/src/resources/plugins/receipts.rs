@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::PluginHook;
 use crate::{
     auth::Call,
-    plugins::{hook_name, recording},
+    plugins::recording,
     problem::Failure,
     resources::Tag,
     wire::{Cursor, Page, Ref, Text, Window},
@@ -153,7 +153,7 @@ impl Receipts {
     ) -> Result<Json<Page<PluginReceipt>>, Failure> {
         let window = Window::new(limit.0, cursor.0)?;
         let filter = kept::Filter {
-            hook: hook.0.map(|hook| hook_name(hook.host())),
+            hook: hook.0.map(|hook| hook.host().name().to_owned()),
             outcome: outcome.0.map(PluginOutcome::stored),
             subject: subject.0.map(|subject| subject.0),
         };
