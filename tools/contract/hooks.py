@@ -116,9 +116,7 @@ class World:
         self.ticket = self.order["tickets"][0]["id"]
         self.member = self.new_member()
         self.tenant = call("GET", "/v1/tenant")["id"]
-        self.plugin = upload("hello", "1.0.0")["plugin_id"]
-        self.version = upload("hello", "1.0.1")["id"]
-        self.install()
+        self.upload()
         self.paid_order()
         self.receipt = call("GET", f"/v1/plugins/{self.plugin}/receipts")["data"][0]["id"]
 
@@ -199,11 +197,23 @@ class World:
             },
         )
 
+    def upload(self):
+        self.plugin = upload("hello", "1.0.0")["plugin_id"]
+        self.version = upload("hello", "1.0.1")["id"]
+        self.install()
+
     def install(self, query=""):
         call("PUT", f"/v1/plugins/{self.plugin}/installation{query}", {})
         return self.plugin
 
+    def living_plugin(self):
+        # Schemathesis also deletes what an earlier answer named.
+        if SESSION.get(f"{URL}/v1/plugins/{self.plugin}", timeout=10).status_code == 404:
+            self.upload()
+        return self.plugin
+
     def installed(self):
+        self.living_plugin()
         self.install()
         return self.install(f"?event_id={self.event}")
 
@@ -211,11 +221,11 @@ class World:
         return upload(f"p{next(COUNTER) % 10000:04}")["plugin_id"]
 
     def with_value(self):
-        call("PUT", f"/v1/plugins/{self.plugin}/values/codes", {"value": "FRIENDS"})
+        call("PUT", f"/v1/plugins/{self.living_plugin()}/values/codes", {"value": "FRIENDS"})
         return "codes"
 
     def with_secret(self):
-        call("PUT", f"/v1/plugins/{self.plugin}/secrets/PARTNER", {"value": "hush"})
+        call("PUT", f"/v1/plugins/{self.living_plugin()}/secrets/PARTNER", {"value": "hush"})
         return "PARTNER"
 
     def paid_order(self):
@@ -260,13 +270,14 @@ class World:
         }.get(operation)
         if fresh:
             return fresh()
+        if parameter == "plugin_id":
+            return self.living_plugin()
         return {
             "event_id": self.event,
             "list_id": self.check_in_list,
             "member_id": self.member,
             "message_id": self.message,
             "order_id": self.order["id"],
-            "plugin_id": self.plugin,
             "plugin_receipt_id": self.receipt,
             "seat_map_id": self.seat_map,
             "tenant_id": self.tenant,
@@ -426,7 +437,7 @@ def mend_seats(body):
 def mend_refund(body):
     body.pop("item_ids", None)
     if body.get("amount_minor"):
-        body["amount_minor"] = min(body["amount_minor"], 2000)
+        body["amount_minor"] = min(body["amount_minor"], 300)
 
 
 def mend_installation(body):

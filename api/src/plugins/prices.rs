@@ -43,6 +43,8 @@ pub struct Ask<'a> {
     pub buyer_email: &'a str,
     /// Whether a buyer only looks.
     pub preview: bool,
+    /// Whether the organizer asks, who is told which plugin is at fault.
+    pub organizer: bool,
 }
 
 /// Lets the plugins of the event change the prices of `lines`. Without plugins nothing happens.
@@ -89,7 +91,7 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     let refusal = match verdict {
         Ok(violations) if violations.is_empty() => None,
         Ok(violations) => Some(cart_refused(&violations)),
-        Err(refused) => Some(unconfirmed(&refused)),
+        Err(refused) => Some(unconfirmed(&refused, ask.organizer)),
     };
     if refusal.is_some() || ask.preview {
         receipts.keep(tenant, &ask.subject, ask.preview, &asked.calls);
@@ -216,11 +218,16 @@ fn cart_refused(violations: &[Violation]) -> Refusal {
     Refusal::new(ErrorCode::CartRefused, texts.join(" ")).objects(codes)
 }
 
-/// A plugin that the order must not go without: the buyer keeps the hold, and may try again.
-fn unconfirmed(refused: &Refused) -> Refusal {
-    tracing::warn!(plugin = %refused.plugin, outcome = ?refused.outcome, "an order is refused: a plugin did not answer");
-    let detail =
-        "The price of these places cannot be confirmed at the moment. They stay held for you: try again.";
+/// A plugin that the order must not go without: the hold stays, and the buyer may try again.
+fn unconfirmed(refused: &Refused, organizer: bool) -> Refusal {
+    let (plugin, outcome) = (&refused.plugin, refused.outcome.name());
+    tracing::warn!(plugin, outcome, "an order is refused: a plugin did not answer");
+    let mut detail =
+        "The price of these places cannot be confirmed at the moment. Nothing was bought: try again."
+            .to_owned();
+    if organizer {
+        detail = format!("{detail} The plugin `{plugin}` did not answer ({outcome}); its receipts say why.");
+    }
     Refusal::new(ErrorCode::PriceUnconfirmed, detail).retry_after(5)
 }
 

@@ -131,6 +131,7 @@ async fn shape(call: &Call, offer: &Arc<Offer>, mut hold: holds::Hold) -> Result
         wishes: &hold.wishes,
         buyer_email: "",
         preview: true,
+        organizer: false,
     };
     let quote = prices::ask(&call.app, &ask, &mut hold.lines).await?;
     let sums = prices::totals(&hold.lines)?;

@@ -102,5 +102,11 @@ macro_rules! export {
         #[cfg(not(target_arch = "wasm32"))]
         const _: fn($input) -> Result<$output, String> = $function;
     };
+    ($hook:ident = $function:path) => {
+        compile_error!(concat!(
+            "there is no hook `", stringify!($hook),
+            "`; there are pricing, validation, notification, ticket, cart_requests and notice_requests"
+        ));
+    };
     ($($hook:ident = $function:path),+ $(,)?) => { $($crate::export!($hook = $function);)+ };
 }

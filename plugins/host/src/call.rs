@@ -292,7 +292,10 @@ fn explain(outcome: Outcome, error: &wasmtime::Error, state: &State, fuel_limit:
         Outcome::Trapped => match panic {
             // It says the place itself.
             Some(line) => return format!("the plugin {}", line.message.replace('\n', " ")),
-            None => format!("the plugin trapped: {}", causes(error)),
+            None => format!(
+                "the plugin trapped (in JavaScript mostly a missing export, or a value that has not the shape of src/plugin.d.ts): {}",
+                causes(error)
+            ),
         },
         _ => format!("the answer cannot be read: {}", causes(error)),
     };

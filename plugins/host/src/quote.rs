@@ -99,7 +99,7 @@ impl Host {
         };
         quote.prices.take(&mut call);
         let outcome = call.receipt.outcome;
-        quote.calls.push(kept::<hooks::Pricing>(step, &quote.cart, call.receipt, quote.keep));
+        quote.calls.push(kept::<hooks::Pricing>(step, &quote.cart, &call, quote.keep));
         if outcome == Outcome::Answered { Ok(()) } else { quote.missing(step, outcome) }
     }
 
@@ -113,7 +113,7 @@ impl Host {
                 continue;
             };
             let outcome = call.receipt.outcome;
-            quote.calls.push(kept::<hooks::Validation>(step, &quote.cart, call.receipt, quote.keep));
+            quote.calls.push(kept::<hooks::Validation>(step, &quote.cart, &call, quote.keep));
             match call.answer {
                 Some(found) => violations.extend(found),
                 None => quote.missing(step, outcome)?,
@@ -130,16 +130,20 @@ impl Host {
         keep: Keep,
     ) -> Option<(Call<H::Output>, Called)> {
         let call = self.call::<H>(step.key, &step.settings, input)?;
-        let called = kept::<H>(step, input, call.receipt.clone(), keep);
+        let called = kept::<H>(step, input, &call, keep);
         Some((call, called))
     }
 }
 
-fn kept<H: HookType>(step: &Step, input: &H::Input, receipt: Receipt, keep: Keep) -> Called {
-    let is_kept = keep == Keep::All || receipt.outcome != Outcome::Answered;
+fn kept<H: HookType>(step: &Step, input: &H::Input, call: &Call<H::Output>, keep: Keep) -> Called {
+    let receipt = call.receipt.clone();
+    let is_answered = receipt.outcome == Outcome::Answered;
+    let is_kept = keep == Keep::All || !is_answered;
     // An input that is no JSON cannot be: it was made of Rust values.
     let input = is_kept.then(|| serde_json::to_value(input).ok()).flatten();
-    let recording = input.map(|input| Box::new(step.settings.recorded(H::HOOK, input)));
+    let output =
+        call.answer.as_ref().filter(|_| is_answered).and_then(|answer| serde_json::to_value(answer).ok());
+    let recording = input.map(|input| Box::new(Fixture { output, ..step.settings.recorded(H::HOOK, input) }));
     Called { plugin: step.key.plugin, receipt, recording }
 }
 

@@ -2874,7 +2874,7 @@ export interface components {
         };
         /**
          * NewPluginInstallation
-         * @description How to install a plugin.
+         * @description How to install a plugin. It replaces how the plugin was installed before.
          * @example {
          *       "config": {
          *         "percent": 10
@@ -7762,6 +7762,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Capital letters, digits and `_`. */
                 name: string;
                 plugin_id: string;
             };
@@ -7807,6 +7808,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Capital letters, digits and `_`. */
                 name: string;
                 plugin_id: string;
             };

@@ -297,6 +297,7 @@ async fn prepare(
         wishes: &wishes,
         buyer_email: &input.buyer.email,
         preview: false,
+        organizer: matches!(call.principal, Principal::Secret { .. }),
     };
     let quote = prices::ask(&call.app, &ask, &mut lines).await?;
     let sums = prices::totals(&lines)?;

@@ -67,16 +67,6 @@ fn shape_secret(secret: secrets::Secret) -> PluginSecret {
     PluginSecret { name: secret.name, updated_at: secret.updated_at }
 }
 
-fn check_name(name: &str) -> Result<(), Refusal> {
-    let fits = name.starts_with(|c: char| c.is_ascii_uppercase())
-        && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    if fits {
-        return Ok(());
-    }
-    let detail = "The name of a secret has capital letters, digits and `_`, and begins with a letter.";
-    Err(Refusal::invalid("name", detail))
-}
-
 fn check_bytes(param: &str, text: &str, max: usize) -> Result<(), Refusal> {
     if text.len() <= max {
         return Ok(());
@@ -167,10 +157,11 @@ impl Values {
         &self,
         call: Call,
         plugin_id: Path<Ref<id::Plugin>>,
-        name: Path<Text<1, 40>>,
+        /// Capital letters, digits and `_`.
+        #[oai(validator(max_length = 40, pattern = "^[A-Z][A-Z0-9_]{0,39}$"))]
+        name: Path<String>,
         body: Json<NewPluginSecret>,
     ) -> Result<Json<PluginSecret>, Failure> {
-        check_name(&name.0)?;
         let sealer = &call.app.sealer;
         let put = async |tx: &mut _| {
             let secret = secrets::put(tx, sealer, plugin_id.0.0, &name.0, &body.0.value).await;
@@ -189,7 +180,9 @@ impl Values {
         &self,
         call: Call,
         plugin_id: Path<Ref<id::Plugin>>,
-        name: Path<Text<1, 40>>,
+        /// Capital letters, digits and `_`.
+        #[oai(validator(max_length = 40, pattern = "^[A-Z][A-Z0-9_]{0,39}$"))]
+        name: Path<String>,
     ) -> Result<NoContent, Failure> {
         call.write_silently(async |tx| secrets::delete(tx, plugin_id.0.0, &name.0).await).await?;
         Ok(NoContent::Done)

@@ -59,6 +59,12 @@ async fn a_price_changes_and_is_itemised_from_the_hold_to_the_ledger() {
     let adjustment = &list(&paid, "adjustments")[1];
     assert_eq!((&adjustment["plugin"], &adjustment["version"]), (&json!("hello"), &json!("1.0.0")), "{paid}");
 
+    let receipts =
+        tenant.api.get(&of(&plugin, &format!("/receipts?subject={}", text(&paid, "id")))).await.ok();
+    let receipt = format!("/v1/plugin-receipts/{}", text(&list(&receipts, "data")[0], "id"));
+    let recording = tenant.api.get(&receipt).await.ok()["recording"].clone();
+    assert_eq!(recording["output"][0]["label"], "Hallo", "what it answered can be compared: {recording}");
+
     let ledger = format!("/v1/ledger?order_id={}", text(&paid, "id"));
     let entries = tenant.api.get(&ledger).await.ok();
     let sum: i64 = list(&entries, "data").iter().map(|entry| entry["amount_minor"].as_i64().unwrap()).sum();

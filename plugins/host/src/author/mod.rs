@@ -75,6 +75,10 @@ pub struct Recording {
 
 /// Builds a project and writes `<name>.wasm` into it; answers the file. `target` is where cargo works, if not in the project.
 pub fn build(project: &Path, target: Option<&Path>) -> Result<PathBuf, AuthorError> {
+    if !project.join("plugin.json").is_file() {
+        let text = format!("there is no plugin.json in {}: go into a plugin, or name one", project.display());
+        return Err(AuthorError::Failed(text));
+    }
     let [built] = <[_; 1]>::try_from(eventflow_plugin_build::build(project, target)?)
         .map_err(|built| AuthorError::Failed(format!("{} plugins were built, expected one", built.len())))?;
     Upload::read(&built.component)?;

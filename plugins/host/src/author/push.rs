@@ -212,7 +212,7 @@ impl Version {
         };
         let _written = write!(
             text,
-            "The live version is called where the plugin is installed. To install it at all events, with its settings:\n  \
+            "The live version is called where the plugin is installed. To install it at all events (what is said here replaces how it was installed):\n  \
              curl -X PUT {}/v1/plugins/{plugin_id}/installation -H \"authorization: Bearer ${KEY_VARIABLE}\" \\\n    \
              -H 'content-type: application/json' -d '{{\"config\": {{}}}}'",
             server.base()
