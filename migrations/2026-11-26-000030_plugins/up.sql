@@ -190,4 +190,6 @@ REVOKE UPDATE, DELETE ON order_adjustments FROM ef_app;
 
 -- The worker forgets old receipts of all tenants.
 GRANT SELECT (at), DELETE ON plugin_receipts TO ef_system;
+GRANT SELECT (hour), DELETE ON plugin_statistics TO ef_system;
 CREATE POLICY system_lookup ON plugin_receipts TO ef_system USING (true) WITH CHECK (true);
+CREATE POLICY system_lookup ON plugin_statistics TO ef_system USING (true) WITH CHECK (true);

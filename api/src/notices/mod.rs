@@ -35,7 +35,7 @@ const ATTACHMENTS: [&str; 3] = [ATTACH_CALENDAR, "tickets_pdf", "receipt_pdf"];
 /// Characters of a subject: what a list of mails shows, with room to spare.
 const SUBJECT_CHARS_MAX: usize = 400;
 /// Stands for the link to the tickets in messages that are kept.
-const TICKETS_URL: &str = "{TICKETS_URL}";
+pub const TICKETS_URL: &str = "{TICKETS_URL}";
 
 /// What there is to say about.
 struct Facts {

@@ -12,8 +12,8 @@ use eventflow_store::{
 };
 use uuid::Uuid;
 
-use super::{cart, fetch, off_thread, row};
-use crate::app::App;
+use super::{cart, fetch, off_thread, receipts::replace, row};
+use crate::{app::App, notices::TICKETS_URL};
 
 /// What is left of the calls: it is kept in the transaction that stores the messages.
 #[derive(Default)]
@@ -59,6 +59,7 @@ pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -
     let counted = cart::event(&offer, &demand);
     (notice.event.capacity, notice.event.sold, notice.event.held) =
         (counted.capacity, counted.sold, counted.held);
+    let link = notice.order.as_ref().map(|order| order.tickets_url.clone()).unwrap_or_default();
     let host = app.plugins.host()?;
     for turn in turns {
         let (input, responses) =
@@ -73,7 +74,7 @@ pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -
         notice = input;
         let answer = asked.and_then(|(call, called)| {
             app.plugins.receipts.count(scope.tenant, std::slice::from_ref(&called));
-            told.calls.push(called);
+            told.calls.push(without_link(called, &link));
             if !call.writes.is_empty() {
                 told.writes.push((turn.step.key.plugin, call.writes.into_iter().collect()));
             }
@@ -92,4 +93,23 @@ pub async fn decide(app: &App, scope: &Scope, event: Uuid, mut notice: Notice) -
         }
     }
     Ok((Decision::Send(notice.default_messages), told))
+}
+
+/// The link to the tickets opens doors: it is in no recording and in no receipt.
+fn without_link(mut called: Called, link: &str) -> Called {
+    if link.is_empty() {
+        return called;
+    }
+    if let Some(recording) = &mut called.recording {
+        replace(&mut recording.input, link, TICKETS_URL);
+        recording.output.iter_mut().for_each(|output| replace(output, link, TICKETS_URL));
+        for value in recording.key_values.values_mut() {
+            *value = value.replace(link, TICKETS_URL);
+        }
+    }
+    called.receipt.detail = called.receipt.detail.replace(link, TICKETS_URL);
+    for line in &mut called.receipt.log {
+        line.message = line.message.replace(link, TICKETS_URL);
+    }
+    called
 }

@@ -25,6 +25,7 @@ use eventflow_store::{
     Error, Result, Scope,
     plugins::{self as stored, Called, Revision, installations::Installation},
 };
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
@@ -53,6 +54,8 @@ pub struct Plugins {
     compiler: Option<PathBuf>,
     host: OnceLock<Result<Arc<Host>, String>>,
     tenants: DashMap<Uuid, (Arc<Installed>, Instant)>,
+    /// Who reads the plugins of a tenant again: one at a time, so that what is read last is what counts.
+    reading: DashMap<Uuid, Arc<Mutex<()>>>,
     pub receipts: Receipts,
     pub fetcher: Fetcher,
     /// Turns at what takes a processor for long: compiling an upload, and trying a version.
@@ -63,6 +66,8 @@ pub struct Plugins {
 #[derive(Default)]
 pub struct Installed {
     pub revision: Revision,
+    /// A plugin could not be restored: it is tried again.
+    is_incomplete: bool,
     /// In the organizer's order.
     plugins: Vec<One>,
 }
@@ -123,6 +128,7 @@ impl Plugins {
             compiler: config.plugin_compiler.clone(),
             host: OnceLock::new(),
             tenants: DashMap::new(),
+            reading: DashMap::new(),
             receipts: Receipts::default(),
             fetcher: Fetcher::new(config.plugin_http_instead)?,
             turns: Shares::new(TURNS, 1, TURN_WAIT),
@@ -179,43 +185,54 @@ impl Plugins {
             // One of those who ask looks; the others go on with what is known.
             self.tenants.insert(tenant, (installed.clone(), Instant::now()));
             let revision = app.db.run(scope, async |tx| stored::revision(tx).await).await?;
-            if revision == installed.revision {
+            if revision == installed.revision && !installed.is_incomplete {
                 return Ok(installed.clone());
             }
         }
+        let reading = self.reading.entry(tenant).or_default().clone();
+        let _alone = reading.lock().await;
+        // Somebody else may have read them while we waited.
+        let fresh = self.tenants.get(&tenant).filter(|entry| {
+            let is_ours = known.as_ref().is_some_and(|(installed, _)| Arc::ptr_eq(installed, &entry.0));
+            !is_ours && entry.1.elapsed() < KNOWN_FOR
+        });
+        if let Some(entry) = fresh {
+            return Ok(entry.0.clone());
+        }
         let (revision, called) = app.db.run(scope, async |tx| stored::called(tx).await).await?;
-        let mut plugins = Vec::with_capacity(called.len());
+        let (mut plugins, mut is_incomplete) = (Vec::with_capacity(called.len()), false);
         for one in called {
             let key = Key { tenant, plugin: one.plugin.id };
-            self.publish(app, scope, key, &one).await?;
+            is_incomplete |= !self.publish(app, scope, key, &one).await?;
             plugins.push(read(key, one)?);
         }
-        let installed = Arc::new(Installed { revision, plugins });
+        let installed = Arc::new(Installed { revision, is_incomplete, plugins });
         self.tenants.insert(tenant, (installed.clone(), Instant::now()));
         Ok(installed)
     }
 
-    /// Makes sure that the host calls the version that the database says.
-    async fn publish(&self, app: &App, scope: &Scope, key: Key, called: &Called) -> Result<()> {
+    /// Makes sure that the host calls the version that the database says; `false` when that cannot be had now.
+    async fn publish(&self, app: &App, scope: &Scope, key: Key, called: &Called) -> Result<bool> {
         let host = self.host()?;
         let is_there = |host: &Host| {
             host.published(key)
                 .is_some_and(|published| published.plugin.hash[..] == called.version.wasm_sha256)
         };
         if is_there(&host) {
-            return Ok(());
+            return Ok(true);
         }
         match self.restore(app, scope, called.version.id).await? {
             Ok(plugin) => {
                 host.publish(key, Arc::new(plugin));
+                Ok(true)
             }
             Err(error) => {
                 // Whoever must not go without it is told so; the organizer sees why in the log of the server.
                 tracing::error!(error = %error, plugin = %called.plugin.name, "a plugin cannot be restored");
                 host.remove(key);
+                Ok(false)
             }
         }
-        Ok(())
     }
 
     /// A version that was uploaded before, ready to be called.

@@ -79,7 +79,7 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     let base = lines.iter().map(|line| line.tier.price).collect();
     let prices = Prices::new(ask.offer.currency, guard_rails(ask.offer), base);
     let keep = match ask.preview {
-        true if !app.plugins.receipts.has_room_for_recordings(ask.scope.tenant) => Keep::Failures,
+        true if !app.plugins.receipts.has_room_for_recordings(ask.scope.tenant) => Keep::None,
         _ => Keep::All,
     };
     let host = app.plugins.host()?;

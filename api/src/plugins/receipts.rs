@@ -12,9 +12,9 @@ use std::{
 use chrono::Utc;
 use dashmap::DashMap;
 use eventflow_core::{Id, id};
-use eventflow_plugin_host::{Called, Outcome};
+use eventflow_plugin_host::Called;
 use eventflow_store::{
-    Db, Scope, new_uuid,
+    Db, Error, Scope, new_uuid,
     plugins::receipts::{self as stored, Count, Counted, Receipt},
 };
 use serde_json::{Value, json};
@@ -23,12 +23,14 @@ use uuid::Uuid;
 
 /// How long receipts wait.
 const PERIOD: Duration = Duration::from_secs(1);
-/// Successful looks of a tenant in a second that have a receipt; the others are counted.
+/// Looks of a tenant in a second that have a receipt, whatever came of them; the others are counted.
 const LOOKS_A_SECOND: u32 = 50;
 /// Of them, those that can be run again.
 const RECORDINGS_A_SECOND: u32 = 5;
 /// Receipts of a tenant that wait while the database does not answer; what is beyond is counted only.
-const WAITING_MAX: usize = 10_000;
+const WAITING_MAX: usize = 2_000;
+/// A recording has a cart and settings; the rest is for values that are kept.
+const RECORDING_BYTES_MAX: usize = 128 << 10;
 /// Receipts in one statement.
 const BATCH: usize = 500;
 
@@ -52,8 +54,14 @@ struct Used {
     recordings: u32,
 }
 
-/// The row of a call.
+/// The row of a call. What a plugin wrote may hold a character that the database does not keep; a recording that is large,
+/// because much is kept for the plugin, is left out.
 pub fn row(called: &Called, subject: &str, preview: bool) -> Receipt {
+    let mut receipt = json!(called.receipt);
+    replace(&mut receipt, "\0", "\u{fffd}");
+    let mut recording = called.recording.as_ref().map(|recording| json!(recording));
+    recording.iter_mut().for_each(|recording| replace(recording, "\0", "\u{fffd}"));
+    let recording = recording.filter(|recording| recording.to_string().len() <= RECORDING_BYTES_MAX);
     Receipt {
         id: new_uuid(),
         plugin_id: called.plugin,
@@ -61,9 +69,19 @@ pub fn row(called: &Called, subject: &str, preview: bool) -> Receipt {
         outcome: called.receipt.outcome.name().to_owned(),
         subject: subject.to_owned(),
         preview,
-        receipt: json!(called.receipt),
-        recording: called.recording.as_ref().map(|recording| json!(recording)),
+        receipt,
+        recording,
         at: Utc::now(),
+    }
+}
+
+/// Replaces a text wherever it stands.
+pub fn replace(value: &mut Value, from: &str, to: &str) {
+    match value {
+        Value::String(text) if text.contains(from) => *text = text.replace(from, to),
+        Value::Array(list) => list.iter_mut().for_each(|one| replace(one, from, to)),
+        Value::Object(members) => members.values_mut().for_each(|one| replace(one, from, to)),
+        _ => {}
     }
 }
 
@@ -113,8 +131,7 @@ impl Receipts {
     /// Keeps receipts that no transaction writes.
     pub fn keep(&self, tenant: Id<id::Tenant>, subject: &str, preview: bool, calls: &[Called]) {
         for called in calls {
-            let is_look = preview && called.receipt.outcome == Outcome::Answered;
-            let is_kept = !is_look
+            let is_kept = !preview
                 || self.allowance(tenant, |used| {
                     used.looks = used.looks.saturating_add(1);
                     used.looks <= LOOKS_A_SECOND
@@ -145,9 +162,14 @@ impl Receipts {
                     if counts.is_empty() { Ok(()) } else { stored::count(tx, &counts).await }
                 })
                 .await;
-            if let Err(error) = written {
-                tracing::warn!(error = %error, "receipts of plugins cannot be written; they wait");
-                self.wait_on(tenant, receipts, counts);
+            match written {
+                Ok(()) => {}
+                Err(Error::DatabaseDown(error)) => {
+                    tracing::warn!(error = %error, "receipts of plugins cannot be written; they wait");
+                    self.wait_on(tenant, receipts, counts);
+                }
+                // Written again they would fail again, and keep the others waiting.
+                Err(error) => tracing::error!(error = %error, "receipts of plugins are lost"),
             }
         }
         // Tenants that were quiet for a while begin anew.

@@ -13,7 +13,7 @@ use crate::support::{Everything, Platform, platform::rows, text, uuid_of};
 /// Tables that belong to the platform, not to a tenant.
 const PLATFORM_TABLES: [&str; 3] = ["embed_files", "platform_keys", "__diesel_schema_migrations"];
 /// What the role that looks up tenants may do with whole tables; what it may read of others are columns.
-const SYSTEM_TABLES: [(&str, &str); 10] = [
+const SYSTEM_TABLES: [(&str, &str); 11] = [
     ("api_keys", "SELECT"),
     ("devices", "SELECT"),
     ("embed_files", "INSERT SELECT"),
@@ -21,16 +21,18 @@ const SYSTEM_TABLES: [(&str, &str); 10] = [
     ("jobs", "DELETE INSERT SELECT UPDATE"),
     ("outbox", "DELETE SELECT"),
     ("plugin_receipts", "DELETE"),
+    ("plugin_statistics", "DELETE"),
     ("platform_keys", "INSERT SELECT"),
     ("provider_events", "INSERT SELECT UPDATE"),
     ("tenants", ""),
 ];
 /// Columns that it may read where it may not read the table.
-const SYSTEM_COLUMNS: [(&str, &str); 6] = [
+const SYSTEM_COLUMNS: [(&str, &str); 7] = [
     ("events", "id starts_at state tenant_id"),
     ("idempotency_keys", "created_at"),
     ("orders", "event_id id tenant_id"),
     ("plugin_receipts", "at"),
+    ("plugin_statistics", "hour"),
     ("payments", "account id livemode order_id payment_intent session_id state tenant_id"),
     ("tenants", "id livemode"),
 ];

@@ -55,7 +55,27 @@ impl Cache {
             file.sync_data()?;
             fs::rename(&temporary, self.path(wasm_hash))
         };
-        write().inspect_err(|_| drop(fs::remove_file(&temporary)))
+        write().inspect_err(|_| drop(fs::remove_file(&temporary)))?;
+        self.make_room()
+    }
+
+    /// Removes the oldest files beyond the room that the cache has; what is needed again is compiled again.
+    fn make_room(&self) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let entry = entry?;
+            let facts = entry.metadata()?;
+            files.push((facts.modified()?, facts.len(), entry.path()));
+        }
+        files.sort_unstable_by(|one, other| other.cmp(one));
+        let mut room = limits::CACHE_BYTES_MAX;
+        for (_, size, path) in files {
+            match room.checked_sub(size) {
+                Some(left) => room = left,
+                None => fs::remove_file(path)?,
+            }
+        }
+        Ok(())
     }
 
     fn path(&self, wasm_hash: &[u8; 32]) -> PathBuf {

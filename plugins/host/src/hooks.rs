@@ -65,7 +65,10 @@ impl HookType for Pricing {
 
     fn check(cart: &Cart, adjustments: &Vec<Adjustment>) -> Result<(), String> {
         let max = limits::ADJUSTMENTS_PER_LINE_MAX * (cart.lines.len() + 1);
-        at_most("adjustments", adjustments.len(), max)?;
+        // A change of the whole cart is one of each line.
+        let changes =
+            adjustments.iter().map(|one| if one.line.is_some() { 1 } else { cart.lines.len() }).sum();
+        at_most("changes of prices", changes, max)?;
         adjustments.iter().enumerate().try_for_each(|(index, adjustment)| {
             check_line(cart, adjustment.line)?;
             check_text("the label", &adjustment.label, 1, limits::LABEL_CHARS_MAX)?;
@@ -149,6 +152,15 @@ impl HookType for Notification {
             })?;
             let is_mail = message.channel == "email";
             check_text("the subject", &message.subject, usize::from(is_mail), limits::REASON_CHARS_MAX)?;
+            let texts = [Some(&message.body), message.html.as_ref()];
+            if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+                return Err("a message has the character U+0000".to_owned());
+            }
+            if message.body.trim().is_empty() || is_mail && message.subject.trim().is_empty() {
+                return Err(
+                    "a message needs a text, and a letter a subject; suppress to send nothing".to_owned()
+                );
+            }
             at_most("bytes of the body", message.body.len(), limits::BODY_BYTES_MAX)?;
             at_most("bytes of HTML", message.html.as_ref().map_or(0, String::len), limits::BODY_BYTES_MAX)
         })

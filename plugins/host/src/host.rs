@@ -82,27 +82,42 @@ impl Host {
     /// Blocks; nothing is published.
     pub fn install(&self, wasm: &[u8]) -> Result<Plugin, InstallError> {
         let upload = Upload::read(wasm)?;
-        let plugin = self.load(&upload)?;
+        let (plugin, compiled) = self.load(&upload)?;
         plugin.run_fixtures(&self.engine)?;
+        self.keep(&upload, compiled);
         Ok(plugin)
     }
 
     /// As [`Host::install`], for bytes that were installed before: after a restart, or on another server.
     pub fn restore(&self, wasm: &[u8]) -> Result<Plugin, InstallError> {
-        self.load(&Upload::read(wasm)?)
+        let upload = Upload::read(wasm)?;
+        let (plugin, compiled) = self.load(&upload)?;
+        self.keep(&upload, compiled);
+        Ok(plugin)
     }
 
-    fn load(&self, upload: &Upload) -> Result<Plugin, InstallError> {
-        let cached = self.cache.load(&upload.hash);
-        if let Some(Ok(plugin)) = cached.map(|compiled| Plugin::load(&self.engine, upload, &compiled)) {
-            return Ok(plugin);
+    /// The plugin, and its code if that is not in the cache.
+    fn load(&self, upload: &Upload) -> Result<(Plugin, Option<Compiled>), InstallError> {
+        let cached = || {
+            let compiled = self.cache.load(&upload.hash)?;
+            Plugin::load(&self.engine, upload, &compiled).ok()
+        };
+        if let Some(plugin) = cached() {
+            return Ok((plugin, None));
         }
         let _one_at_a_time = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever was here before may have compiled the same.
+        if let Some(plugin) = cached() {
+            return Ok((plugin, None));
+        }
         let compiled = Compiled::in_child((self.compiler)(), upload)?;
         let plugin = Plugin::load(&self.engine, upload, &compiled)?;
+        Ok((plugin, Some(compiled)))
+    }
+
+    fn keep(&self, upload: &Upload, compiled: Option<Compiled>) {
         // A cache that cannot be written costs time only.
-        let _stored = self.cache.store(&upload.hash, &compiled);
-        Ok(plugin)
+        let _stored = compiled.map(|compiled| self.cache.store(&upload.hash, &compiled));
     }
 
     /// From now on calls go to this version; the one that was there is kept for [`Host::rollback`].

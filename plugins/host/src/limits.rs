@@ -112,6 +112,8 @@ limits! {
     COMPILE_MEMORY_BYTES_MAX: u64 = 1 << 30, "bytes";
     /// Compiled code is up to four times as large as the upload; CPython has 44 MB.
     COMPILED_BYTES_MAX: usize = 64 << 20, "bytes";
+    /// Compiled code of all tenants on one server; the oldest goes first.
+    CACHE_BYTES_MAX: u64 = 2 << 30, "bytes";
 }
 
 /// [`TABLE`] in Markdown.

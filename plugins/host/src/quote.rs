@@ -36,6 +36,7 @@ pub struct Step {
 /// Which calls are kept with all that they depended on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
+    None,
     Failures,
     All,
 }
@@ -138,7 +139,9 @@ impl Host {
 fn kept<H: HookType>(step: &Step, input: &H::Input, call: &Call<H::Output>, keep: Keep) -> Called {
     let receipt = call.receipt.clone();
     let is_answered = receipt.outcome == Outcome::Answered;
-    let is_kept = keep == Keep::All || !is_answered;
+    // Whoever was not called has nothing to run again.
+    let was_called = !matches!(receipt.outcome, Outcome::Busy | Outcome::Suspended);
+    let is_kept = was_called && (keep == Keep::All || keep == Keep::Failures && !is_answered);
     // An input that is no JSON cannot be: it was made of Rust values.
     let input = is_kept.then(|| serde_json::to_value(input).ok()).flatten();
     let output =

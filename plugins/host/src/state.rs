@@ -84,6 +84,9 @@ impl State {
             let (key, value) = (limits::KEY_BYTES_MAX, limits::VALUE_BYTES_MAX);
             return Err(format!("a key has 1 to {key} bytes, a value at most {value}"));
         }
+        if key.contains('\0') || value.contains('\0') {
+            return Err("the character U+0000 cannot be kept".to_owned());
+        }
         if self.writes.len() >= limits::WRITES_MAX && !self.writes.contains_key(&key) {
             return Err(format!("a call sets at most {} values", limits::WRITES_MAX));
         }

@@ -18,6 +18,9 @@ use crate::{
     statement,
 };
 
+/// Rows of adjustments in one statement.
+const ADJUSTMENTS_AT_ONCE: usize = 1_000;
+
 /// What becomes an order.
 #[derive(Debug, Clone)]
 pub struct NewOrder {
@@ -157,8 +160,11 @@ async fn keep_quote(tx: &mut Tx, new: &NewOrder) -> Result<()> {
     if !adjustments.is_empty() {
         let (tenant, order) = (tx.tenant(), new.id.uuid());
         let of_order = (order_adjustments::tenant_id.eq(tenant), order_adjustments::order_id.eq(order));
-        let rows: Vec<_> = adjustments.iter().map(|adjustment| (of_order, adjustment)).collect();
-        diesel::insert_into(order_adjustments::table).values(rows).execute(&mut **tx).await?;
+        // A statement has 65,535 values at most.
+        for some in adjustments.chunks(ADJUSTMENTS_AT_ONCE) {
+            let rows: Vec<_> = some.iter().map(|adjustment| (of_order, adjustment)).collect();
+            diesel::insert_into(order_adjustments::table).values(rows).execute(&mut **tx).await?;
+        }
     }
     if receipts.is_empty() { Ok(()) } else { receipts::insert(tx, receipts).await }
 }

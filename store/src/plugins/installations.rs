@@ -74,7 +74,10 @@ pub async fn put(tx: &mut Tx, plugin: Id<id::Plugin>, new: NewInstallation) -> R
         .eq(tx.tenant())
         .and(plugin_installations::plugin_id.eq(plugin.uuid()));
     let event = new.event.map(Id::uuid);
-    let count: i64 = plugin_installations::table.filter(of_plugin).count().get_result(&mut **tx).await?;
+    // One that is there may always be changed.
+    let others = plugin_installations::event_id.is_distinct_from(event);
+    let others = plugin_installations::table.filter(of_plugin.and(others));
+    let count: i64 = others.count().get_result(&mut **tx).await?;
     if count >= INSTALLATIONS_MAX {
         let detail =
             format!("A plugin is installed at most {INSTALLATIONS_MAX} times; install it for all events.");

@@ -175,9 +175,12 @@ pub async fn statistics(
     Ok(sums)
 }
 
-/// Forgets old receipts of all tenants.
+/// Forgets old receipts and counts of all tenants.
 pub async fn sweep(db: &Db) -> Result<usize> {
     let old = Utc::now() - TimeDelta::days(KEPT_DAYS);
+    diesel::delete(plugin_statistics::table.filter(plugin_statistics::hour.lt(old)))
+        .execute(&mut db.system().await?)
+        .await?;
     let deleted = diesel::delete(plugin_receipts::table.filter(plugin_receipts::at.lt(old)))
         .execute(&mut db.system().await?)
         .await?;

@@ -207,6 +207,9 @@ async fn settings_are_held_against_the_schema_and_limits_against_the_plugin() {
         assert_eq!(problem["param"], param, "{problem}");
     };
     refused(json!({}), "config").await;
+    refused(json!({ "config": { "steps": [], "x\u{0}": 1 } }), "config").await;
+    let unknown = json!({ "config": { "steps": [{ "tickets": 2, "percent": 9 }] }, "on_failure": "skip" });
+    tenant.api.put(&of(&plugin, "/installation"), unknown).await.refused(400, "invalid_request");
     refused(json!({ "config": { "steps": [{ "tickets": 1, "percent": 10 }] } }), "config").await;
     let steps = json!({ "steps": [{ "tickets": 2, "percent": 90 }] });
     refused(json!({ "config": steps, "hooks": [{ "hook": "notification" }] }), "hooks").await;
@@ -528,7 +531,10 @@ async fn messages_are_what_plugins_make_of_them_and_fail_by_their_policy() {
     })
     .await;
     let receipts = tenant.api.get(&of(&letter, "/receipts?hook=notification")).await.ok();
-    assert!(list(&receipts, "data").iter().any(|receipt| receipt["subject"] == order["id"]), "{receipts}");
+    let receipt = list(&receipts, "data").iter().find(|receipt| receipt["subject"] == order["id"]).unwrap();
+    let receipt = tenant.api.get(&format!("/v1/plugin-receipts/{}", text(receipt, "id"))).await.ok();
+    assert!(!receipt["recording"].is_null(), "{receipt}");
+    assert!(!receipt.to_string().contains("#token="), "the link to the tickets opens doors: {receipt}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
