@@ -46,6 +46,8 @@ const TURNS: usize = 2;
 /// Compiling a large one takes seconds.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 const TURN_RETRY_SECS: u32 = 10;
+/// Calls are short; a tenant whose plugins are slow waits for its own.
+const CALL_WAIT: Duration = Duration::from_secs(1);
 
 /// Plugins in this process. A server without any never starts the engine.
 pub struct Plugins {
@@ -60,6 +62,9 @@ pub struct Plugins {
     pub fetcher: Fetcher,
     /// Turns at what takes a processor for long: compiling an upload, and trying a version.
     turns: Shares,
+    /// Turns at prices. More calls at one time than cores only take each other's: of the pool of threads that block, a few
+    /// stay warm.
+    calls: Shares,
 }
 
 /// The plugins of one tenant, as of a revision.
@@ -123,6 +128,7 @@ impl Installed {
 impl Plugins {
     /// Compiled code is kept below the data directory.
     pub fn new(config: &Config) -> Result<Self, String> {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Ok(Self {
             cache: config.data_dir.join("plugins"),
             compiler: config.plugin_compiler.clone(),
@@ -132,6 +138,7 @@ impl Plugins {
             receipts: Receipts::default(),
             fetcher: Fetcher::new(config.plugin_http_instead)?,
             turns: Shares::new(TURNS, 1, TURN_WAIT),
+            calls: Shares::new(2 * cores, cores, CALL_WAIT),
         })
     }
 
@@ -159,6 +166,17 @@ impl Plugins {
             let detail = "This server is compiling as many plugins as it can. Try again in a moment.";
             Refusal::new(ErrorCode::Unavailable, detail).retry_after(TURN_RETRY_SECS)
         })
+    }
+
+    /// Works out prices beside the threads that serve requests, a few at one time. Whoever waits too long goes on all the same:
+    /// the host bounds the calls of each tenant.
+    pub async fn call<T: Send + 'static>(
+        &self,
+        tenant: Id<id::Tenant>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let _turn = self.calls.take(tenant, 1).await;
+        off_thread(work).await
     }
 
     /// The plugin is deleted.

@@ -124,13 +124,13 @@ async fn run(
     let steps = |turns: &[Turn]| turns.iter().map(|turn| turn.step.clone()).collect::<Vec<Step>>();
     if pricing.iter().chain(validation).all(|turn| turn.fetches.is_none()) {
         let (pricing, validation) = (steps(pricing), steps(validation));
-        return off_thread(move || {
+        let price = move || {
             let quoted = host.quote(&mut asked, &pricing);
             asked.cart.buyer.tickets_owned = tickets_owned;
             let verdict = quoted.and_then(|()| host.validate(&mut asked, &validation));
             (asked, verdict)
-        })
-        .await;
+        };
+        return app.plugins.call(scope.tenant, price).await;
     }
     let mut violations = Vec::new();
     let turns = pricing.iter().map(|turn| (turn, false)).chain(validation.iter().map(|turn| (turn, true)));
