@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Event, Options, Platform, Tenant, example, items, list,
     plugins::components::pricing,
-    shop::{FEE_MINOR, PLACE_MINOR, SEAT_MINOR},
+    shop::{FEE_MINOR, PLACE_MINOR, SEAT_MINOR, in_secs},
     text, uuid_of, wait_for, wait_until,
 };
 
@@ -395,7 +395,9 @@ async fn a_dry_run_shows_and_changes_nothing_and_plugins_follow_each_other() {
 async fn a_plugin_survives_a_restart_and_answers_the_same() {
     let mut platform = Platform::start().await;
     let tenant = platform.tenant().await;
-    let event = tenant.event(20, 0, json!({})).await;
+    // So that the days until then do not change while the test runs.
+    let terms = json!({ "starts_at": in_secs(10 * 86_400 - 3_600), "ends_at": in_secs(10 * 86_400) });
+    let event = tenant.event(20, 0, terms).await;
     let plugin = tenant.upload("demand-pricing").await;
     let config = json!({ "floor_percent": 50, "cap_percent": 200, "demand": [
         { "sold_percent": 0, "percent": 0 }, { "sold_percent": 10, "percent": 25 },
