@@ -46,6 +46,8 @@ const TURNS: usize = 2;
 /// Compiling a large one takes seconds.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 const TURN_RETRY_SECS: u32 = 10;
+/// A plugin that could not be restored is tried again after so long: compiling takes seconds of a processor.
+const RESTORE_AGAIN: Duration = Duration::from_secs(30);
 /// Calls are short; a tenant whose plugins are slow waits for its own.
 const CALL_WAIT: Duration = Duration::from_secs(1);
 
@@ -71,8 +73,8 @@ pub struct Plugins {
 #[derive(Default)]
 pub struct Installed {
     pub revision: Revision,
-    /// A plugin could not be restored: it is tried again.
-    is_incomplete: bool,
+    /// When a plugin could not be restored: it is tried again later.
+    failed_at: Option<Instant>,
     /// In the organizer's order.
     plugins: Vec<One>,
 }
@@ -203,7 +205,9 @@ impl Plugins {
             // One of those who ask looks; the others go on with what is known.
             self.tenants.insert(tenant, (installed.clone(), Instant::now()));
             let revision = app.db.run(scope, async |tx| stored::revision(tx).await).await?;
-            if revision == installed.revision && !installed.is_incomplete {
+            if revision == installed.revision
+                && installed.failed_at.is_none_or(|at| at.elapsed() < RESTORE_AGAIN)
+            {
                 return Ok(installed.clone());
             }
         }
@@ -218,13 +222,15 @@ impl Plugins {
             return Ok(entry.0.clone());
         }
         let (revision, called) = app.db.run(scope, async |tx| stored::called(tx).await).await?;
-        let (mut plugins, mut is_incomplete) = (Vec::with_capacity(called.len()), false);
+        let (mut plugins, mut failed_at) = (Vec::with_capacity(called.len()), None);
         for one in called {
             let key = Key { tenant, plugin: one.plugin.id };
-            is_incomplete |= !self.publish(app, scope, key, &one).await?;
+            if !self.publish(app, scope, key, &one).await? {
+                failed_at = Some(Instant::now());
+            }
             plugins.push(read(key, one)?);
         }
-        let installed = Arc::new(Installed { revision, is_incomplete, plugins });
+        let installed = Arc::new(Installed { revision, failed_at, plugins });
         self.tenants.insert(tenant, (installed.clone(), Instant::now()));
         Ok(installed)
     }

@@ -1012,7 +1012,7 @@ export interface paths {
         /**
          * List receipts of calls, newest first.
          * @description Receipts are kept for 30 days. Calls for orders are here at once, others after a second; while many buyers look,
-         *     successful looks are counted and have no receipt each.
+         *     those beyond fifty a second are counted and have no receipt each.
          */
         get: operations["plugin_receipts.list"];
         put?: never;
@@ -3696,8 +3696,8 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description All that the call depended on: `eventflow plugin replay` runs it again. In the answer about one receipt; successful
-             *     looks of buyers have none when there are many.
+             * @description All that the call depended on: `eventflow plugin replay` runs it again. In the answer about one receipt; looks
+             *     of buyers have none when there are many, and neither has a call whose settings and values are very large.
              */
             recording?: {
                 [key: string]: unknown;

@@ -478,7 +478,7 @@ export interface PluginReceiptsResource {
    * List receipts of calls, newest first.
    *
    * Receipts are kept for 30 days. Calls for orders are here at once, others after a second; while many buyers look,
-   * successful looks are counted and have no receipt each.
+   * those beyond fifty a second are counted and have no receipt each.
    *
    * Permission: `plugins:read`.
    */

@@ -106,10 +106,9 @@ pub(super) async fn run(call: &Call, id: Id<id::Plugin>, new: NewDryRun) -> Resu
         validates: new.hook == Some(CartHook::Validation),
     };
     let tried = prices::try_out(&call.app, &trial, hold).await?;
-    let outcome = json!(tried.receipt.outcome);
     Ok(DryRun {
         version_id: version.id.into(),
-        outcome: PluginOutcome::read(outcome.as_str().unwrap_or_default()),
+        outcome: PluginOutcome::read(tried.receipt.outcome.name()),
         answer: tried.answer.and_then(|answer| match answer {
             Value::Array(list) => Some(list),
             _ => None,

@@ -84,8 +84,8 @@ struct PluginReceipt {
     /// Version, fuel and its limit, microseconds, memory, the log, and what went wrong.
     receipt: BTreeMap<String, Value>,
     at: DateTime<Utc>,
-    /// All that the call depended on: `eventflow plugin replay` runs it again. In the answer about one receipt; successful
-    /// looks of buyers have none when there are many.
+    /// All that the call depended on: `eventflow plugin replay` runs it again. In the answer about one receipt; looks
+    /// of buyers have none when there are many, and neither has a call whose settings and values are very large.
     recording: Option<BTreeMap<String, Value>>,
 }
 
@@ -137,7 +137,7 @@ impl Receipts {
     /// List receipts of calls, newest first.
     ///
     /// Receipts are kept for 30 days. Calls for orders are here at once, others after a second; while many buyers look,
-    /// successful looks are counted and have no receipt each.
+    /// those beyond fifty a second are counted and have no receipt each.
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the query")]
     #[oai(path = "/plugins/:plugin_id/receipts", method = "get", operation_id = "plugin_receipts.list")]
     async fn list(
