@@ -12,6 +12,7 @@ mod repository;
 mod sdks;
 mod steps;
 mod stripe_sdks;
+mod torture;
 mod widget;
 
 use std::process::ExitCode;
@@ -67,6 +68,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
+    /// Sell while everything breaks, and check what must be true; arguments go to `eventflow-torture`
+    Torture {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
     /// Check this machine and install what the other commands need
     Install {
         /// Only say what is there and what is missing
@@ -89,6 +95,7 @@ fn main() -> ExitCode {
         Command::Bench { widget: true, arguments, .. } => widget::bench::run(&arguments),
         Command::Bench { plugins: true, arguments, .. } => bench::plugins(&arguments),
         Command::Bench { arguments, .. } => bench::run(&arguments),
+        Command::Torture { arguments } => torture::run(&arguments),
         Command::Install { check: true } => install::report(),
         Command::Install { check: false } => install::install_all(),
     };

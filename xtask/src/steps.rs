@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install::{self, Need};
-use crate::{contract, demo, plugins, process, repository, sdks, stripe_sdks, widget};
+use crate::{contract, demo, plugins, process, repository, sdks, stripe_sdks, torture, widget};
 
 /// Crates that must not come into the tree: they bring a second cryptography, or a C library to install.
 const BANNED_CRATES: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "pq-sys", "libpq-sys"];
@@ -123,6 +123,13 @@ const STEPS: &[Step] = &[
         fast: false,
         needs: &[&[Need::Node, Need::Python]],
         run: stripe,
+    },
+    Step {
+        name: "torture",
+        about: "sales of three seeds while everything breaks: every invariant holds",
+        fast: false,
+        needs: &[torture::NEEDS],
+        run: torture_check,
     },
     Step {
         name: "widget",
@@ -328,6 +335,11 @@ fn redocly() -> Result<Done> {
 
 fn schemathesis() -> Result<Done> {
     contract::schemathesis()?;
+    Ok(Done::Passed)
+}
+
+fn torture_check() -> Result<Done> {
+    torture::check()?;
     Ok(Done::Passed)
 }
 

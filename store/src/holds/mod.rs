@@ -330,7 +330,9 @@ impl Holds {
     async fn run(&self, offer: &Offer, invocation: &redis::ScriptInvocation<'_>) -> Result<Answer> {
         let began = Instant::now();
         loop {
+            failpoints::pass("before a script in Redis");
             let answer = Answer::of(self.gate.run(invocation).await?)?;
+            failpoints::pass("after a script in Redis");
             if answer.word()? != "forgot" {
                 return Ok(answer);
             }
