@@ -21,7 +21,6 @@ use eventflow_store::{
     embed_files,
     gate::{Gate, rate_limit::Limiter},
     holds::Holds,
-    mutants,
 };
 use poem::{
     Server,
@@ -228,7 +227,8 @@ fn master_key(config: &Config) -> Result<[u8; 32]> {
 
 /// Everything that answers requests and works in the background, without the listener.
 pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> Result<Arc<App>> {
-    if let Some(mutant) = mutants::chosen() {
+    #[cfg(debug_assertions)]
+    if let Some(mutant) = eventflow_store::mutants::chosen() {
         // Its wrongs are for the sandbox.
         if payments.provider.as_ref().is_some_and(|provider| provider.livemode()) {
             bail!("EVENTFLOW_MUTANT is set, and the payment provider is live: unset it");

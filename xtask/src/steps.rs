@@ -128,7 +128,7 @@ const STEPS: &[Step] = &[
         name: "torture",
         about: "sales of three seeds while everything breaks: every invariant holds",
         fast: false,
-        needs: &[torture::NEEDS],
+        needs: &[install::SERVER],
         run: torture_check,
     },
     Step {

@@ -86,10 +86,10 @@ impl Buyer<'_> {
         }
         let order = self.order(shop, &hold).await?;
         self.count("orders made");
-        if self.chance(6) {
+        if self.chance(10) {
             self.spy(rival, &order).await?;
         }
-        if self.chance(12) {
+        if self.chance(20) {
             self.lie(&order).await;
         }
         self.pay(&order).await?;

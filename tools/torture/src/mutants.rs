@@ -1,6 +1,5 @@
 //! The program is broken on purpose, one thing at a time, and the checker has to name the invariant that this breaks. What
 //! each mutant does stands in `store/src/mutants.rs`; only debug builds have them.
-#![expect(clippy::print_stdout, reason = "a command-line program speaks through stdout")]
 
 use std::{path::Path, time::Duration};
 

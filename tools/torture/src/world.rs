@@ -41,7 +41,8 @@ const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
     (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due')) AS orders,
     (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message')) AS jobs";
 /// What failed or waits for its next look is due now; first deadlines come when they come.
-const HURRY: &str = "UPDATE jobs SET run_at = now() WHERE run_at > now() AND (attempts > 0 OR kind = 'poll')";
+const HURRY: &str =
+    "UPDATE jobs SET run_at = now() WHERE run_at > now() AND (attempts > 0 OR kind IN ('poll', 'refund'))";
 /// A server with another clock has set other deadlines.
 const HURRY_ALL: &str = "UPDATE jobs SET run_at = now() WHERE run_at > now()";
 
@@ -74,7 +75,7 @@ pub struct World {
     servers: Vec<Mutex<Server>>,
     wires: Vec<Wires>,
     /// Webhooks go to whichever server takes them.
-    _hooks: Proxy,
+    hooks: Proxy,
     sandbox: stripe_sandbox::Handle,
     control: reqwest::Client,
     pub postgres_url: String,
@@ -137,7 +138,7 @@ impl World {
         let hooks = Proxy::start(&addresses).await?;
         let client =
             Client::new(wires.iter().map(|wires| format!("http://{}", wires.clients.address)).collect())?;
-        let seats = if variant.few_seats { (8, 4) } else { (160, 80) };
+        let seats = if variant.few_seats { (40, 20) } else { (160, 80) };
         let terms = |seats, account| Terms {
             seats,
             places: 400,
@@ -166,9 +167,9 @@ impl World {
             control: reqwest::Client::builder().no_proxy().build()?,
             home,
             variant: variant.clone(),
-            _hooks: hooks,
+            hooks,
         };
-        world.send_webhooks_to(world._hooks.address).await;
+        world.send_webhooks_to(world.hooks.address).await;
         Ok(Arc::new(world))
     }
 
@@ -241,7 +242,7 @@ impl World {
     pub async fn live_until(&self, at: u64) -> Result<bool> {
         self.servers[1].lock().await.kill().await?;
         let mut server = self.servers[0].lock().await;
-        server.stop(STOP).await?;
+        server.kill().await?;
         server.spawn_mortal(at)?;
         Ok(server.ready().await.is_ok())
     }

@@ -14,7 +14,9 @@ pub async fn check_moves(found: &mut Found, url: &str, skewed: bool) -> Result<(
     let sql =
         "SELECT o.id, o.state, (SELECT coalesce(jsonb_agg(jsonb_build_array(a.action, a.detail ->> 'from',
           a.detail ->> 'to') ORDER BY a.id), '[]') FROM audit_log a WHERE a.tenant_id = o.tenant_id
-          AND a.action IN ('orders.create', 'orders.move', 'orders.settle') AND a.object_id = $ORDER) AS moves
+          AND a.action IN ('orders.create', 'orders.move', 'orders.settle') AND a.object_id = $ORDER) AS moves,
+          (o.closed_at IS NULL OR EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = o.tenant_id AND a.at = o.closed_at
+            AND a.object_id = $ORDER)) AS is_timed
         FROM orders o";
     // The audit log names objects as the API does; the prefix is all that the database lacks.
     let mut cases = String::new();
@@ -34,6 +36,10 @@ pub async fn check_moves(found: &mut Found, url: &str, skewed: bool) -> Result<(
             && !(skewed && follow_in_any_order(&row))
         {
             found.wrong("I8", format!("{what}: {row}"));
+        }
+        // Both are the moment of one transaction, by the clock of Postgres.
+        if row["is_timed"] != true {
+            found.wrong("I8", format!("an order that ended when nothing moved: {row}"));
         }
     }
     Ok(())
