@@ -181,6 +181,7 @@ async fn checked(
     hurry: bool,
 ) -> Result<Report> {
     let left = world.drain(hurry).await?;
+    world.keep(artefacts).await?;
     let circumstances = world.client.history.with(|seen| Circumstances {
         quiescent: true,
         drained: true,

@@ -430,6 +430,14 @@ impl World {
         Ok(left)
     }
 
+    /// What the provider and the clients say, for whoever looks into a violation.
+    pub async fn keep(&self, artefacts: &Path) -> Result<()> {
+        let journal = self.sandbox_says("journal").await?;
+        fs::write(artefacts.join("journal.json"), serde_json::to_string_pretty(&journal)?)?;
+        let answers = self.client.history.with(|seen| serde_json::to_string_pretty(&seen.acknowledged));
+        Ok(fs::write(artefacts.join("answers.json"), answers?)?)
+    }
+
     /// The banks decide about every delayed payment.
     async fn resolve_delayed(&self) -> Result<()> {
         let sessions = self.sandbox_says("sessions").await?;

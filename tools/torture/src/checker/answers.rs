@@ -154,3 +154,30 @@ pub fn uuid_of(id: &str) -> Result<Uuid> {
         _ => bail!("an id of another kind: {id}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn moves_make_a_way_or_do_not() {
+        let row = |moves: Value, state: &str| json!({ "moves": moves, "state": state });
+        let made = json!(["orders.create", null, "pending"]);
+        let settled = json!(["orders.settle", null, "paid"]);
+        let refunded = json!(["orders.move", "paid", "refunded"]);
+        let good = row(json!([made, settled, refunded]), "refunded");
+        assert_eq!(follow(&good), Ok(()));
+        let mixed = row(json!([refunded, settled, made]), "refunded");
+        assert!(follow(&mixed).is_err() && follow_in_any_order(&mixed));
+        for bad in [
+            row(json!([made, settled]), "refunded"),
+            row(json!([settled, refunded]), "refunded"),
+            row(json!([made, refunded]), "refunded"),
+            row(json!([made, settled, json!(["orders.move", "paid", "pending"])]), "pending"),
+        ] {
+            assert!(follow(&bad).is_err() && !follow_in_any_order(&bad), "{bad}");
+        }
+    }
+}
