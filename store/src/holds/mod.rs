@@ -37,6 +37,7 @@ pub use streams::{End, News, Stream};
 use crate::{
     db::{Db, Scope, new_uuid},
     error::{Error, Result},
+    failpoints,
     gate::Gate,
     idempotency,
     offers::{Offer, Offers, Target, Tier},
