@@ -14,7 +14,7 @@ use crate::{
 };
 
 const SECONDS: u64 = 9;
-const BUYERS: usize = 14;
+const BUYERS: usize = 20;
 /// A mutant may never come to rest.
 const DRAIN: Duration = Duration::from_secs(14);
 const SEED: u64 = 900;
@@ -27,7 +27,7 @@ struct Mutant {
     breaks: &'static [&'static str],
     /// What the database lacks.
     sql: &'static str,
-    few_seats: bool,
+    hasty: bool,
     steps: fn() -> Vec<Step>,
 }
 
@@ -37,7 +37,7 @@ const MUTANTS: [Mutant; 6] = [
         about: "no unique index of live claims",
         breaks: &["I1", "I2"],
         sql: "DROP INDEX seat_claims_event_id_seat_index_key",
-        few_seats: true,
+        hasty: true,
         steps: forgetful_redis,
     },
     Mutant {
@@ -45,7 +45,7 @@ const MUTANTS: [Mutant; 6] = [
         about: "places are released on our own timer",
         breaks: &["I9"],
         sql: "",
-        few_seats: false,
+        hasty: false,
         steps: Vec::new,
     },
     Mutant {
@@ -53,7 +53,7 @@ const MUTANTS: [Mutant; 6] = [
         about: "an event's account is not looked at",
         breaks: &["I11"],
         sql: "",
-        few_seats: false,
+        hasty: false,
         steps: Vec::new,
     },
     Mutant {
@@ -61,7 +61,7 @@ const MUTANTS: [Mutant; 6] = [
         about: "refunds are sent without a key of their own",
         breaks: &["I6"],
         sql: "",
-        few_seats: false,
+        hasty: false,
         steps: lost_refunds,
     },
     Mutant {
@@ -69,7 +69,7 @@ const MUTANTS: [Mutant; 6] = [
         about: "old signatures are believed",
         breaks: &["I11"],
         sql: "",
-        few_seats: false,
+        hasty: false,
         steps: stale_webhooks,
     },
     Mutant {
@@ -78,18 +78,18 @@ const MUTANTS: [Mutant; 6] = [
         breaks: &["I12"],
         sql: "ALTER TABLE orders DISABLE ROW LEVEL SECURITY; ALTER TABLE order_items DISABLE ROW LEVEL SECURITY;
             ALTER TABLE payments DISABLE ROW LEVEL SECURITY; ALTER TABLE tickets DISABLE ROW LEVEL SECURITY",
-        few_seats: false,
+        hasty: false,
         steps: Vec::new,
     },
 ];
 
-/// Redis forgets every hold again and again while claims are slow.
+/// Redis forgets every hold again and again while claims are slow: somebody else can hold what is being claimed.
 fn forgetful_redis() -> Vec<Step> {
     let slow = |server| {
         let ms = SECONDS * 1_000;
         Step { at_ms: 0, fault: Fault::Wire { wire: Wire::Postgres, server, link: Link::Slow(25), ms } }
     };
-    let flushes = (1..SECONDS * 3).map(|number| Step { at_ms: number * 300, fault: Fault::RedisFlush });
+    let flushes = (1..=SECONDS).map(|number| Step { at_ms: number * 900, fault: Fault::RedisFlush });
     (0..SERVERS).map(slow).chain(flushes).collect()
 }
 
@@ -119,7 +119,7 @@ pub async fn run(program: &Path, out: &Path, only: &[String]) -> Result<bool> {
         let variant = Variant {
             environment: vec![("EVENTFLOW_MUTANT".into(), mutant.name.into())],
             sql: mutant.sql,
-            few_seats: mutant.few_seats,
+            hasty: mutant.hasty,
             drain: DRAIN,
         };
         println!("the mutant {}: {}", mutant.name, mutant.about);

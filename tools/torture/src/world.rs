@@ -53,8 +53,8 @@ pub struct Variant {
     pub environment: Vec<(String, String)>,
     /// Done to the database before the sale.
     pub sql: &'static str,
-    /// Fewer seats are fought for.
-    pub few_seats: bool,
+    /// Fewer seats are fought for, by buyers who do not think.
+    pub hasty: bool,
     /// What is left after this time is left.
     pub drain: Duration,
 }
@@ -138,7 +138,7 @@ impl World {
         let hooks = Proxy::start(&addresses).await?;
         let client =
             Client::new(wires.iter().map(|wires| format!("http://{}", wires.clients.address)).collect())?;
-        let seats = if variant.few_seats { (40, 20) } else { (160, 80) };
+        let seats = if variant.hasty { (40, 20) } else { (160, 80) };
         let terms = |seats, account| Terms {
             seats,
             places: 400,
@@ -176,6 +176,11 @@ impl World {
     async fn send_webhooks_to(&self, address: std::net::SocketAddr) {
         let url = format!("http://{address}/v1/webhooks/stripe");
         self.sandbox("webhook", json!({ "url": url, "secret": WEBHOOK_SECRET })).await;
+    }
+
+    /// Buyers do not think between hold and order.
+    pub fn is_hasty(&self) -> bool {
+        self.variant.hasty
     }
 
     pub fn places(&self) -> PlacesOwned {
