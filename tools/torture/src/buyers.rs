@@ -79,10 +79,12 @@ impl Buyer<'_> {
             return None;
         }
         // Some think longer than the hold lasts.
-        if self.chance(3) {
-            self.think(5_000..7_000).await
+        if world.is_hasty() {
+            self.count("hasty orders");
+        } else if self.chance(3) {
+            self.think(5_000..7_000).await;
         } else {
-            self.think(0..400).await
+            self.think(0..400).await;
         }
         let order = self.order(shop, &hold).await?;
         self.count("orders made");
