@@ -10,6 +10,8 @@ import Stripe from "stripe";
 const { EVENTFLOW_URL, EVENTFLOW_SECRET_KEY, EVENT_ID, PORT = "3000", STRIPE_SECRET_KEY } = process.env;
 const eventflow = new EventFlow({ baseUrl: EVENTFLOW_URL, key: EVENTFLOW_SECRET_KEY, appInfo: "headless-checkout/1.0" });
 const stripe = STRIPE_SECRET_KEY ? new Stripe(STRIPE_SECRET_KEY, stripeServer(process.env.STRIPE_API_URL)) : undefined;
+/** Stripe's session of each order, for the receipt; a real shop keeps it with its orders. */
+const sessions = new Map();
 /** A name and a number of places fit many times. */
 const FORM_BYTES_MAX = 4_096;
 
@@ -67,6 +69,7 @@ async function buy({ quantity, name, email }) {
       success_url: `${origin()}/thanks`,
       cancel_url: origin(),
     });
+    sessions.set(order.id, /cs_\w+/.exec(order.checkout_url ?? "")?.[0]);
     // A cookie says whose order it is: an address would show the tickets to whoever reads it. A free order is paid already.
     const cookie = `order=${order.id}; HttpOnly; SameSite=Lax; Path=/`;
     return { status: 303, headers: { location: order.checkout_url ?? "/thanks", "set-cookie": cookie } };
@@ -93,7 +96,7 @@ async function thanks(id) {
 /** How it was paid, from Stripe itself. */
 async function receipt(order) {
   const paid = `Paid: ${money(order.totals.total_minor, order.currency)}`;
-  const session = /cs_\w+/.exec(order.payment?.checkout_url ?? "")?.[0];
+  const session = sessions.get(order.id);
   if (!stripe || !session) return `${paid}.`;
   const { payment_intent: intent } = await stripe.checkout.sessions.retrieve(session, { expand: ["payment_intent.latest_charge"] });
   const card = intent?.latest_charge?.payment_method_details?.card;

@@ -1671,6 +1671,19 @@ export interface components {
         /**
          * ApiKey
          * @description An API key, without its secret.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "hint": "x7Qa",
+         *       "id": "key_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "secret",
+         *       "livemode": false,
+         *       "name": "Web shop",
+         *       "origins": [],
+         *       "scopes": [
+         *         "events:read",
+         *         "orders:read"
+         *       ]
+         *     }
          */
         ApiKey: {
             /** Format: date-time */
@@ -1695,6 +1708,11 @@ export interface components {
         /**
          * AreaAvailability
          * @description Places left in a general admission area.
+         * @example {
+         *       "capacity": 500,
+         *       "ga_area": "floor",
+         *       "left": 320
+         *     }
          */
         AreaAvailability: {
             /** Format: int64 */
@@ -1706,6 +1724,15 @@ export interface components {
         /**
          * AuditEntry
          * @description A change.
+         * @example {
+         *       "action": "venues.update",
+         *       "actor": "key_01h455vb4pex5vsknk084sn02q",
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "detail": {},
+         *       "id": "aud_01h455vb4pex5vsknk084sn02q",
+         *       "object_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "request_id": "req_01920a5dac96774bbcceb302099a8057"
+         *     }
          */
         AuditEntry: {
             /** @description The operation, as `venues.update`. */
@@ -1728,6 +1755,35 @@ export interface components {
         /**
          * Availability
          * @description What is free. Seats that stand in none of the lists are free.
+         * @example {
+         *       "blocked": 2,
+         *       "blocked_seats": [
+         *         0,
+         *         1
+         *       ],
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "free": 2104,
+         *       "ga_areas": [
+         *         {
+         *           "capacity": 500,
+         *           "ga_area": "floor",
+         *           "left": 320
+         *         }
+         *       ],
+         *       "held": 2,
+         *       "held_seats": [
+         *         412,
+         *         413
+         *       ],
+         *       "revision": 1873,
+         *       "sold": 4,
+         *       "sold_seats": [
+         *         120,
+         *         121,
+         *         122,
+         *         123
+         *       ]
+         *     }
          */
         Availability: {
             /** Format: int64 */
@@ -1754,6 +1810,12 @@ export interface components {
         /**
          * BestAvailable
          * @description The best seats together: same row, nobody left alone, nearest to the focal point.
+         * @example {
+         *       "accessible": false,
+         *       "quantity": 2,
+         *       "section": "stalls",
+         *       "wheelchairs": 0
+         *     }
          */
         BestAvailable: {
             /**
@@ -1783,6 +1845,16 @@ export interface components {
         /**
          * BrokenRule
          * @description A rule of the event that the places break.
+         * @example {
+         *       "detail": "Seat stalls-G-11 would be left alone between sold seats. Take it as well, or move by one seat.",
+         *       "objects": [
+         *         "stalls-G-11"
+         *       ],
+         *       "rule": "orphan",
+         *       "seats": [
+         *         411
+         *       ]
+         *     }
          */
         BrokenRule: {
             /** @description What is wrong, and the way out. */
@@ -1805,6 +1877,10 @@ export interface components {
         /**
          * Buyer
          * @description Who bought.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace"
+         *     }
          */
         Buyer: {
             email: string;
@@ -1813,6 +1889,10 @@ export interface components {
         /**
          * BuyerInput
          * @description Who buys.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace"
+         *     }
          */
         BuyerInput: {
             /**
@@ -1847,6 +1927,20 @@ export interface components {
         /**
          * CheckIn
          * @description A stored scan.
+         * @example {
+         *       "actor": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "client_id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "device_id": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "entry_no": 1,
+         *       "gate": "North",
+         *       "id": "chk_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "entry",
+         *       "outcome": "admitted",
+         *       "received_at": "2027-05-14T17:31:09Z",
+         *       "scanned_at": "2027-05-14T17:31:08Z",
+         *       "ticket_id": "tkt_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         CheckIn: {
             /** @description The credential that uploaded it. */
@@ -1892,6 +1986,18 @@ export interface components {
         /**
          * CheckInList
          * @description A check-in list: the rules of one or more gates of an event.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Main entrance",
+         *       "re_entry": false,
+         *       "type_nos": [
+         *         1
+         *       ],
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "zone_mask": 0
+         *     }
          */
         CheckInList: {
             /** Format: date-time */
@@ -1930,6 +2036,20 @@ export interface components {
         /**
          * CheckInResult
          * @description The decision on one scan.
+         * @example {
+         *       "entry_no": 1,
+         *       "first_admitted_at": "2027-05-14T17:31:08Z",
+         *       "gate": "North",
+         *       "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "outcome": "admitted",
+         *       "ticket": {
+         *         "flags": [],
+         *         "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *         "label": "stalls-G-12",
+         *         "tier_name": "Stalls, full price",
+         *         "type_no": 1
+         *       }
+         *     }
          */
         CheckInResult: {
             /**
@@ -1964,6 +2084,24 @@ export interface components {
         /**
          * CheckInResults
          * @description The decisions on an upload, in the order of its scans.
+         * @example {
+         *       "results": [
+         *         {
+         *           "entry_no": 1,
+         *           "first_admitted_at": "2027-05-14T17:31:08Z",
+         *           "gate": "North",
+         *           "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *           "outcome": "admitted",
+         *           "ticket": {
+         *             "flags": [],
+         *             "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *             "label": "stalls-G-12",
+         *             "tier_name": "Stalls, full price",
+         *             "type_no": 1
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         CheckInResults: {
             results: components["schemas"]["CheckInResult"][];
@@ -1971,6 +2109,14 @@ export interface components {
         /**
          * Choice
          * @description Why these seats are the best ones that were left.
+         * @example {
+         *       "groups": 1,
+         *       "mean_distance": 840,
+         *       "orphans": 0,
+         *       "quality": "together",
+         *       "reserved": 0,
+         *       "score": 96
+         *     }
          */
         Choice: {
             /**
@@ -2005,6 +2151,13 @@ export interface components {
         /**
          * Device
          * @description A scanner, without its token.
+         * @example {
+         *       "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "gate": "North",
+         *       "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Scanner 3"
+         *     }
          */
         Device: {
             /** @example list_01h455vb4pex5vsknk084sn02q */
@@ -2020,6 +2173,36 @@ export interface components {
         /**
          * DryRun
          * @description What the call would do.
+         * @example {
+         *       "adjustments": [
+         *         {
+         *           "amount_minor": -420,
+         *           "is_limited": false,
+         *           "item": 0,
+         *           "label": "Early bird",
+         *           "plugin": "early-bird",
+         *           "reason": "before 1 March",
+         *           "version": "1.0.0"
+         *         }
+         *       ],
+         *       "answer": [
+         *         {
+         *           "change": {
+         *             "percent_bps": -1000
+         *           },
+         *           "label": "Early bird"
+         *         }
+         *       ],
+         *       "outcome": "answered",
+         *       "receipt": {},
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       },
+         *       "version_id": "plv_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         DryRun: {
             adjustments: components["schemas"]["PriceAdjustment"][];
@@ -2038,6 +2221,39 @@ export interface components {
         /**
          * Event
          * @description An event.
+         * @example {
+         *       "checkout_secs": 900,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "delayed_payments": false,
+         *       "description": "Symphony No. 2, with choir.",
+         *       "ends_at": "2027-05-14T20:30:00Z",
+         *       "event_no": 17,
+         *       "hold_cap_secs": 3600,
+         *       "hold_ttl_secs": 600,
+         *       "id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "max_per_buyer": 10,
+         *       "max_per_hold": 10,
+         *       "name": "Mahler: Symphony No. 2",
+         *       "published_at": "2027-02-01T10:00:00Z",
+         *       "reseat_late_payments": false,
+         *       "revision": 1873,
+         *       "sale_ends_at": "2027-05-14T18:00:00Z",
+         *       "sale_starts_at": "2027-02-01T10:00:00Z",
+         *       "seat_map_id": "map_01h455vb4pex5vsknk084sn02q",
+         *       "seat_map_version": 4,
+         *       "seat_rules": {
+         *         "adjacent": true,
+         *         "companions": true,
+         *         "min_per_hold": 1,
+         *         "orphans": "lenient"
+         *       },
+         *       "starts_at": "2027-05-14T18:00:00Z",
+         *       "state": "published",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "venue_id": "ven_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         Event: {
             /** Format: date-time */
@@ -2155,15 +2371,7 @@ export interface components {
              * @example map_01h455vb4pex5vsknk084sn02q
              */
             seat_map_id?: string | null;
-            /**
-             * @default {
-             *       "adjacent": null,
-             *       "companions": null,
-             *       "min_per_hold": null,
-             *       "orphans": null
-             *     }
-             */
-            seat_rules?: components["schemas"]["SeatRulesInput"] & unknown;
+            seat_rules?: components["schemas"]["SeatRulesInput"];
             /** Format: date-time */
             starts_at?: string | null;
             time_zone?: string | null;
@@ -2181,6 +2389,12 @@ export interface components {
         /**
          * Finding
          * @description Something to mend in a seat map.
+         * @example {
+         *       "code": "missing_text",
+         *       "message": "The row has no label.",
+         *       "object": "sections[2].rows[0]",
+         *       "severity": "error"
+         *     }
          */
         Finding: {
             /** @description A stable code to branch on. */
@@ -2193,6 +2407,21 @@ export interface components {
         /**
          * Founded
          * @description A new tenant and its keys, which are told this once.
+         * @example {
+         *       "publishable_key": "ef_pk_test_0000000000000000000000000000",
+         *       "secret_key": "ef_sk_test_0000000000000000000000000000",
+         *       "tenant": {
+         *         "application_fee_bps": 250,
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "currency": "EUR",
+         *         "id": "ten_01h455vb4pex5vsknk084sn02q",
+         *         "livemode": false,
+         *         "name": "Philharmonie Lindenhain",
+         *         "stripe_account": "acct_1A2b3C4d5E6f",
+         *         "time_zone": "Europe/Berlin",
+         *         "updated_at": "2027-03-01T09:12:00Z"
+         *       }
+         *     }
          */
         Founded: {
             /** @description A publishable key for the origins given. */
@@ -2204,6 +2433,47 @@ export interface components {
         /**
          * Hold
          * @description Places that nobody else can take until `expires_at`.
+         * @example {
+         *       "adjustments": [],
+         *       "choice": {
+         *         "groups": 1,
+         *         "mean_distance": 840,
+         *         "orphans": 0,
+         *         "quality": "together",
+         *         "reserved": 0,
+         *         "score": 96
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "expires_at": "2027-03-01T09:22:00Z",
+         *       "extendable_until": "2027-03-01T10:12:00Z",
+         *       "extensions": 0,
+         *       "id": "hold_01h455vb4pex5vsknk084sn02q",
+         *       "is_degraded": false,
+         *       "items": [
+         *         {
+         *           "fee_minor": 0,
+         *           "label": "stalls-G-12",
+         *           "list_total_minor": 4200,
+         *           "price_minor": 3925,
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "tax_minor": 275,
+         *           "tier_name": "Stalls, full price",
+         *           "total_minor": 4200
+         *         }
+         *       ],
+         *       "server_time": "2027-03-01T09:12:00Z",
+         *       "status": "active",
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl",
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       }
+         *     }
          */
         Hold: {
             /**
@@ -2247,6 +2517,17 @@ export interface components {
         /**
          * HoldItem
          * @description A held place with its price.
+         * @example {
+         *       "fee_minor": 0,
+         *       "label": "stalls-G-12",
+         *       "list_total_minor": 4200,
+         *       "price_minor": 3925,
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "tax_minor": 275,
+         *       "tier_name": "Stalls, full price",
+         *       "total_minor": 4200
+         *     }
          */
         HoldItem: {
             /** Format: int64 */
@@ -2284,6 +2565,28 @@ export interface components {
         /**
          * Imported
          * @description A seat map made of a file.
+         * @example {
+         *       "notes": [
+         *         {
+         *           "code": "zones",
+         *           "count": 2,
+         *           "message": "The format has no groups of sections.",
+         *           "object": "zones[0]"
+         *         }
+         *       ],
+         *       "seat_map": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "draft_revision": 7,
+         *         "ga_capacity": 500,
+         *         "id": "map_01h455vb4pex5vsknk084sn02q",
+         *         "name": "Great Hall",
+         *         "published_version": 4,
+         *         "seat_count": 2112,
+         *         "updated_at": "2027-03-01T09:12:00Z",
+         *         "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *         "version": 4
+         *       }
+         *     }
          */
         Imported: {
             /** @description What of the file is not in the seat map, or is there otherwise. */
@@ -2294,6 +2597,10 @@ export interface components {
         /**
          * InstalledHook
          * @description A hook that is called.
+         * @example {
+         *       "hook": "pricing",
+         *       "on_failure": "refuse"
+         *     }
          */
         InstalledHook: {
             hook: components["schemas"]["PluginHook"];
@@ -2303,6 +2610,9 @@ export interface components {
         /**
          * ItemInput
          * @description One thing to hold: `seat` or `label` for a seat, `ga_area` for places of an area.
+         * @example {
+         *       "label": "stalls-G-12"
+         *     }
          */
         ItemInput: {
             /** @description Key of a general admission area. */
@@ -2328,6 +2638,14 @@ export interface components {
         /**
          * Jwk
          * @description A public key, Ed25519.
+         * @example {
+         *       "alg": "EdDSA",
+         *       "crv": "Ed25519",
+         *       "kid": "buyer-1",
+         *       "kty": "OKP",
+         *       "use": "sig",
+         *       "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+         *     }
          */
         Jwk: {
             /** @description `EdDSA`. */
@@ -2346,6 +2664,18 @@ export interface components {
         /**
          * Jwks
          * @description A set of public keys.
+         * @example {
+         *       "keys": [
+         *         {
+         *           "alg": "EdDSA",
+         *           "crv": "Ed25519",
+         *           "kid": "buyer-1",
+         *           "kty": "OKP",
+         *           "use": "sig",
+         *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+         *         }
+         *       ]
+         *     }
          */
         Jwks: {
             keys: components["schemas"]["Jwk"][];
@@ -2358,6 +2688,16 @@ export interface components {
         /**
          * LedgerEntry
          * @description One line of a posting. The lines of an order sum to zero.
+         * @example {
+         *       "account": "ticket_revenue",
+         *       "amount_minor": -3925,
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "led_01h455vb4pex5vsknk084sn02q",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "posting": "sale"
+         *     }
          */
         LedgerEntry: {
             /** @description clearing_stripe, clearing_manual, ticket_revenue, fee_revenue, tax_payable, application_fee, held_money, disputed … */
@@ -2387,6 +2727,22 @@ export interface components {
         /**
          * MadeApiKey
          * @description A new key and its text, which is told this once.
+         * @example {
+         *       "api_key": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "hint": "x7Qa",
+         *         "id": "key_01h455vb4pex5vsknk084sn02q",
+         *         "kind": "secret",
+         *         "livemode": false,
+         *         "name": "Web shop",
+         *         "origins": [],
+         *         "scopes": [
+         *           "events:read",
+         *           "orders:read"
+         *         ]
+         *       },
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl"
+         *     }
          */
         MadeApiKey: {
             api_key: components["schemas"]["ApiKey"];
@@ -2396,6 +2752,16 @@ export interface components {
         /**
          * MadeDevice
          * @description A new scanner and its token, which is told this once.
+         * @example {
+         *       "device": {
+         *         "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "gate": "North",
+         *         "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *         "name": "Scanner 3"
+         *       },
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl"
+         *     }
          */
         MadeDevice: {
             device: components["schemas"]["Device"];
@@ -2410,6 +2776,19 @@ export interface components {
         /**
          * Member
          * @description Somebody who works for the tenant.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "email": "alma@example.org",
+         *       "id": "mbr_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Alma Mahler",
+         *       "permissions": [
+         *         "events:read",
+         *         "orders:read"
+         *       ],
+         *       "role": "custom",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "user_id": "usr_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         Member: {
             /** Format: date-time */
@@ -2443,6 +2822,25 @@ export interface components {
         /**
          * Message
          * @description A message.
+         * @example {
+         *       "address": "ada@example.org",
+         *       "attachments": [
+         *         "event.ics"
+         *       ],
+         *       "attempts": 1,
+         *       "body": "Your tickets: {TICKETS_URL}",
+         *       "channel": "email",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "msg_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "order.paid",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "provider_message_id": "01h455vb4pex5vsknk084sn02q@tickets.example",
+         *       "recipient": "buyer",
+         *       "sent_at": "2027-03-01T09:15:45Z",
+         *       "state": "sent",
+         *       "subject": "Your tickets for Mahler: Symphony No. 2"
+         *     }
          */
         Message: {
             /** @description Empty when nobody gave one. */
@@ -2715,15 +3113,7 @@ export interface components {
             sale_starts_at?: string | null;
             /** @example map_01h455vb4pex5vsknk084sn02q */
             seat_map_id: string;
-            /**
-             * @default {
-             *       "adjacent": null,
-             *       "companions": null,
-             *       "min_per_hold": null,
-             *       "orphans": null
-             *     }
-             */
-            seat_rules?: components["schemas"]["SeatRulesInput"] & unknown;
+            seat_rules?: components["schemas"]["SeatRulesInput"];
             /** Format: date-time */
             starts_at: string;
             /** @description IANA name, as `Europe/Berlin`; the venue's zone unless given. */
@@ -2867,6 +3257,10 @@ export interface components {
         /**
          * NewOwner
          * @description The first member of a tenant.
+         * @example {
+         *       "email": "alma@example.org",
+         *       "name": "Alma Mahler"
+         *     }
          */
         NewOwner: {
             email: string;
@@ -2891,10 +3285,7 @@ export interface components {
          *     }
          */
         NewPluginInstallation: {
-            /**
-             * @description The settings, as the plugin's schema asks for.
-             * @default {}
-             */
+            /** @description The settings, as the plugin's schema asks for. */
             config?: {
                 [key: string]: unknown;
             } | null;
@@ -3162,6 +3553,12 @@ export interface components {
         /**
          * Note
          * @description Something that could not be carried over.
+         * @example {
+         *       "code": "zones",
+         *       "count": 2,
+         *       "message": "The format has no groups of sections.",
+         *       "object": "zones[0]"
+         *     }
          */
         Note: {
             /** @description A stable code to branch on. */
@@ -3183,6 +3580,77 @@ export interface components {
         /**
          * Order
          * @description An order.
+         * @example {
+         *       "adjustments": [],
+         *       "buyer": {
+         *         "email": "ada@example.org",
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "buyer_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJvcmRlciJ9.c2lnbmF0dXJl",
+         *       "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "is_degraded": false,
+         *       "items": [
+         *         {
+         *           "fee_minor": 0,
+         *           "id": "item_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "list_total_minor": 4200,
+         *           "price_minor": 3925,
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "tax_minor": 275,
+         *           "tier_name": "Stalls, full price",
+         *           "total_minor": 4200
+         *         }
+         *       ],
+         *       "paid_at": "2027-03-01T09:15:42Z",
+         *       "pay_until": "2027-03-01T09:27:00Z",
+         *       "payment": {
+         *         "amount_minor": 4200,
+         *         "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *         "id": "pay_01h455vb4pex5vsknk084sn02q",
+         *         "provider": "stripe",
+         *         "state": "paid"
+         *       },
+         *       "refunded_minor": 0,
+         *       "state": "paid",
+         *       "tickets": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fields": [
+         *             {
+         *               "key": "gate",
+         *               "label": "Gate",
+         *               "place": "header",
+         *               "value": "North"
+         *             }
+         *           ],
+         *           "generation": 0,
+         *           "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "not_after": "2027-05-15T20:30:00Z",
+         *           "not_before": "2027-03-01T09:12:00Z",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "state": "valid",
+         *           "tier_name": "Stalls, full price",
+         *           "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *           "type_no": 1
+         *         }
+         *       ],
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       }
+         *     }
          */
         Order: {
             /** @description What plugins of the organizer changed of the prices. */
@@ -3225,6 +3693,18 @@ export interface components {
         /**
          * OrderItem
          * @description One place of an order; it becomes one ticket.
+         * @example {
+         *       "fee_minor": 0,
+         *       "id": "item_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "list_total_minor": 4200,
+         *       "price_minor": 3925,
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "tax_minor": 275,
+         *       "tier_name": "Stalls, full price",
+         *       "total_minor": 4200
+         *     }
          */
         OrderItem: {
             /** Format: int64 */
@@ -3252,6 +3732,21 @@ export interface components {
         /**
          * OrderSummary
          * @description An order in a list.
+         * @example {
+         *       "buyer": {
+         *         "email": "ada@example.org",
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "paid_at": "2027-03-01T09:15:42Z",
+         *       "provider": "stripe",
+         *       "refunded_minor": 0,
+         *       "state": "paid",
+         *       "total_minor": 4200
+         *     }
          */
         OrderSummary: {
             buyer: components["schemas"]["Buyer"];
@@ -3286,6 +3781,9 @@ export interface components {
         /**
          * OverrideRequest
          * @description To admit against the decision; needs `check_ins:override`. Never lifts a bad signature.
+         * @example {
+         *       "reason": "The guest showed the order on a phone."
+         *     }
          */
         OverrideRequest: {
             /** @description For the audit log. */
@@ -3294,6 +3792,23 @@ export interface components {
         /**
          * Page_ApiKey
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "hint": "x7Qa",
+         *           "id": "key_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "secret",
+         *           "livemode": false,
+         *           "name": "Web shop",
+         *           "origins": [],
+         *           "scopes": [
+         *             "events:read",
+         *             "orders:read"
+         *           ]
+         *         }
+         *       ]
+         *     }
          */
         Page_ApiKey: {
             /** @description The objects of this page. */
@@ -3304,6 +3819,19 @@ export interface components {
         /**
          * Page_AuditEntry
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "action": "venues.update",
+         *           "actor": "key_01h455vb4pex5vsknk084sn02q",
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "detail": {},
+         *           "id": "aud_01h455vb4pex5vsknk084sn02q",
+         *           "object_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "request_id": "req_01920a5dac96774bbcceb302099a8057"
+         *         }
+         *       ]
+         *     }
          */
         Page_AuditEntry: {
             /** @description The objects of this page. */
@@ -3314,6 +3842,24 @@ export interface components {
         /**
          * Page_CheckIn
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "actor": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "client_id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *           "device_id": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "entry_no": 1,
+         *           "gate": "North",
+         *           "id": "chk_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "entry",
+         *           "outcome": "admitted",
+         *           "received_at": "2027-05-14T17:31:09Z",
+         *           "scanned_at": "2027-05-14T17:31:08Z",
+         *           "ticket_id": "tkt_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_CheckIn: {
             /** @description The objects of this page. */
@@ -3324,6 +3870,22 @@ export interface components {
         /**
          * Page_CheckInList
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Main entrance",
+         *           "re_entry": false,
+         *           "type_nos": [
+         *             1
+         *           ],
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "zone_mask": 0
+         *         }
+         *       ]
+         *     }
          */
         Page_CheckInList: {
             /** @description The objects of this page. */
@@ -3334,6 +3896,17 @@ export interface components {
         /**
          * Page_Device
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "gate": "North",
+         *           "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Scanner 3"
+         *         }
+         *       ]
+         *     }
          */
         Page_Device: {
             /** @description The objects of this page. */
@@ -3344,6 +3917,43 @@ export interface components {
         /**
          * Page_Event
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "checkout_secs": 900,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "delayed_payments": false,
+         *           "description": "Symphony No. 2, with choir.",
+         *           "ends_at": "2027-05-14T20:30:00Z",
+         *           "event_no": 17,
+         *           "hold_cap_secs": 3600,
+         *           "hold_ttl_secs": 600,
+         *           "id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "max_per_buyer": 10,
+         *           "max_per_hold": 10,
+         *           "name": "Mahler: Symphony No. 2",
+         *           "published_at": "2027-02-01T10:00:00Z",
+         *           "reseat_late_payments": false,
+         *           "revision": 1873,
+         *           "sale_ends_at": "2027-05-14T18:00:00Z",
+         *           "sale_starts_at": "2027-02-01T10:00:00Z",
+         *           "seat_map_id": "map_01h455vb4pex5vsknk084sn02q",
+         *           "seat_map_version": 4,
+         *           "seat_rules": {
+         *             "adjacent": true,
+         *             "companions": true,
+         *             "min_per_hold": 1,
+         *             "orphans": "lenient"
+         *           },
+         *           "starts_at": "2027-05-14T18:00:00Z",
+         *           "state": "published",
+         *           "time_zone": "Europe/Berlin",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "venue_id": "ven_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_Event: {
             /** @description The objects of this page. */
@@ -3354,6 +3964,20 @@ export interface components {
         /**
          * Page_LedgerEntry
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "account": "ticket_revenue",
+         *           "amount_minor": -3925,
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "led_01h455vb4pex5vsknk084sn02q",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "posting": "sale"
+         *         }
+         *       ]
+         *     }
          */
         Page_LedgerEntry: {
             /** @description The objects of this page. */
@@ -3364,6 +3988,23 @@ export interface components {
         /**
          * Page_Member
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "email": "alma@example.org",
+         *           "id": "mbr_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Alma Mahler",
+         *           "permissions": [
+         *             "events:read",
+         *             "orders:read"
+         *           ],
+         *           "role": "custom",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "user_id": "usr_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_Member: {
             /** @description The objects of this page. */
@@ -3374,6 +4015,29 @@ export interface components {
         /**
          * Page_Message
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "address": "ada@example.org",
+         *           "attachments": [
+         *             "event.ics"
+         *           ],
+         *           "attempts": 1,
+         *           "body": "Your tickets: {TICKETS_URL}",
+         *           "channel": "email",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "msg_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "order.paid",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "provider_message_id": "01h455vb4pex5vsknk084sn02q@tickets.example",
+         *           "recipient": "buyer",
+         *           "sent_at": "2027-03-01T09:15:45Z",
+         *           "state": "sent",
+         *           "subject": "Your tickets for Mahler: Symphony No. 2"
+         *         }
+         *       ]
+         *     }
          */
         Page_Message: {
             /** @description The objects of this page. */
@@ -3384,6 +4048,25 @@ export interface components {
         /**
          * Page_OrderSummary
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "buyer": {
+         *             "email": "ada@example.org",
+         *             "name": "Ada Lovelace"
+         *           },
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "paid_at": "2027-03-01T09:15:42Z",
+         *           "provider": "stripe",
+         *           "refunded_minor": 0,
+         *           "state": "paid",
+         *           "total_minor": 4200
+         *         }
+         *       ]
+         *     }
          */
         Page_OrderSummary: {
             /** @description The objects of this page. */
@@ -3394,6 +4077,41 @@ export interface components {
         /**
          * Page_Plugin
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "name": "early-bird",
+         *           "position": 0,
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "version": {
+         *             "config_schema": {
+         *               "properties": {
+         *                 "percent": {
+         *                   "type": "integer"
+         *                 }
+         *               },
+         *               "type": "object"
+         *             },
+         *             "created_at": "2027-03-01T09:12:00Z",
+         *             "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *             "description": "Ten per cent less until a day.",
+         *             "hooks": [
+         *               "pricing"
+         *             ],
+         *             "http_hosts": [],
+         *             "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *             "is_published": false,
+         *             "key_value": false,
+         *             "name": "early-bird",
+         *             "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *             "version": "1.0.0",
+         *             "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         Page_Plugin: {
             /** @description The objects of this page. */
@@ -3404,6 +4122,26 @@ export interface components {
         /**
          * Page_PluginInstallation
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "config": {
+         *             "percent": 10
+         *           },
+         *           "enabled": false,
+         *           "hooks": [
+         *             {
+         *               "hook": "pricing",
+         *               "on_failure": "refuse"
+         *             }
+         *           ],
+         *           "http_hosts": [],
+         *           "key_value": false,
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginInstallation: {
             /** @description The objects of this page. */
@@ -3414,6 +4152,23 @@ export interface components {
         /**
          * Page_PluginReceipt
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "hook": "pricing",
+         *           "id": "plr_01h455vb4pex5vsknk084sn02q",
+         *           "outcome": "answered",
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "preview": false,
+         *           "receipt": {
+         *             "fuel": 184220,
+         *             "micros": 41
+         *           },
+         *           "subject": "hold_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginReceipt: {
             /** @description The objects of this page. */
@@ -3424,6 +4179,14 @@ export interface components {
         /**
          * Page_PluginSecret
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "name": "PARTNER",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginSecret: {
             /** @description The objects of this page. */
@@ -3434,6 +4197,15 @@ export interface components {
         /**
          * Page_PluginValue
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "key": "codes",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "value": "FRIENDS"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginValue: {
             /** @description The objects of this page. */
@@ -3444,6 +4216,34 @@ export interface components {
         /**
          * Page_PluginVersion
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "config_schema": {
+         *             "properties": {
+         *               "percent": {
+         *                 "type": "integer"
+         *               }
+         *             },
+         *             "type": "object"
+         *           },
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *           "description": "Ten per cent less until a day.",
+         *           "hooks": [
+         *             "pricing"
+         *           ],
+         *           "http_hosts": [],
+         *           "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *           "is_published": false,
+         *           "key_value": false,
+         *           "name": "early-bird",
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "version": "1.0.0",
+         *           "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginVersion: {
             /** @description The objects of this page. */
@@ -3454,6 +4254,27 @@ export interface components {
         /**
          * Page_PriceTier
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "accompanied": false,
+         *           "active": false,
+         *           "category": "a",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fee_minor": 0,
+         *           "id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "max_per_hold": 10,
+         *           "min_per_hold": 1,
+         *           "name": "Stalls, full price",
+         *           "price_minor": 4200,
+         *           "tax_inclusive": false,
+         *           "tax_rate_bps": 700,
+         *           "type_no": 1,
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PriceTier: {
             /** @description The objects of this page. */
@@ -3464,6 +4285,22 @@ export interface components {
         /**
          * Page_Refund
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "amount_minor": 4200,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "id": "ref_01h455vb4pex5vsknk084sn02q",
+         *           "item_ids": [
+         *             "item_01h455vb4pex5vsknk084sn02q"
+         *           ],
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "reason": "requested_by_buyer",
+         *           "state": "succeeded"
+         *         }
+         *       ]
+         *     }
          */
         Page_Refund: {
             /** @description The objects of this page. */
@@ -3474,6 +4311,20 @@ export interface components {
         /**
          * Page_RoleInfo
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "description": "What it is for.",
+         *           "permissions": [
+         *             {
+         *               "description": "What it is for.",
+         *               "permission": "tenant:read"
+         *             }
+         *           ],
+         *           "role": "owner"
+         *         }
+         *       ]
+         *     }
          */
         Page_RoleInfo: {
             /** @description The objects of this page. */
@@ -3484,6 +4335,22 @@ export interface components {
         /**
          * Page_Seat
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "category": "a",
+         *           "label": "stalls-G-12",
+         *           "number": "12",
+         *           "row": "G",
+         *           "seat": 412,
+         *           "section": "stalls",
+         *           "section_name": "Stalls",
+         *           "traits": [
+         *             "aisle"
+         *           ]
+         *         }
+         *       ]
+         *     }
          */
         Page_Seat: {
             /** @description The objects of this page. */
@@ -3494,6 +4361,22 @@ export interface components {
         /**
          * Page_SeatMap
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "draft_revision": 7,
+         *           "ga_capacity": 500,
+         *           "id": "map_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Great Hall",
+         *           "published_version": 4,
+         *           "seat_count": 2112,
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "version": 4
+         *         }
+         *       ]
+         *     }
          */
         Page_SeatMap: {
             /** @description The objects of this page. */
@@ -3504,6 +4387,34 @@ export interface components {
         /**
          * Page_Ticket
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fields": [
+         *             {
+         *               "key": "gate",
+         *               "label": "Gate",
+         *               "place": "header",
+         *               "value": "North"
+         *             }
+         *           ],
+         *           "generation": 0,
+         *           "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "not_after": "2027-05-15T20:30:00Z",
+         *           "not_before": "2027-03-01T09:12:00Z",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "state": "valid",
+         *           "tier_name": "Stalls, full price",
+         *           "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *           "type_no": 1
+         *         }
+         *       ]
+         *     }
          */
         Page_Ticket: {
             /** @description The objects of this page. */
@@ -3514,6 +4425,16 @@ export interface components {
         /**
          * Page_TicketKey
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "kid": 1,
+         *           "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *           "state": "active"
+         *         }
+         *       ]
+         *     }
          */
         Page_TicketKey: {
             /** @description The objects of this page. */
@@ -3524,6 +4445,21 @@ export interface components {
         /**
          * Page_Venue
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "city": "Lindenhain",
+         *           "country": "DE",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Philharmonie",
+         *           "postal_code": "12345",
+         *           "street": "Kastanienallee 1",
+         *           "time_zone": "Europe/Berlin",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_Venue: {
             /** @description The objects of this page. */
@@ -3534,6 +4470,13 @@ export interface components {
         /**
          * Payment
          * @description The attempt to pay.
+         * @example {
+         *       "amount_minor": 4200,
+         *       "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *       "id": "pay_01h455vb4pex5vsknk084sn02q",
+         *       "provider": "stripe",
+         *       "state": "paid"
+         *     }
          */
         Payment: {
             /** Format: int64 */
@@ -3556,6 +4499,10 @@ export interface components {
         /**
          * PermissionInfo
          * @description A permission in words.
+         * @example {
+         *       "description": "What it is for.",
+         *       "permission": "tenant:read"
+         *     }
          */
         PermissionInfo: {
             description: string;
@@ -3564,6 +4511,13 @@ export interface components {
         /**
          * PlaceChange
          * @description A change of a seat or a standing area.
+         * @example {
+         *       "change": "moved",
+         *       "from": "1200,450",
+         *       "harmful": false,
+         *       "label": "stalls-G-12",
+         *       "to": "1200,540"
+         *     }
          */
         PlaceChange: {
             change: components["schemas"]["Change"];
@@ -3578,6 +4532,37 @@ export interface components {
         /**
          * Plugin
          * @description A plugin of the tenant.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "name": "early-bird",
+         *       "position": 0,
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "version": {
+         *         "config_schema": {
+         *           "properties": {
+         *             "percent": {
+         *               "type": "integer"
+         *             }
+         *           },
+         *           "type": "object"
+         *         },
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *         "description": "Ten per cent less until a day.",
+         *         "hooks": [
+         *           "pricing"
+         *         ],
+         *         "http_hosts": [],
+         *         "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *         "is_published": false,
+         *         "key_value": false,
+         *         "name": "early-bird",
+         *         "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *         "version": "1.0.0",
+         *         "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *       }
+         *     }
          */
         Plugin: {
             /** Format: date-time */
@@ -3604,6 +4589,15 @@ export interface components {
         /**
          * PluginCount
          * @description Calls of one hook with one outcome.
+         * @example {
+         *       "calls": 1204,
+         *       "fuel_mean": 184220,
+         *       "hook": "pricing",
+         *       "memory_bytes_max": 1114112,
+         *       "micros_max": 380,
+         *       "micros_mean": 41,
+         *       "outcome": "answered"
+         *     }
          */
         PluginCount: {
             /** Format: int64 */
@@ -3636,6 +4630,22 @@ export interface components {
         /**
          * PluginInstallation
          * @description Where and how a plugin acts.
+         * @example {
+         *       "config": {
+         *         "percent": 10
+         *       },
+         *       "enabled": false,
+         *       "hooks": [
+         *         {
+         *           "hook": "pricing",
+         *           "on_failure": "refuse"
+         *         }
+         *       ],
+         *       "http_hosts": [],
+         *       "key_value": false,
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PluginInstallation: {
             /** @description The settings. */
@@ -3679,6 +4689,19 @@ export interface components {
         /**
          * PluginReceipt
          * @description What a call took, and how it ended.
+         * @example {
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "hook": "pricing",
+         *       "id": "plr_01h455vb4pex5vsknk084sn02q",
+         *       "outcome": "answered",
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "preview": false,
+         *       "receipt": {
+         *         "fuel": 184220,
+         *         "micros": 41
+         *       },
+         *       "subject": "hold_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         PluginReceipt: {
             /** Format: date-time */
@@ -3708,6 +4731,10 @@ export interface components {
         /**
          * PluginSecret
          * @description A secret, without its value.
+         * @example {
+         *       "name": "PARTNER",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PluginSecret: {
             name: string;
@@ -3717,6 +4744,22 @@ export interface components {
         /**
          * PluginStatistics
          * @description What a plugin did.
+         * @example {
+         *       "by_outcome": [
+         *         {
+         *           "calls": 1204,
+         *           "fuel_mean": 184220,
+         *           "hook": "pricing",
+         *           "memory_bytes_max": 1114112,
+         *           "micros_max": 380,
+         *           "micros_mean": 41,
+         *           "outcome": "answered"
+         *         }
+         *       ],
+         *       "calls": 1204,
+         *       "failures": 2,
+         *       "since": "2027-02-22T09:12:00Z"
+         *     }
          */
         PluginStatistics: {
             by_outcome: components["schemas"]["PluginCount"][];
@@ -3736,6 +4779,11 @@ export interface components {
         /**
          * PluginValue
          * @description A value that is kept for a plugin.
+         * @example {
+         *       "key": "codes",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "value": "FRIENDS"
+         *     }
          */
         PluginValue: {
             key: string;
@@ -3746,6 +4794,30 @@ export interface components {
         /**
          * PluginVersion
          * @description A version of a plugin: what was uploaded, never changed.
+         * @example {
+         *       "config_schema": {
+         *         "properties": {
+         *           "percent": {
+         *             "type": "integer"
+         *           }
+         *         },
+         *         "type": "object"
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *       "description": "Ten per cent less until a day.",
+         *       "hooks": [
+         *         "pricing"
+         *       ],
+         *       "http_hosts": [],
+         *       "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *       "is_published": false,
+         *       "key_value": false,
+         *       "name": "early-bird",
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "version": "1.0.0",
+         *       "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *     }
          */
         PluginVersion: {
             /** @description The JSON Schema of its settings; empty when it has none. */
@@ -3779,6 +4851,15 @@ export interface components {
         /**
          * PriceAdjustment
          * @description What a plugin of the organizer changed of the price of one place.
+         * @example {
+         *       "amount_minor": -420,
+         *       "is_limited": false,
+         *       "item": 0,
+         *       "label": "Early bird",
+         *       "plugin": "early-bird",
+         *       "reason": "before 1 March",
+         *       "version": "1.0.0"
+         *     }
          */
         PriceAdjustment: {
             /**
@@ -3834,6 +4915,23 @@ export interface components {
         /**
          * PriceTier
          * @description A price tier: what one place costs for one kind of buyer. It becomes the type of the ticket.
+         * @example {
+         *       "accompanied": false,
+         *       "active": false,
+         *       "category": "a",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "fee_minor": 0,
+         *       "id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "max_per_hold": 10,
+         *       "min_per_hold": 1,
+         *       "name": "Stalls, full price",
+         *       "price_minor": 4200,
+         *       "tax_inclusive": false,
+         *       "tax_rate_bps": 700,
+         *       "type_no": 1,
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PriceTier: {
             /** @description Whether it is sold only together with a ticket of a tier that is not accompanied, as for children. */
@@ -3913,6 +5011,17 @@ export interface components {
         /**
          * Problem
          * @description What went wrong, for machines (`code`) and for people (`detail`).
+         * @example {
+         *       "code": "seats_taken",
+         *       "detail": "Somebody else was faster. Choose other seats.",
+         *       "objects": [
+         *         "stalls-G-12"
+         *       ],
+         *       "request_id": "req_01920a5dac96774bbcceb302099a8057",
+         *       "status": 409,
+         *       "title": "Seats are no longer available",
+         *       "type": "/docs/errors#seats_taken"
+         *     }
          */
         Problem: {
             /** @description A stable code to branch on. */
@@ -3975,6 +5084,18 @@ export interface components {
         /**
          * Refund
          * @description A refund.
+         * @example {
+         *       "amount_minor": 4200,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "id": "ref_01h455vb4pex5vsknk084sn02q",
+         *       "item_ids": [
+         *         "item_01h455vb4pex5vsknk084sn02q"
+         *       ],
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "reason": "requested_by_buyer",
+         *       "state": "succeeded"
+         *     }
          */
         Refund: {
             /** Format: int64 */
@@ -3998,6 +5119,16 @@ export interface components {
         /**
          * RoleInfo
          * @description A role and what it may do.
+         * @example {
+         *       "description": "What it is for.",
+         *       "permissions": [
+         *         {
+         *           "description": "What it is for.",
+         *           "permission": "tenant:read"
+         *         }
+         *       ],
+         *       "role": "owner"
+         *     }
          */
         RoleInfo: {
             description: string;
@@ -4033,6 +5164,13 @@ export interface components {
         /**
          * ScannedTicket
          * @description What the door shows of a ticket.
+         * @example {
+         *       "flags": [],
+         *       "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "tier_name": "Stalls, full price",
+         *       "type_no": 1
+         *     }
          */
         ScannedTicket: {
             /** @description What to look at: `id_check`, `accessible`, `companion`, `rotating`, `test`. */
@@ -4047,6 +5185,12 @@ export interface components {
         /**
          * ScanUpload
          * @description One scan: a `token`, or with a secret key a `ticket_id`.
+         * @example {
+         *       "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "kind": "entry",
+         *       "scanned_at": "2027-05-14T17:31:08Z",
+         *       "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1"
+         *     }
          */
         ScanUpload: {
             /**
@@ -4056,7 +5200,7 @@ export interface components {
              */
             id: string;
             /** @default entry */
-            kind?: components["schemas"]["ScanKind"] & unknown;
+            kind?: components["schemas"]["ScanKind"];
             override?: components["schemas"]["OverrideRequest"] | null;
             /**
              * Format: date-time
@@ -4074,6 +5218,18 @@ export interface components {
         /**
          * Seat
          * @description A seat of an event.
+         * @example {
+         *       "category": "a",
+         *       "label": "stalls-G-12",
+         *       "number": "12",
+         *       "row": "G",
+         *       "seat": 412,
+         *       "section": "stalls",
+         *       "section_name": "Stalls",
+         *       "traits": [
+         *         "aisle"
+         *       ]
+         *     }
          */
         Seat: {
             /** @description Key of the category that the event sells it under. */
@@ -4103,6 +5259,18 @@ export interface components {
         /**
          * SeatMap
          * @description A seat map.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "draft_revision": 7,
+         *       "ga_capacity": 500,
+         *       "id": "map_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Great Hall",
+         *       "published_version": 4,
+         *       "seat_count": 2112,
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "version": 4
+         *     }
          */
         SeatMap: {
             /** Format: date-time */
@@ -4149,6 +5317,22 @@ export interface components {
         /**
          * SeatMapDiff
          * @description What is different in a newer version.
+         * @example {
+         *       "from": 3,
+         *       "ga_areas": [],
+         *       "keeps_indexes": false,
+         *       "seat_changes": 1,
+         *       "seats": [
+         *         {
+         *           "change": "moved",
+         *           "from": "1200,450",
+         *           "harmful": false,
+         *           "label": "stalls-G-12",
+         *           "to": "1200,540"
+         *         }
+         *       ],
+         *       "to": 4
+         *     }
          */
         SeatMapDiff: {
             /**
@@ -4191,6 +5375,12 @@ export interface components {
         /**
          * SeatRules
          * @description What the event asks of every hold, so that pages can tell the buyer at once. Holds are judged by it.
+         * @example {
+         *       "adjacent": true,
+         *       "companions": true,
+         *       "min_per_hold": 1,
+         *       "orphans": "lenient"
+         *     }
          */
         SeatRules: {
             /** @description Whether all seats of a hold are side by side. An aisle within a row does not part them, a table is one place. */
@@ -4207,6 +5397,12 @@ export interface components {
         /**
          * SeatRulesInput
          * @description What the event asks of every hold; absent fields have their default, or stay as they are.
+         * @example {
+         *       "adjacent": true,
+         *       "companions": true,
+         *       "min_per_hold": 1,
+         *       "orphans": "lenient"
+         *     }
          */
         SeatRulesInput: {
             /** @description Whether all seats of a hold are side by side; not, unless given. */
@@ -4224,6 +5420,9 @@ export interface components {
         /**
          * SeatsChanged
          * @description What became of a change.
+         * @example {
+         *       "changed": 2
+         *     }
          */
         SeatsChanged: {
             /**
@@ -4295,6 +5494,17 @@ export interface components {
         /**
          * Tenant
          * @description The tenant's settings.
+         * @example {
+         *       "application_fee_bps": 250,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "id": "ten_01h455vb4pex5vsknk084sn02q",
+         *       "livemode": false,
+         *       "name": "Philharmonie Lindenhain",
+         *       "stripe_account": "acct_1A2b3C4d5E6f",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         Tenant: {
             /**
@@ -4350,6 +5560,30 @@ export interface components {
         /**
          * Ticket
          * @description A ticket: the right of one guest to one place.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "fields": [
+         *         {
+         *           "key": "gate",
+         *           "label": "Gate",
+         *           "place": "header",
+         *           "value": "North"
+         *         }
+         *       ],
+         *       "generation": 0,
+         *       "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "not_after": "2027-05-15T20:30:00Z",
+         *       "not_before": "2027-03-01T09:12:00Z",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "state": "valid",
+         *       "tier_name": "Stalls, full price",
+         *       "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *       "type_no": 1
+         *     }
          */
         Ticket: {
             /** Format: date-time */
@@ -4398,6 +5632,12 @@ export interface components {
         /**
          * TicketField
          * @description A field of a ticket that a plugin adds.
+         * @example {
+         *       "key": "gate",
+         *       "label": "Gate",
+         *       "place": "header",
+         *       "value": "North"
+         *     }
          */
         TicketField: {
             /** @description For programs, unique on the ticket: `gate`. */
@@ -4415,6 +5655,12 @@ export interface components {
         /**
          * TicketKey
          * @description A public key that verifies tickets.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "kid": 1,
+         *       "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "state": "active"
+         *     }
          */
         TicketKey: {
             /** Format: date-time */
@@ -4441,6 +5687,12 @@ export interface components {
         /**
          * Totals
          * @description Sums in minor units: price + fee + tax = total.
+         * @example {
+         *       "fee_minor": 0,
+         *       "price_minor": 3925,
+         *       "tax_minor": 275,
+         *       "total_minor": 4200
+         *     }
          */
         Totals: {
             /** Format: int64 */
@@ -4455,6 +5707,10 @@ export interface components {
         /**
          * Validation
          * @description Whether a draft can be published, and what is wrong with it.
+         * @example {
+         *       "findings": [],
+         *       "publishable": false
+         *     }
          */
         Validation: {
             findings: components["schemas"]["Finding"][];
@@ -4463,6 +5719,17 @@ export interface components {
         /**
          * Venue
          * @description A venue.
+         * @example {
+         *       "city": "Lindenhain",
+         *       "country": "DE",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Philharmonie",
+         *       "postal_code": "12345",
+         *       "street": "Kastanienallee 1",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         Venue: {
             city: string;
@@ -4509,6 +5776,9 @@ export interface components {
         /**
          * WebhookReceipt
          * @description The event arrived.
+         * @example {
+         *       "status": "stored"
+         *     }
          */
         WebhookReceipt: {
             /** @description `stored`, `duplicate` or `ignored` (it concerns no payment of ours). */
@@ -5069,7 +6339,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A set of public keys. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5095,6 +6365,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5103,7 +6374,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5143,7 +6414,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new key and its text, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5177,6 +6448,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The api key. */
                 api_key_id: string;
             };
             cookie?: never;
@@ -5214,6 +6486,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The api key. */
                 api_key_id: string;
             };
             cookie?: never;
@@ -5224,7 +6497,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new key and its text, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5254,6 +6527,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only changes of this object. */
                 object_id?: string;
@@ -5264,7 +6538,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5292,7 +6566,9 @@ export interface operations {
         parameters: {
             query: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5301,7 +6577,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5341,7 +6617,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5372,13 +6648,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5410,6 +6687,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
@@ -5420,7 +6698,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5450,17 +6728,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5492,6 +6772,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
@@ -5502,7 +6783,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new scanner and its token, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5531,8 +6812,10 @@ export interface operations {
     "check_ins.list": {
         parameters: {
             query: {
+                /** @description Only what belongs to this check in list. */
                 check_in_list_id: string;
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5541,7 +6824,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5581,7 +6864,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The decisions on an upload, in the order of its scans. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5615,6 +6898,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The device. */
                 device_id: string;
             };
             cookie?: never;
@@ -5648,6 +6932,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only events in this state. */
                 state?: components["schemas"]["EventState"];
@@ -5658,7 +6943,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5698,7 +6983,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An event. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5729,13 +7014,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5767,6 +7053,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5777,7 +7064,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5811,6 +7098,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5861,6 +7149,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5915,6 +7204,7 @@ export interface operations {
                 "Last-Event-ID"?: number;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5963,6 +7253,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5973,7 +7264,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6007,6 +7298,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6017,7 +7309,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description Places that nobody else can take until `expires_at`. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6051,6 +7343,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6101,13 +7394,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description How far plugins may go at an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6139,6 +7433,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6149,7 +7444,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description How far plugins may go at an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6179,17 +7474,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6221,6 +7518,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6231,7 +7529,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A price tier: what one place costs for one kind of buyer. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6265,6 +7563,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6275,7 +7574,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6309,6 +7608,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6319,7 +7619,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6349,19 +7649,21 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only the seats of the section with this key. */
                 section?: string;
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6393,6 +7695,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6403,7 +7706,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What became of a change. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6432,17 +7735,19 @@ export interface operations {
     "holds.get": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: never;
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Places that nobody else can take until `expires_at`. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6469,6 +7774,7 @@ export interface operations {
     "holds.delete": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -6476,6 +7782,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
@@ -6508,6 +7815,7 @@ export interface operations {
     "holds.extend": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -6515,13 +7823,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Places that nobody else can take until `expires_at`. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6550,8 +7859,11 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what belongs to this order. */
                 order_id?: string;
             };
             header?: never;
@@ -6560,7 +7872,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6588,6 +7900,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -6596,7 +7909,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6636,7 +7949,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description Somebody who works for the tenant. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6667,13 +7980,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Somebody who works for the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6705,6 +8019,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
@@ -6742,6 +8057,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
@@ -6752,7 +8068,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Somebody who works for the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6782,9 +8098,13 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what belongs to this order. */
                 order_id?: string;
+                /** @description Only what is in this state. */
                 state?: components["schemas"]["MessageState"];
             };
             header?: never;
@@ -6793,7 +8113,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6822,13 +8142,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The message. */
                 message_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A message. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6860,13 +8181,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The message. */
                 message_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A message. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6895,9 +8217,13 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only orders of the buyer with this address, whatever its case. */
                 email?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what is in this state. */
                 state?: "pending" | "processing" | "paid" | "expired" | "cancelled" | "refund_due" | "refunded" | "partially_refunded" | "disputed" | "charged_back" | "needs_review";
             };
             header?: never;
@@ -6906,7 +8232,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6946,7 +8272,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An order. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6977,13 +8303,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7015,13 +8342,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7054,13 +8382,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7093,13 +8422,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7129,13 +8459,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7167,6 +8498,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
@@ -7177,7 +8509,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A refund. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7219,7 +8551,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7250,13 +8582,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin receipt. */
                 plugin_receipt_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What a call took, and how it ended. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7289,7 +8622,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7332,7 +8665,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A version of a plugin: what was uploaded, never changed. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7363,13 +8696,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7401,6 +8735,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7438,6 +8773,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7448,7 +8784,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What the call would do. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7477,6 +8813,7 @@ export interface operations {
     "plugin_installations.put": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -7484,6 +8821,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7494,7 +8832,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Where and how a plugin acts. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7523,6 +8861,7 @@ export interface operations {
     "plugin_installations.delete": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -7530,6 +8869,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7564,13 +8904,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7602,6 +8943,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7612,7 +8954,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7642,21 +8984,25 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only calls of this hook. */
                 hook?: components["schemas"]["PluginHook"];
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only calls that ended like this. */
                 outcome?: components["schemas"]["PluginOutcome"];
                 /** @description Only calls about this hold or order. */
                 subject?: string;
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7688,13 +9034,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7724,13 +9071,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7764,6 +9112,7 @@ export interface operations {
             path: {
                 /** @description Capital letters, digits and `_`. */
                 name: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7774,7 +9123,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A secret, without its value. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7810,6 +9159,7 @@ export interface operations {
             path: {
                 /** @description Capital letters, digits and `_`. */
                 name: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7847,13 +9197,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What a plugin did. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7882,17 +9233,19 @@ export interface operations {
             query?: {
                 /** @description Only keys behind this one: the last key of the page before. */
                 after?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7921,14 +9274,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A value that is kept for a plugin. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7960,7 +9315,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7971,7 +9328,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A value that is kept for a plugin. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8005,7 +9362,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8040,13 +9399,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8078,6 +9438,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The price tier. */
                 price_tier_id: string;
             };
             cookie?: never;
@@ -8115,6 +9476,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The price tier. */
                 price_tier_id: string;
             };
             cookie?: never;
@@ -8125,7 +9487,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A price tier: what one place costs for one kind of buyer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8160,7 +9522,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8195,13 +9557,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8233,6 +9596,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8243,7 +9607,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8279,13 +9643,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What is different in a newer version. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8319,6 +9684,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8360,6 +9726,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8413,13 +9780,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8452,13 +9820,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Whether a draft can be published, and what is wrong with it. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8492,7 +9861,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8532,7 +9901,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8574,7 +9943,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new tenant and its keys, which are told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8608,6 +9977,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The tenant. */
                 tenant_id: string;
             };
             cookie?: never;
@@ -8618,7 +9988,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8653,7 +10023,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8689,7 +10059,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The object was created. */
+            /** @description A public key that verifies tickets. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8718,7 +10088,9 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description A buyer's own order when absent. */
                 order_id?: string;
@@ -8729,7 +10101,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8758,13 +10130,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A ticket: the right of one guest to one place. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8796,6 +10169,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -8831,6 +10205,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -8869,6 +10244,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -8879,7 +10255,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A ticket: the right of one guest to one place. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8909,6 +10285,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -8917,7 +10294,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8957,7 +10334,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A venue. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8988,13 +10365,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A venue. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9026,6 +10404,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9036,7 +10415,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A venue. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9066,17 +10445,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9108,6 +10489,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9118,7 +10500,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A seat map. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9157,6 +10539,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9167,7 +10550,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A seat map made of a file. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9197,6 +10580,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The time and the signature of the raw body, as Stripe sends them. */
                 "Stripe-Signature"?: string;
             };
             path?: never;
@@ -9208,7 +10592,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The event arrived. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
