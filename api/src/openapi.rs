@@ -120,7 +120,6 @@ fn publish(mut document: Value) -> Value {
                 drop_nulls(example);
             }
         }
-        examples::complete(schemas);
     }
     put_right(&mut document);
     words::complete(&mut document);
@@ -136,6 +135,9 @@ fn publish(mut document: Value) -> Value {
         }
     }
     document["components"]["responses"] = problems.into_iter().collect::<Map<_, _>>().into();
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        examples::complete(schemas);
+    }
     sorted(document)
 }
 

@@ -3,7 +3,7 @@
 const NOUN_VERB = /^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$/;
 const SNAKE = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 /** Moments end like this, besides some words of their own. */
-const MOMENT = /(_at|_until|_time)$|^(at|since|not_before|not_after)$/;
+const MOMENT = /(_at|_until|_time)$|^(at|since|until|timestamp|not_before|not_after)$/;
 /** Another standard names these. */
 const FOREIGN = ["Last-Event-ID", "Idempotency-Key", "If-None-Match", "Stripe-Signature", "X-Request-Id"];
 const PROBLEM = "application/problem+json";

@@ -168,10 +168,11 @@ class World:
         return key
 
     def revoke_keys(self):
-        """A tenant has 200 keys at most. The one in use stays, known by its last characters, and publishable ones."""
+        """A tenant has 200 keys at most. Those in use stay, known by their last characters, and publishable ones."""
+        used = [os.environ[name][-4:] for name in ("EVENTFLOW_SECRET_KEY", "EVENTFLOW_KEY")]
 
         def superfluous(key):
-            return key["kind"] == "secret" and key["hint"] != os.environ["EVENTFLOW_SECRET_KEY"][-4:]
+            return key["kind"] == "secret" and key["hint"] not in used
 
         while keys := list(filter(superfluous, call("GET", "/v1/api-keys?limit=100")["data"])):
             for key in keys:
@@ -364,7 +365,7 @@ def mend_items(body):
 
 
 def mend_order(body):
-    if body.get("hold_id") in SEEN:
+    if body.get("hold_id") in SEEN and body.get("hold_token"):
         # The hold of the step before; its link brings the token and the price too.
         mend_wishes(body)
         for field in ["items", "best_available", "event_id", "codes"]:
@@ -402,7 +403,9 @@ def mend_tier(body):
 
 
 def mend_prices(body):
-    """Price, fee and tax together have the limit that each of them has."""
+    """Price, fee and tax together have the limit that each of them has; the fewest tickets are not more than the most."""
+    if body.get("min_per_hold"):
+        body["min_per_hold"] = 1
     for field in ["price_minor", "fee_minor"]:
         if body.get(field) is not None:
             body[field] = min(body[field], 1_000_000_000)

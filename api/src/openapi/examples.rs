@@ -67,6 +67,7 @@ fn of_schema(schemas: &Map<String, Value>, schema: &Value) -> Value {
             if item.is_null() { json!([]) } else { json!([item]) }
         }
         Some("object") => json!({}),
+        Some("string") if schema["format"] == "date-time" => MEMBERS["at"].clone(),
         _ => Value::Null,
     }
 }
