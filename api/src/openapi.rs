@@ -127,10 +127,11 @@ fn publish(mut document: Value) -> Value {
     document["components"]["securitySchemes"] = security_schemes();
     document["components"]["headers"] = shared_headers();
     let mut problems = BTreeMap::new();
+    let schemas = document["components"]["schemas"].clone();
     let paths = document["paths"].as_object_mut().expect("the document has paths");
     for (path, methods) in paths.iter_mut() {
         for (method, operation) in methods.as_object_mut().expect("a path has methods") {
-            complete_operation(path, method, operation);
+            complete_operation(path, method, operation, &schemas);
             share_problems(operation, &mut problems);
         }
     }
@@ -232,7 +233,7 @@ fn security_schemes() -> Value {
 }
 
 /// Security, permission, `Idempotency-Key` and descriptions, from the table.
-fn complete_operation(path: &str, method: &str, operation: &mut Value) {
+fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: &Value) {
     let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
     let rule = operations::find(&id)
         .unwrap_or_else(|| panic!("{method} {path}: operation `{id}` is missing in the table of operations"));
@@ -258,7 +259,7 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         }
         operation["parameters"].as_array_mut().expect("made above").push(header);
     }
-    let codes = refusals::of(rule, method, operation);
+    let codes = refusals::of(rule, method, operation, schemas);
     operation["x-error-codes"] = codes.iter().map(|code| code.code()).collect();
     let has_body = operation["requestBody"].is_object();
     let responses = operation["responses"].as_object_mut().expect("an operation has responses");
@@ -273,6 +274,9 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
     for (status, response) in responses.iter_mut() {
         if !(status.starts_with('2') || status.starts_with('3')) {
             continue;
+        }
+        if let Some(events) = response.pointer_mut("/content/text~1event-stream") {
+            events["examples"] = examples::of_stream();
         }
         let links = links::of(&id);
         if status.starts_with('2') && !links.is_empty() {

@@ -25,6 +25,24 @@ pub fn complete(schemas: &mut Map<String, Value>) {
     }
 }
 
+/// Three moments of the stream of availability, in its own bytes.
+pub fn of_stream() -> Value {
+    json!({
+        "snapshot": {
+            "summary": "Four seats: free, held, sold, free; and 320 places in a standing area.",
+            "value": { "event": "snapshot", "id": "1873", "data": "RUZBMQAAAAQAAAAAAAAHUQABJAAAAUA=" }
+        },
+        "diff": {
+            "summary": "The first seat is held now.",
+            "value": { "event": "diff", "id": "1874", "data": "RUZEMQAAAAAAAAdRAAAAAAAAB1IBAQA=" }
+        },
+        "offer": {
+            "summary": "Read the event and its price tiers again.",
+            "value": { "event": "offer", "data": "{}" }
+        }
+    })
+}
+
 fn object(schemas: &Map<String, Value>, name: &str) -> Value {
     let schema = &schemas[name];
     if !schema["example"].is_null() {
@@ -146,6 +164,21 @@ mod tests {
             }
         }
         assert!(seen > 10, "{seen}");
+    }
+
+    #[test]
+    fn the_stream_in_the_examples_can_be_followed() {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        use eventflow_core::seat_map::{Diff, SeatStatus, Snapshot};
+
+        let bytes = |name: &str| STANDARD.decode(of_stream()[name]["value"]["data"].as_str().unwrap()).unwrap();
+        let mut state = Snapshot::decode(&bytes("snapshot")).unwrap();
+        let [free, held, sold, _] = SeatStatus::ALL;
+        assert_eq!(state.statuses.iter().collect::<Vec<_>>(), [free, held, sold, free]);
+        assert_eq!((state.revision, &*state.areas), (1_873, &[320][..]));
+        state.apply(&Diff::decode(&bytes("diff")).unwrap()).unwrap();
+        assert_eq!(state.statuses.iter().collect::<Vec<_>>(), [held, held, sold, free]);
+        assert_eq!(of_stream()["diff"]["value"]["id"], state.revision.to_string());
     }
 
     #[test]

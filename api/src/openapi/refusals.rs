@@ -11,6 +11,7 @@ type Own = (&'static [&'static str], &'static [ErrorCode]);
 
 const OWN: &[Own] = &[
     (&["api_keys.create"], &[LimitReached]),
+    (&["api_keys.delete"], &[Conflict]),
     (&["api_keys.rotate"], &[Conflict, LimitReached]),
     (&["availability.get", "availability.snapshot"], &[Rebuilding, NotOnSale]),
     (&["availability.stream"], &[Rebuilding, NotOnSale, StreamLimit]),
@@ -79,6 +80,7 @@ const OWN: &[Own] = &[
         ],
     ),
     (&["orders.cancel", "orders.pay", "orders.refresh"], &[OrderState, PaymentUnavailable]),
+    (&["plans.get"], &[NotOnSale]),
     (&["plugin_installations.put"], &[Conflict, LimitReached, PluginConfigInvalid]),
     (&["plugin_secrets.put", "plugin_values.put"], &[LimitReached]),
     (&["plugins.delete", "plugins.publish", "plugins.reorder", "plugins.rollback"], &[Conflict]),
@@ -131,15 +133,15 @@ fn own(operation: &str) -> impl Iterator<Item = ErrorCode> {
 }
 
 /// The codes of an operation, in the order of the table of codes.
-pub fn of(rule: &Operation, method: &str, operation: &Value) -> Vec<ErrorCode> {
+pub fn of(rule: &Operation, method: &str, operation: &Value, schemas: &Value) -> Vec<ErrorCode> {
     let parameters = || operation["parameters"].as_array().into_iter().flatten();
     let has = |place: &str| parameters().any(|parameter| parameter["in"] == place);
-    let names_ids = parameters().any(|parameter| {
-        parameter["schema"]["pattern"].as_str().is_some_and(|pattern| pattern.contains("_[0-7]"))
-    });
     let applies = |code: ErrorCode| match code {
         InvalidRequest | RateLimited | Internal | Unavailable => true,
-        InvalidId => names_ids,
+        InvalidId => {
+            let sent = [&operation["parameters"], &operation["requestBody"]];
+            sent.into_iter().any(|sent| has_ids(sent, schemas, &mut Vec::new()))
+        }
         InvalidCursor => parameters().any(|parameter| parameter["name"] == "cursor"),
         InvalidHeader | IdempotencyConflict | IdempotencyInFlight => {
             method != "get" && !rule.credentials.is_empty()
@@ -152,6 +154,23 @@ pub fn of(rule: &Operation, method: &str, operation: &Value) -> Vec<ErrorCode> {
         _ => own(rule.id).any(|known| known == code),
     };
     ErrorCode::ALL.iter().copied().filter(|code| applies(*code)).collect()
+}
+
+/// Whether a schema, or one that it refers to, has the pattern of ids.
+fn has_ids(value: &Value, schemas: &Value, seen: &mut Vec<String>) -> bool {
+    match value {
+        Value::String(text) if text.contains("_[0-7][0-9a-hjkmnp-tv-z]") => true,
+        Value::String(text) => match text.strip_prefix("#/components/schemas/") {
+            Some(name) if !seen.iter().any(|known| known == name) => {
+                seen.push(name.to_owned());
+                has_ids(&schemas[name], schemas, seen)
+            }
+            _ => false,
+        },
+        Value::Array(items) => items.iter().any(|item| has_ids(item, schemas, seen)),
+        Value::Object(members) => members.values().any(|member| has_ids(member, schemas, seen)),
+        _ => false,
+    }
 }
 
 /// The operations that name a code as their own; `None` for one that follows from the shape of operations.

@@ -135,15 +135,7 @@ impl Client {
         };
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if let Some(code) = body["code"].as_str().filter(|_| status >= 400) {
-            if !contract::lists_refusal(&operation, path, code) {
-                use std::io::Write;
-                let mut f = std::fs::OpenOptions::new()
-                    .create(true)
-                    .append(true)
-                    .open("/tmp/contract-misses.txt")
-                    .unwrap();
-                writeln!(f, "{operation} {path} {code}").unwrap();
-            }
+            assert!(contract::lists_refusal(&operation, path, code), "the contract does not list {code}: {asked}");
         }
         Ok(Answer { status, headers, body, bytes, asked })
     }
