@@ -22,7 +22,8 @@ use uuid::Uuid;
 
 use crate::{
     bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, mail::Mailer,
-    plans::Plans, plugins::Plugins, signing::TicketSigner, streams::Streams, tokens::Tokens, webhooks::Sender,
+    plans::Plans, plugins::Plugins, signing::TicketSigner, streams::Streams, tokens::Tokens,
+    webhooks::Sender,
 };
 
 pub struct App {

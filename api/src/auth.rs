@@ -74,7 +74,10 @@ impl Call {
         Self {
             app: app.clone(),
             operation: operations::find("events_log.list").expect("the table has it"),
-            principal: Principal::Secret { key: Id::from_uuid(uuid::Uuid::nil()), scopes: Permission::ALL.into() },
+            principal: Principal::Secret {
+                key: Id::from_uuid(uuid::Uuid::nil()),
+                scopes: Permission::ALL.into(),
+            },
             scope: scope.clone(),
             credential: None,
             origins: [].into(),

@@ -62,7 +62,8 @@ impl Resolve for Guard {
 /// # Errors
 /// What is wrong with it, and what to do.
 pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| "Expected a URL, as `https://example.org/webhooks`.".to_owned())?;
+    let url =
+        Url::parse(text).map_err(|_| "Expected a URL, as `https://example.org/webhooks`.".to_owned())?;
     let host = url.host_str().unwrap_or_default().to_owned();
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("Leave user, password and fragment out; signatures prove who sends.".to_owned());
@@ -163,7 +164,9 @@ mod tests {
 
     #[test]
     fn urls_lead_to_the_public_internet() {
-        for url in ["https://example.org/hooks?a=b", "https://hooks.example.org:8443", "https://EXAMPLE.org./"] {
+        for url in
+            ["https://example.org/hooks?a=b", "https://hooks.example.org:8443", "https://EXAMPLE.org./"]
+        {
             assert!(check_url(url, Loopback::Refused).is_ok(), "{url}");
         }
         let refused = [
@@ -186,7 +189,9 @@ mod tests {
         for url in refused {
             assert!(check_url(url, Loopback::Refused).is_err(), "{url}");
         }
-        for url in ["http://127.0.0.1:8080/", "http://localhost:1/", "http://[::1]:9/", "https://example.org/"] {
+        for url in
+            ["http://127.0.0.1:8080/", "http://localhost:1/", "http://[::1]:9/", "https://example.org/"]
+        {
             assert!(check_url(url, Loopback::Allowed).is_ok(), "{url}");
         }
         for url in ["http://example.org/", "http://10.0.0.1/", "http://169.254.169.254/"] {

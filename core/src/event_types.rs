@@ -117,7 +117,11 @@ impl EventType {
     /// What an entry of the audit log means outside: its action, and from where to where it moved something. Most entries
     /// mean nothing to others.
     pub fn of(action: &str, from: &str, to: &str) -> Option<Self> {
-        let step = if action == "orders.move" && from == "disputed" && to != "charged_back" { "undisputed" } else { to };
+        let step = if action == "orders.move" && from == "disputed" && to != "charged_back" {
+            "undisputed"
+        } else {
+            to
+        };
         let fits = |(known, wanted): (&str, &str)| known == action && (wanted.is_empty() || wanted == step);
         Self::ALL.iter().copied().find(|kind| !action.is_empty() && fits(kind.source()))
     }
@@ -131,7 +135,11 @@ pub struct UnknownEventType(pub String);
 impl FromStr for EventType {
     type Err = UnknownEventType;
     fn from_str(text: &str) -> Result<Self, UnknownEventType> {
-        Self::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| UnknownEventType(text.into()))
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| UnknownEventType(text.into()))
     }
 }
 

@@ -2,7 +2,8 @@
 -- cause; the log reads it there in an order that nothing is added to afterwards, and every endpoint has a place in it.
 
 -- The transaction that wrote a row. Those before `log_horizon()` have ended: whoever has read up to there misses nothing
--- that is committed later. Rows from before this migration have none, and are not in the log.
+-- that is committed later. Rows from before this migration have none, and are not in the log. After a dump was restored into
+-- another cluster, both functions are made again (`store/src/db.rs`).
 CREATE FUNCTION log_position() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT pg_current_xact_id()::text::bigint';
 CREATE FUNCTION log_horizon() RETURNS bigint LANGUAGE sql STABLE
   AS 'SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint';

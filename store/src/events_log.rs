@@ -65,8 +65,7 @@ pub async fn end(tx: &mut Tx) -> Result<Position> {
         #[diesel(sql_type = sql_types::BigInt)]
         horizon: i64,
     }
-    let row: Horizon =
-        diesel::sql_query("SELECT log_horizon() AS horizon").get_result(&mut **tx).await?;
+    let row: Horizon = diesel::sql_query("SELECT log_horizon() AS horizon").get_result(&mut **tx).await?;
     Ok(Position { xact_id: row.horizon, id: Uuid::nil() })
 }
 

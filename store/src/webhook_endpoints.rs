@@ -136,7 +136,8 @@ impl Target {
 pub async fn create(tx: &mut Tx, sealer: &Sealer, new: NewEndpoint) -> Result<(Endpoint, Keys)> {
     tenants::lock(tx).await?;
     if list(tx).await?.len() >= ENDPOINTS_MAX {
-        let detail = format!("A tenant has at most {ENDPOINTS_MAX} webhook endpoints; delete one that is not used.");
+        let detail =
+            format!("A tenant has at most {ENDPOINTS_MAX} webhook endpoints; delete one that is not used.");
         return Err(Error::refused(ErrorCode::LimitReached, detail));
     }
     let (id, keys) = (new_uuid(), Keys::new());
@@ -228,12 +229,9 @@ pub async fn delete(tx: &mut Tx, id: Id<id::WebhookEndpoint>) -> Result<()> {
 }
 
 /// New keys. Those before them sign beside them for [`ROTATION_GRACE_HOURS`].
-pub async fn rotate(
-    tx: &mut Tx,
-    sealer: &Sealer,
-    id: Id<id::WebhookEndpoint>,
-) -> Result<(Endpoint, Keys)> {
-    let target = lock(tx, id.uuid()).await?.ok_or_else(|| eventflow_core::Refusal::not_found("webhook endpoint"))?;
+pub async fn rotate(tx: &mut Tx, sealer: &Sealer, id: Id<id::WebhookEndpoint>) -> Result<(Endpoint, Keys)> {
+    let target =
+        lock(tx, id.uuid()).await?.ok_or_else(|| eventflow_core::Refusal::not_found("webhook endpoint"))?;
     let keys = Keys::new();
     let sealed = keys.seal(sealer, &context(tx, target.id))?;
     let until = Utc::now() + TimeDelta::hours(ROTATION_GRACE_HOURS);

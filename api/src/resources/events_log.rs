@@ -156,7 +156,9 @@ mod tests {
         let text = cursor_text(position);
         let cursor = Cursor::<CURSOR_DIGITS>::from(text.as_str());
         assert_eq!(cursor.read(read_cursor).unwrap(), position);
-        for text in ["", "0", &text[1..], &format!("{text}0"), &text.to_uppercase(), &"f".repeat(CURSOR_DIGITS)] {
+        for text in
+            ["", "0", &text[1..], &format!("{text}0"), &text.to_uppercase(), &"f".repeat(CURSOR_DIGITS)]
+        {
             assert!(Cursor::<CURSOR_DIGITS>::from(text).read(read_cursor).is_err(), "{text}");
         }
     }

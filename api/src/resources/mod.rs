@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use eventflow_core::{
-    Id, Refusal,
-    event_types::Resource,
-    id::Kind,
-};
+use eventflow_core::{Id, Refusal, event_types::Resource, id::Kind};
 use eventflow_store::events::View;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
 use serde_json::Value;
@@ -98,7 +94,8 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     );
     let plugins =
         (plugins::Plugins, plugins::Installations, plugins::Receipts, plugins::Values, price_limits::Limits);
-    let log = (events_log::EventsLog, webhook_endpoints::WebhookEndpoints, webhook_endpoints::WebhookDeliveries);
+    let log =
+        (events_log::EventsLog, webhook_endpoints::WebhookEndpoints, webhook_endpoints::WebhookDeliveries);
     OpenApiService::new((tenants, venues::Venues, events, sales, doors, plugins, log), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(

@@ -150,7 +150,11 @@ fn yes() -> bool {
 
 impl Example for NewReplay {
     fn example() -> Self {
-        Self { since: DateTime::from_timestamp_nanos(1_764_108_000_000_000_000), until: None, only_missing: true }
+        Self {
+            since: DateTime::from_timestamp_nanos(1_764_108_000_000_000_000),
+            until: None,
+            only_missing: true,
+        }
     }
 }
 
@@ -333,7 +337,11 @@ impl WebhookEndpoints {
     }
 
     /// Get a webhook endpoint.
-    #[oai(path = "/webhook-endpoints/:webhook_endpoint_id", method = "get", operation_id = "webhook_endpoints.get")]
+    #[oai(
+        path = "/webhook-endpoints/:webhook_endpoint_id",
+        method = "get",
+        operation_id = "webhook_endpoints.get"
+    )]
     async fn get(
         &self,
         call: Call,
@@ -430,8 +438,9 @@ impl WebhookEndpoints {
         call: Call,
         webhook_endpoint_id: Path<Ref<id::WebhookEndpoint>>,
     ) -> Result<Created<WebhookDelivery>, Failure> {
-        let delivery =
-            call.write(async |tx| deliveries::ping(tx, webhook_endpoint_id.0.0).await.map(shape_delivery)).await?;
+        let delivery = call
+            .write(async |tx| deliveries::ping(tx, webhook_endpoint_id.0.0).await.map(shape_delivery))
+            .await?;
         Ok(Created::Created(Json(delivery)))
     }
 
@@ -455,7 +464,8 @@ impl WebhookEndpoints {
         let replay = call
             .write(async |tx| {
                 let time = (since, until);
-                let entries = deliveries::replay_between(tx, webhook_endpoint_id.0.0, time, only_missing).await?;
+                let entries =
+                    deliveries::replay_between(tx, webhook_endpoint_id.0.0, time, only_missing).await?;
                 Ok(Replay { entries: u32::try_from(entries).unwrap_or(u32::MAX) })
             })
             .await?;
@@ -500,7 +510,11 @@ impl WebhookDeliveries {
     }
 
     /// Get a delivery.
-    #[oai(path = "/webhook-deliveries/:webhook_delivery_id", method = "get", operation_id = "webhook_deliveries.get")]
+    #[oai(
+        path = "/webhook-deliveries/:webhook_delivery_id",
+        method = "get",
+        operation_id = "webhook_deliveries.get"
+    )]
     async fn get(
         &self,
         call: Call,

@@ -95,15 +95,22 @@ async fn a_paid_order_is_told_with_its_tickets_under_two_signatures() {
     assert_eq!((&delivery["status"], &delivery["attempts"]), (&json!(200), &json!(1)), "{delivery}");
     assert_eq!((text(&delivery, "entry_id"), text(&delivery, "response")), (message.id(), "taken"));
     // What is kept has neither the buyer nor the secret.
-    for (table, column) in [("webhook_deliveries", "detail"), ("audit_log", "detail"), ("idempotency_keys", "response")] {
+    for (table, column) in
+        [("webhook_deliveries", "detail"), ("audit_log", "detail"), ("idempotency_keys", "response")]
+    {
         let sql = format!("SELECT count(*) FROM {table} WHERE {column}::text ~ 'grace|whsec_'");
         assert_eq!(platform.number(&sql).await, 0, "{table}");
     }
     // Nothing of it is told to another tenant.
-    let of_stranger = receiver.messages().into_iter().filter(|other| other.body["tenant_id"] == stranger.id.as_str());
+    let of_stranger =
+        receiver.messages().into_iter().filter(|other| other.body["tenant_id"] == stranger.id.as_str());
     assert!(of_stranger.into_iter().all(|other| other.body["data"]["id"] != order["id"]));
     stranger.api.get(&path(&made, "")).await.refused(404, "not_found");
-    stranger.api.get(&format!("/v1/webhook-deliveries/{}", text(&delivery, "id"))).await.refused(404, "not_found");
+    stranger
+        .api
+        .get(&format!("/v1/webhook-deliveries/{}", text(&delivery, "id")))
+        .await
+        .refused(404, "not_found");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,7 +126,11 @@ async fn what_is_not_taken_is_sent_again_under_the_same_id() {
         send(&platform).await;
         assert_eq!(receiver.messages().len(), count);
         let delivery = deliveries(&tenant, &made).await.remove(0);
-        assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("pending"), &json!(count)), "{delivery}");
+        assert_eq!(
+            (&delivery["state"], &delivery["attempts"]),
+            (&json!("pending"), &json!(count)),
+            "{delivery}"
+        );
         assert!(text(&delivery, "last_error").starts_with(error), "{delivery}");
         assert!(text(&delivery, "next_attempt_at") > text(&delivery, "attempted_at"), "{delivery}");
         // Not before its time.
@@ -150,7 +161,11 @@ async fn what_is_not_taken_is_sent_again_under_the_same_id() {
     let again = format!("/v1/webhook-deliveries/{}/replay", text(&failed, "id"));
     let replayed = tenant.api.act(&again).await.created();
     assert_eq!(replayed["entry_id"], failed["entry_id"]);
-    tenant.api.act(&format!("/v1/webhook-deliveries/{}/replay", text(&replayed, "id"))).await.refused(409, "conflict");
+    tenant
+        .api
+        .act(&format!("/v1/webhook-deliveries/{}/replay", text(&replayed, "id")))
+        .await
+        .refused(409, "conflict");
     send(&platform).await;
     assert_eq!(receiver.messages()[14].id(), text(&failed, "entry_id"));
 }
@@ -207,7 +222,9 @@ async fn a_paused_endpoint_goes_on_where_it_stopped() {
 async fn an_endpoint_is_told_what_it_asked_for_in_thin_payloads() {
     let (platform, receiver) = (platform(false).await, Receiver::start().await);
     let tenant = platform.tenant().await;
-    let made = endpoint(&tenant, &receiver, json!({ "event_types": ["order.paid", "order.created", "order.paid"] })).await;
+    let made =
+        endpoint(&tenant, &receiver, json!({ "event_types": ["order.paid", "order.created", "order.paid"] }))
+            .await;
     assert_eq!(made["webhook_endpoint"]["event_types"], json!(["order.created", "order.paid"]));
     let event = tenant.seated_event(10).await;
     let order = event.order_manual(&[0]).await.created();
@@ -217,7 +234,11 @@ async fn an_endpoint_is_told_what_it_asked_for_in_thin_payloads() {
         let data = &message.body["data"];
         assert_eq!((&data["id"], &data["object"]), (&order["id"], &Value::Null), "{data}");
     }
-    tenant.api.patch(&path(&made, ""), json!({ "event_types": ["ticket.voided"], "payload": "fat" })).await.ok();
+    tenant
+        .api
+        .patch(&path(&made, ""), json!({ "event_types": ["ticket.voided"], "payload": "fat" }))
+        .await
+        .ok();
     event.order_manual(&[4]).await.created();
     let ticket = text(&list(&order, "tickets")[0], "id").to_owned();
     tenant.api.post(&format!("/v1/tickets/{ticket}/void"), json!({ "reason": "A test" })).await.ok();
@@ -274,7 +295,11 @@ async fn after_a_rotation_both_secrets_verify_for_a_day() {
     let api = tenant.api.with_key("make");
     let new = json!({ "url": receiver.url });
     let made = api.post("/v1/webhook-endpoints", new.clone()).await.created();
-    assert_eq!(api.post("/v1/webhook-endpoints", new).await.created(), made, "a repetition has the same secret");
+    assert_eq!(
+        api.post("/v1/webhook-endpoints", new).await.created(),
+        made,
+        "a repetition has the same secret"
+    );
     let rotated = tenant.api.act(&path(&made, "/rotate")).await.ok();
     let keys = |made: &Value| {
         [text(made, "secret").to_owned(), text(&made["webhook_endpoint"], "public_key").to_owned()]
@@ -312,7 +337,11 @@ async fn webhooks_go_to_the_public_internet_and_nowhere_else() {
         "https://hooks.example.org:22/",
         "javascript:alert(1)",
     ] {
-        let problem = tenant.api.post("/v1/webhook-endpoints", json!({ "url": url })).await.refused(400, "invalid_request");
+        let problem = tenant
+            .api
+            .post("/v1/webhook-endpoints", json!({ "url": url }))
+            .await
+            .refused(400, "invalid_request");
         assert_eq!(problem["param"], "url", "{url}: {problem}");
     }
     let new = json!({ "url": "https://hooks.example.org/" });
@@ -334,7 +363,8 @@ async fn webhooks_go_to_the_public_internet_and_nowhere_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_is_a_failure() {
-    let (platform, receiver, target) = (platform(false).await, Receiver::start().await, Receiver::start().await);
+    let (platform, receiver, target) =
+        (platform(false).await, Receiver::start().await, Receiver::start().await);
     let tenant = platform.tenant().await;
     let made = endpoint(&tenant, &receiver, json!({})).await;
     let line = format!("307 Temporary Redirect\r\nlocation: {}", target.url);
@@ -382,7 +412,8 @@ async fn what_is_about_one_object_waits_for_its_turn_and_others_do_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_hangs_keeps_no_other_waiting() {
-    let (platform, stuck, receiver) = (platform(true).await, Receiver::start().await, Receiver::start().await);
+    let (platform, stuck, receiver) =
+        (platform(true).await, Receiver::start().await, Receiver::start().await);
     let tenant = platform.tenant().await;
     endpoint(&tenant, &stuck, json!({})).await;
     endpoint(&tenant, &receiver, json!({})).await;
@@ -437,13 +468,16 @@ async fn a_key_has_nothing_sent_that_it_may_not_read() {
     let thin = key.post("/v1/webhook-endpoints", new("thin", json!([]))).await.created();
     key.post("/v1/webhook-endpoints", new("fat", json!(["venue.created"]))).await.created();
     for types in [json!([]), json!(["venue.created", "order.paid"])] {
-        let problem = key.post("/v1/webhook-endpoints", new("fat", types)).await.refused(403, "permission_denied");
+        let problem =
+            key.post("/v1/webhook-endpoints", new("fat", types)).await.refused(403, "permission_denied");
         assert!(text(&problem, "detail").contains(":read"), "{problem}");
     }
     key.patch(&path(&thin, ""), json!({ "payload": "fat" })).await.refused(403, "permission_denied");
     // An endpoint of somebody who may read orders is not pointed elsewhere by somebody who may not.
     let fat = tenant.api.post("/v1/webhook-endpoints", new("fat", json!([]))).await.created();
-    key.patch(&path(&fat, ""), json!({ "url": format!("{}/mine", receiver.url) })).await.refused(403, "permission_denied");
+    key.patch(&path(&fat, ""), json!({ "url": format!("{}/mine", receiver.url) }))
+        .await
+        .refused(403, "permission_denied");
     assert_eq!(tenant.api.get(&path(&fat, "")).await.ok()["url"], receiver.url);
     for _ in 3..16 {
         tenant.api.post("/v1/webhook-endpoints", new("thin", json!([]))).await.created();
@@ -475,7 +509,8 @@ async fn the_log_tells_the_life_of_an_order() {
     tenant.api.post(&format!("/v1/events/{}/cancel", event.id), json!({ "reason": "A test" })).await.ok();
 
     let entries = wait_for("the log to be complete", async || {
-        Some(log(&tenant).await).filter(|entries| entries.iter().any(|entry| entry["type"] == "event.cancelled"))
+        Some(log(&tenant).await)
+            .filter(|entries| entries.iter().any(|entry| entry["type"] == "event.cancelled"))
     })
     .await;
     let types: Vec<&str> = entries.iter().map(|entry| text(entry, "type")).collect();
@@ -575,4 +610,41 @@ async fn whoever_polls_misses_nothing_that_is_committed_late() {
     expected_sorted.sort();
     assert_eq!(told_sorted, expected_sorted, "each comes once");
     assert_eq!(told[0], "ven_late");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_goes_on_after_a_dump_was_restored_elsewhere() {
+    let (mut platform, receiver) = (platform(false).await, Receiver::start().await);
+    let mut tenant = platform.tenant().await;
+    endpoint(&tenant, &receiver, json!({ "event_types": ["venue.created"] })).await;
+    let before = tenant.venue().await;
+    send(&platform).await;
+    platform.stop().await;
+    // Another cluster has counted fewer transactions: what comes from the first one is far ahead.
+    let ahead = 1_000_000_000_000_i64;
+    for sql in [
+        format!("UPDATE audit_log SET xact_id = xact_id + {ahead}"),
+        format!("UPDATE webhook_endpoints SET position = position + {ahead}"),
+        "COMMENT ON FUNCTION log_position() IS 'the first cluster'".to_owned(),
+    ] {
+        platform.sql(&sql).await;
+    }
+    let arguments = vec!["--webhooks-allow-loopback".to_owned()];
+    platform.start_again(Options { worker: false, arguments, ..Options::default() }).await;
+    tenant.api.base = platform.url.clone();
+    let known = log(&tenant).await;
+    let position = "SELECT max(xact_id) FROM audit_log";
+    let last = platform.number(position).await;
+    let after = tenant.venue().await;
+    assert!(platform.number(position).await > last + i64::from(u32::MAX));
+    let told = wait_for("the new entry", async || {
+        Some(log(&tenant).await).filter(|entries| entries.len() > known.len())
+    })
+    .await;
+    assert_eq!(told.last().unwrap()["resource_id"], after.as_str());
+    send(&platform).await;
+    let sent: Vec<_> = receiver.messages().iter().map(|message| message.body["data"]["id"].clone()).collect();
+    assert_eq!(sent, [before, after]);
+    let walled = "SELECT count(*) FROM pg_class WHERE relname = 'audit_log' AND relforcerowsecurity";
+    assert_eq!(platform.number(walled).await, 1);
 }

@@ -135,7 +135,10 @@ impl Message {
     /// The signatures of a version.
     pub fn signatures(&self, version: &str) -> Vec<Vec<u8>> {
         let entries = self.header("webhook-signature").split(' ').map(|entry| entry.split_once(',').unwrap());
-        entries.filter(|(known, _)| *known == version).map(|(_, text)| STANDARD.decode(text).unwrap()).collect()
+        entries
+            .filter(|(known, _)| *known == version)
+            .map(|(_, text)| STANDARD.decode(text).unwrap())
+            .collect()
     }
 
     fn signed(&self) -> Vec<u8> {
@@ -150,7 +153,8 @@ impl Message {
         let signed = self.signed();
         if kind == "whpk" {
             let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
-            let fits = |signature: &Vec<u8>| key.verify(&signed, &Signature::from_slice(signature).unwrap()).is_ok();
+            let fits =
+                |signature: &Vec<u8>| key.verify(&signed, &Signature::from_slice(signature).unwrap()).is_ok();
             return self.signatures("v1a").iter().any(fits);
         }
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();
