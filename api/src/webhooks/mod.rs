@@ -21,7 +21,11 @@ use reqwest::{
     Client, Response,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
-use tokio::{sync::watch, task::JoinSet, time};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::{self, JoinSet},
+    time,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -40,6 +44,8 @@ const TURN: Duration = Duration::from_secs(30);
 const SENDERS_MAX: usize = 64;
 /// Endpoints of one tenant among them.
 const SENDERS_OF_TENANT_MAX: usize = 8;
+/// Senders that use the database at a time: requests of buyers need its connections.
+const AT_DATABASE: usize = 2;
 /// Bytes of an answer that are kept, for whoever looks for an error.
 const RESPONSE_BYTES_MAX: usize = 1_024;
 
@@ -47,13 +53,14 @@ const RESPONSE_BYTES_MAX: usize = 1_024;
 pub struct Sender {
     client: Client,
     loopback: Loopback,
+    at_database: Semaphore,
 }
 
 impl Sender {
     pub fn new(config: &Config) -> Result<Self, String> {
         let loopback = if config.webhooks_allow_loopback { Loopback::Allowed } else { Loopback::Refused };
         let client = outbound::client(TIMEOUT, loopback).build().map_err(|error| error.to_string())?;
-        Ok(Self { client, loopback })
+        Ok(Self { client, loopback, at_database: Semaphore::new(AT_DATABASE) })
     }
 
     /// Refuses a URL that nothing would be sent to.
@@ -121,20 +128,22 @@ async fn read(attempt: Attempt, answer: Response) -> Attempt {
     }
 }
 
-/// Sends until `stop` says so; then finishes what is under way.
+/// Sends until `stop` says so; then finishes the requests that are under way.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
-    let mut senders: JoinSet<Uuid> = JoinSet::new();
-    let mut of_tenants: HashMap<Uuid, usize> = HashMap::new();
+    let mut senders = JoinSet::new();
+    // Whose endpoint each of them has.
+    let mut tenants: HashMap<task::Id, Uuid> = HashMap::new();
     while !*stop.borrow() {
-        let busy = of_tenants.iter().filter(|(_, count)| **count >= SENDERS_OF_TENANT_MAX);
-        let busy = busy.map(|(tenant, _)| *tenant).collect();
         // Few at a time: what is leased to wait here could be sent by another worker.
         let room = SENDERS_MAX.saturating_sub(senders.len()).min(SENDERS_OF_TENANT_MAX);
-        match webhook_deliveries::lease(&app.db, busy, i32::try_from(room).unwrap_or_default()).await {
+        match webhook_deliveries::lease(&app.db, busy(&tenants), i32::try_from(room).unwrap_or_default())
+            .await
+        {
             Ok(leased) if !leased.is_empty() => {
                 for endpoint in leased {
-                    *of_tenants.entry(endpoint.tenant_id).or_default() += 1;
-                    senders.spawn(serve_and_tell(app.clone(), endpoint));
+                    let tenant = endpoint.tenant_id;
+                    let sender = senders.spawn(serve_and_tell(app.clone(), endpoint, stop.clone()));
+                    tenants.insert(sender.id(), tenant);
                 }
                 continue;
             }
@@ -142,12 +151,9 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
             Err(error) => tracing::warn!(error = %error, worker = "webhooks", "endpoints cannot be leased"),
         }
         tokio::select! {
-            Some(Ok(tenant)) = senders.join_next() => {
-                let left = of_tenants.get(&tenant).map_or(0, |count| count.saturating_sub(1));
-                match left {
-                    0 => drop(of_tenants.remove(&tenant)),
-                    left => drop(of_tenants.insert(tenant, left)),
-                }
+            Some(ended) = senders.join_next_with_id() => {
+                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+                tenants.remove(&id);
             }
             () = time::sleep(PERIOD) => {}
             _ = stop.changed() => break,
@@ -156,37 +162,60 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while senders.join_next().await.is_some() {}
 }
 
+/// Tenants that have as many senders as one may have.
+fn busy(tenants: &HashMap<task::Id, Uuid>) -> Vec<Uuid> {
+    let mut counts: HashMap<Uuid, usize> = HashMap::new();
+    for tenant in tenants.values() {
+        *counts.entry(*tenant).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .filter(|(_, count)| *count >= SENDERS_OF_TENANT_MAX)
+        .map(|(tenant, _)| tenant)
+        .collect()
+}
+
 /// Sends what waits for one endpoint, of whichever tenant, as the worker does. False when nothing waits.
 pub async fn run_once(app: &Arc<App>) -> Result<bool> {
     let leased = webhook_deliveries::lease(&app.db, Vec::new(), 1).await?;
     let Some(endpoint) = leased.first() else { return Ok(false) };
-    serve(app, endpoint).await?;
+    let (_going, stop) = watch::channel(false);
+    serve(app, endpoint, &stop).await?;
     Ok(true)
 }
 
-async fn serve_and_tell(app: Arc<App>, endpoint: Leased) -> Uuid {
-    if let Err(error) = serve(&app, &endpoint).await {
+async fn serve_and_tell(app: Arc<App>, endpoint: Leased, stop: watch::Receiver<bool>) {
+    if let Err(error) = serve(&app, &endpoint, &stop).await {
         let id = Id::<id::WebhookEndpoint>::from(endpoint.id);
         tracing::warn!(error = %error, endpoint.id = %id, "webhooks are not sent; the lease ends by itself");
     }
-    endpoint.tenant_id
 }
 
-async fn serve(app: &Arc<App>, endpoint: &Leased) -> Result<()> {
+async fn serve(app: &Arc<App>, endpoint: &Leased, stop: &watch::Receiver<bool>) -> Result<()> {
     let scope = Scope::system(endpoint.tenant_id.into(), "webhooks");
     let began = Instant::now();
-    while began.elapsed() < TURN {
-        let begin = async |tx: &mut Tx| webhook_deliveries::begin(tx, &app.sealer, endpoint.id).await;
-        let Some(round) = app.db.run(&scope, begin).await? else { return Ok(()) };
-        let attempts = round.deliveries.iter().map(async |delivery| {
-            let body = payload::body(app, &scope, &round.target.payload, delivery).await?;
-            Ok(app.sender.send(&round, delivery, body).await)
-        });
-        let attempts = join_all(attempts).await.into_iter().collect::<Result<Vec<_>>>()?;
+    while began.elapsed() < TURN && !*stop.borrow() {
+        let Some((round, bodies)) = begin(app, &scope, endpoint.id).await? else { return Ok(()) };
+        let requests = round.deliveries.iter().zip(bodies);
+        let sent = requests.map(|(delivery, body)| app.sender.send(&round, delivery, body));
+        let attempts = join_all(sent).await;
+        let _turn = app.sender.at_database.acquire().await;
         let record = async |tx: &mut Tx| webhook_deliveries::record(tx, endpoint.id, &attempts).await;
         if !app.db.run(&scope, record).await? {
             return Ok(());
         }
     }
     app.db.run(&scope, async |tx| webhook_deliveries::release(tx, endpoint.id).await).await
+}
+
+/// What to send, and the body of each.
+async fn begin(app: &Arc<App>, scope: &Scope, endpoint: Uuid) -> Result<Option<(Round, Vec<Vec<u8>>)>> {
+    let _turn = app.sender.at_database.acquire().await;
+    let begin = async |tx: &mut Tx| webhook_deliveries::begin(tx, &app.sealer, endpoint).await;
+    let Some(round) = app.db.run(scope, begin).await? else { return Ok(None) };
+    let mut bodies = Vec::with_capacity(round.deliveries.len());
+    for delivery in &round.deliveries {
+        bodies.push(payload::body(app, scope, &round.target.payload, delivery).await?);
+    }
+    Ok(Some((round, bodies)))
 }
