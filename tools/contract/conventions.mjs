@@ -7,13 +7,16 @@ const MOMENT = /(_at|_until|_since|_time)$|^(at|since|until|timestamp|not_before
 /** Another standard names these. */
 const FOREIGN = ["Last-Event-ID", "Idempotency-Key", "If-None-Match", "Stripe-Signature", "X-Request-Id"];
 const PROBLEM = "application/problem+json";
+/** Webhooks are sent by us, to servers that answer as they like. */
+const WEBHOOKS = "#/x-webhooks";
 /** Whose amount is it: the object says the currency, or whose money it is. */
 const OWNERS = ["currency", "event_id"];
 
 /** Operations: ids, credentials, answers. */
 function Operations() {
   return {
-    Operation(operation, { report }) {
+    Operation(operation, { report, location }) {
+      if (location.pointer.startsWith(WEBHOOKS)) return;
       const say = (message) => report({ message: `${operation.operationId}: ${message}` });
       if (!NOUN_VERB.test(operation.operationId ?? "")) say("an operationId is `noun.verb`");
       if (operation.tags?.length !== 1) say("an operation has one tag");
@@ -33,7 +36,8 @@ function Operations() {
 /** Every error is a Problem, and nothing else. */
 function Problems() {
   return {
-    Response(response, { report, key }) {
+    Response(response, { report, key, location }) {
+      if (location.pointer.startsWith(WEBHOOKS)) return;
       const isError = /^[45]/.test(key) || (response.content && PROBLEM in response.content);
       const types = Object.keys(response.content ?? {});
       if (isError && types.join() !== PROBLEM) report({ message: `${key}: errors are ${PROBLEM} and nothing else, not ${types}` });
@@ -103,6 +107,7 @@ function Bounds() {
   };
   return {
     RequestBody(body, context) {
+      if (context.location.pointer.startsWith(WEBHOOKS)) return;
       for (const { schema = {} } of Object.values(body.content ?? {})) visit(schema, "", context, new Set());
     },
     Parameter({ name, schema = {} }, context) {

@@ -2600,6 +2600,12 @@ export interface components {
         /**
          * EventTypeInfo
          * @description A type of events.
+         * @example {
+         *       "description": "An order was paid, and its tickets were issued.",
+         *       "has_object": true,
+         *       "name": "order.paid",
+         *       "resource": "order"
+         *     }
          */
         EventTypeInfo: {
             description: string;
@@ -2956,6 +2962,14 @@ export interface components {
         /**
          * LogEntry
          * @description Something that happened.
+         * @example {
+         *       "detail": {},
+         *       "id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "resource": "order",
+         *       "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid"
+         *     }
          */
         LogEntry: {
             /** @description More, by type; neither personal data nor secrets. */
@@ -2981,6 +2995,20 @@ export interface components {
         /**
          * LogPart
          * @description A part of the log.
+         * @example {
+         *       "cursor": "0000000000000a5f-0000000000000003",
+         *       "data": [
+         *         {
+         *           "detail": {},
+         *           "id": "log_01h455vb4pex5vsknk084sn02q",
+         *           "resource": "order",
+         *           "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "timestamp": "2027-03-01T09:15:42Z",
+         *           "type": "order.paid"
+         *         }
+         *       ],
+         *       "has_more": false
+         *     }
          */
         LogPart: {
             /** @description Keep it, and pass it as `cursor` for what comes next; also when nothing came. */
@@ -3042,6 +3070,23 @@ export interface components {
         /**
          * MadeWebhookEndpoint
          * @description An endpoint and its secret, which is told this once.
+         * @example {
+         *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+         *       "webhook_endpoint": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "description": "The accounts.",
+         *         "event_types": [
+         *           "order.paid",
+         *           "refund.succeeded"
+         *         ],
+         *         "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *         "payload": "thin",
+         *         "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *         "state": "enabled",
+         *         "updated_at": "2027-03-01T09:12:00Z",
+         *         "url": "https://accounts.example/eventflow"
+         *       }
+         *     }
          */
         MadeWebhookEndpoint: {
             /** @description `whsec_…`: verifies the signatures `v1`. */
@@ -3877,7 +3922,7 @@ export interface components {
              */
             event_types?: ("tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping")[] | null;
             /** @default thin */
-            payload?: components["schemas"]["WebhookPayload"] & unknown;
+            payload?: components["schemas"]["WebhookPayload"];
             /** @description `https://`, and a host on the public internet. */
             url: string;
         };
@@ -4295,6 +4340,16 @@ export interface components {
         /**
          * Page_EventTypeInfo
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "description": "An order was paid, and its tickets were issued.",
+         *           "has_object": true,
+         *           "name": "order.paid",
+         *           "resource": "order"
+         *         }
+         *       ]
+         *     }
          */
         Page_EventTypeInfo: {
             /** @description The objects of this page. */
@@ -4811,6 +4866,26 @@ export interface components {
         /**
          * Page_WebhookDelivery
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "attempted_at": "2027-03-01T09:15:43Z",
+         *           "attempts": 1,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "detail": {},
+         *           "duration_ms": 84,
+         *           "entry_id": "log_01h455vb4pex5vsknk084sn02q",
+         *           "id": "whd_01h455vb4pex5vsknk084sn02q",
+         *           "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "response": "",
+         *           "state": "pending",
+         *           "status": 204,
+         *           "timestamp": "2027-03-01T09:15:42Z",
+         *           "type": "order.paid",
+         *           "webhook_endpoint_id": "whk_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_WebhookDelivery: {
             /** @description The objects of this page. */
@@ -4821,6 +4896,24 @@ export interface components {
         /**
          * Page_WebhookEndpoint
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "description": "The accounts.",
+         *           "event_types": [
+         *             "order.paid",
+         *             "refund.succeeded"
+         *           ],
+         *           "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *           "payload": "thin",
+         *           "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *           "state": "enabled",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "url": "https://accounts.example/eventflow"
+         *         }
+         *       ]
+         *     }
          */
         Page_WebhookEndpoint: {
             /** @description The objects of this page. */
@@ -5480,6 +5573,9 @@ export interface components {
         /**
          * Replay
          * @description What is delivered once more.
+         * @example {
+         *       "entries": 12
+         *     }
          */
         Replay: {
             /**
@@ -6148,6 +6244,22 @@ export interface components {
         /**
          * WebhookDelivery
          * @description An entry of the log on its way to an endpoint. What is said of the answer is that of the last attempt.
+         * @example {
+         *       "attempted_at": "2027-03-01T09:15:43Z",
+         *       "attempts": 1,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "detail": {},
+         *       "duration_ms": 84,
+         *       "entry_id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "id": "whd_01h455vb4pex5vsknk084sn02q",
+         *       "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "response": "",
+         *       "state": "pending",
+         *       "status": 204,
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid",
+         *       "webhook_endpoint_id": "whk_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         WebhookDelivery: {
             /** Format: date-time */
@@ -6201,6 +6313,20 @@ export interface components {
         /**
          * WebhookEndpoint
          * @description Where a tenant is told what happens.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "description": "The accounts.",
+         *       "event_types": [
+         *         "order.paid",
+         *         "refund.succeeded"
+         *       ],
+         *       "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *       "payload": "thin",
+         *       "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "state": "enabled",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "url": "https://accounts.example/eventflow"
+         *     }
          */
         WebhookEndpoint: {
             /** Format: date-time */
@@ -6253,7 +6379,20 @@ export interface components {
          * @enum {string}
          */
         WebhookEndpointSwitch: "enabled" | "paused";
-        /** @description The body of a webhook. */
+        /**
+         * @description The body of a webhook.
+         * @example {
+         *       "data": {
+         *         "detail": {},
+         *         "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *         "resource": "order"
+         *       },
+         *       "id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "tenant_id": "ten_01h455vb4pex5vsknk084sn02q",
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid"
+         *     }
+         */
         WebhookEvent: {
             data: {
                 /** @description More, by type; neither personal data nor secrets. */
@@ -7466,7 +7605,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7576,6 +7715,7 @@ export interface operations {
             query?: {
                 /** @description The `cursor` of the part before. */
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Without a cursor: where to begin; at the oldest entry unless given. */
                 start?: components["schemas"]["LogStart"];
@@ -7588,7 +7728,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A part of the log. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11184,13 +11324,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The webhook delivery. */
                 webhook_delivery_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An entry of the log on its way to an endpoint. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11222,13 +11363,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook delivery. */
                 webhook_delivery_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The object was created. */
+            /** @description An entry of the log on its way to an endpoint. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11262,7 +11404,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11302,7 +11444,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An endpoint and its secret, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11333,13 +11475,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Where a tenant is told what happens. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11371,6 +11514,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
@@ -11408,6 +11552,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
@@ -11418,7 +11563,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Where a tenant is told what happens. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11448,20 +11593,23 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what is in this state. */
                 state?: components["schemas"]["WebhookDeliveryState"];
                 /** @description Only deliveries of this type. */
                 type?: "tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping";
             };
             header?: never;
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11493,13 +11641,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The object was created. */
+            /** @description An entry of the log on its way to an endpoint. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11532,6 +11681,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
@@ -11542,7 +11692,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What is delivered once more. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -11576,13 +11726,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An endpoint and its secret, which is told this once. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
