@@ -255,7 +255,9 @@ fn operations_that(fits: impl Fn(&Value) -> bool) -> Result<Vec<String>> {
     let contract: Value = serde_json::from_slice(&fs::read(repository::root().join(CONTRACT))?)?;
     let paths = contract["paths"].as_object().context("the contract has no paths")?;
     let operations = paths.values().filter_map(Value::as_object).flat_map(|path| path.values());
-    let ids = operations.filter(|operation| fits(operation)).filter_map(|operation| operation["operationId"].as_str());
+    let ids = operations
+        .filter(|operation| fits(operation))
+        .filter_map(|operation| operation["operationId"].as_str());
     Ok(ids.map(str::to_owned).collect())
 }
 

@@ -171,7 +171,8 @@ mod tests {
         use base64::{Engine, engine::general_purpose::STANDARD};
         use eventflow_core::seat_map::{Diff, SeatStatus, Snapshot};
 
-        let bytes = |name: &str| STANDARD.decode(of_stream()[name]["value"]["data"].as_str().unwrap()).unwrap();
+        let bytes =
+            |name: &str| STANDARD.decode(of_stream()[name]["value"]["data"].as_str().unwrap()).unwrap();
         let mut state = Snapshot::decode(&bytes("snapshot")).unwrap();
         let [free, held, sold, _] = SeatStatus::ALL;
         assert_eq!(state.statuses.iter().collect::<Vec<_>>(), [free, held, sold, free]);

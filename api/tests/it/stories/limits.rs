@@ -117,7 +117,11 @@ async fn the_documentation_has_every_code_scope_and_operation_and_asks_nobody_el
     // Without scripts, and without the viewer, the page lists the operations.
     let operations = page("/docs").await;
     for operation in eventflow_api::operations::OPERATIONS {
-        assert!(operations.contains(&format!("<li id=\"{}\">", operation.id)), "{} is not listed", operation.id);
+        assert!(
+            operations.contains(&format!("<li id=\"{}\">", operation.id)),
+            "{} is not listed",
+            operation.id
+        );
     }
     // What never changes is sent once, and compressed.
     let contract = anybody.with_header("accept-encoding", "br").get("/openapi.json").await;

@@ -135,7 +135,10 @@ impl Client {
         };
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         if let Some(code) = body["code"].as_str().filter(|_| status >= 400) {
-            assert!(contract::lists_refusal(&operation, path, code), "the contract does not list {code}: {asked}");
+            assert!(
+                contract::lists_refusal(&operation, path, code),
+                "the contract does not list {code}: {asked}"
+            );
         }
         Ok(Answer { status, headers, body, bytes, asked })
     }
