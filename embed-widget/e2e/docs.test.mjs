@@ -4,7 +4,7 @@ import { inspect } from "./axe.mjs";
 import { scenario } from "./scenario.mjs";
 import { DESKTOP, PATIENCE_MS, PHONE, platform, world } from "./world.mjs";
 
-const TABLES = ["errors", "scopes", "limits"];
+const TABLES = ["errors", "scopes", "event-types", "limits"];
 
 /** Opens a page of the documentation; the visitor complains of requests to anybody but the platform. */
 async function read({ page, complaints }, path) {

@@ -3,7 +3,7 @@
 const NOUN_VERB = /^[a-z]+(_[a-z]+)*\.[a-z]+(_[a-z]+)*$/;
 const SNAKE = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 /** Moments end like this, besides some words of their own. */
-const MOMENT = /(_at|_until|_time)$|^(at|since|until|timestamp|not_before|not_after)$/;
+const MOMENT = /(_at|_until|_since|_time)$|^(at|since|until|timestamp|not_before|not_after)$/;
 /** Another standard names these. */
 const FOREIGN = ["Last-Event-ID", "Idempotency-Key", "If-None-Match", "Stripe-Signature", "X-Request-Id"];
 const PROBLEM = "application/problem+json";
@@ -60,7 +60,7 @@ function Members() {
         if (name.endsWith("_minor") && (node.type !== "integer" || node.format !== "int64")) say("amounts are integers of 64 bits in minor units");
         if (MOMENT.test(name) && node.format !== "date-time") say("moments are date-time");
         if (node.format === "date-time" && !MOMENT.test(name)) say("a moment is called `…_at`");
-        if (/(_id|^id)$/.test(name) && !/^(object_id|provider_message_id|request_id|client_id|kid)$/.test(name) && node.type === "string" && !node.pattern && !node.format && !node.maxLength) {
+        if (/(_id|^id)$/.test(name) && !/^(object_id|resource_id|provider_message_id|request_id|client_id|kid)$/.test(name) && node.type === "string" && !node.pattern && !node.format && !node.maxLength) {
           say("ids have a pattern");
         }
       }

@@ -5,6 +5,7 @@
 //! | `/docs` | the contract in a viewer, with a search and requests to try |
 //! | `/docs/errors` | error codes; the `type` of every Problem leads here |
 //! | `/docs/scopes` | permissions: who has them, what needs them |
+//! | `/docs/event-types` | what webhooks and the log of events tell |
 //! | `/docs/limits` | how much, how large, how often |
 //! | `/docs/viewer.js`, `/docs/start.js` | the viewer, and what starts it |
 
@@ -26,5 +27,6 @@ pub fn routes(routes: Route) -> Route {
         .at("/docs/start.js", poem::get(viewer::start))
         .at("/docs/errors", poem::get(tables::errors))
         .at("/docs/scopes", poem::get(tables::scopes))
+        .at("/docs/event-types", poem::get(tables::event_types))
         .at("/docs/limits", poem::get(tables::limits))
 }

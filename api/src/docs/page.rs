@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 const STYLE: &str = include_str!("docs.css");
 /// The pages, as the navigation names them.
-const PAGES: [(&str, &str); 4] = [
+const PAGES: [(&str, &str); 5] = [
     ("/docs", "Operations"),
     ("/docs/errors", "Error codes"),
     ("/docs/scopes", "Scopes"),
+    ("/docs/event-types", "Event types"),
     ("/docs/limits", "Limits"),
 ];
 

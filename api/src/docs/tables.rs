@@ -3,6 +3,7 @@
 use eventflow_core::{
     ErrorCode,
     access::{self, Permission, Role},
+    event_types::EventType,
 };
 use eventflow_plugin_host::limits as plugin_limits;
 use poem::handler;
@@ -90,6 +91,35 @@ pub fn scopes() -> Page {
         table(&["Credential", "What it is"], &credentials)
     );
     Page { path: "/docs/scopes", title: "Scopes", body, has_viewer: false }
+}
+
+/// `GET /docs/event-types`
+#[handler]
+pub fn event_types() -> Page {
+    let rows: String = EventType::ALL
+        .iter()
+        .map(|kind| {
+            let (name, resource) = (kind.as_str(), kind.resource());
+            let permission = resource.permission();
+            format!(
+                "<tr id=\"{name}\"><td>{}</td><td>{}.</td><td>{}{}<br><span class=\"small\"><a \
+                 href=\"/docs/scopes#{permission}\"><code>{permission}</code></a></span></td></tr>",
+                anchor(name),
+                escape(kind.description()),
+                resource.as_str(),
+                if resource.schema().is_some() { "" } else { ", by its id" },
+            )
+        })
+        .collect();
+    let body = format!(
+        "<main class=\"doc\"><h1>Event types</h1><p>What {} sends, and what {} has. Types are never removed, and new ones \
+         come: take no notice of those that you do not know. A fat payload has the object as its <code>GET</code> answers it, \
+         unless the table says that it comes by its id.</p>{}</main>",
+        link("webhook_endpoints.create"),
+        link("events_log.list"),
+        table(&["Type", "What happened", "What it is about"], &rows)
+    );
+    Page { path: "/docs/event-types", title: "Event types", body, has_viewer: false }
 }
 
 /// `GET /docs/limits`

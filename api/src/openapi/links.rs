@@ -144,6 +144,25 @@ const LINKS: &[Link] = &[
         &[("api_key_id", "$response.body#/api_key/id")],
         "Revoke the key.",
     ),
+    // Webhooks.
+    link(
+        "webhook_endpoints.create",
+        "webhook_endpoints.ping",
+        &[("webhook_endpoint_id", "$response.body#/webhook_endpoint/id")],
+        "Send a message that tests the endpoint.",
+    ),
+    link(
+        "webhook_endpoints.create",
+        "webhook_deliveries.list",
+        &[("webhook_endpoint_id", "$response.body#/webhook_endpoint/id")],
+        "See what was delivered.",
+    ),
+    link(
+        "webhook_deliveries.list",
+        "webhook_deliveries.get",
+        &[("webhook_delivery_id", "$response.body#/data/0/id")],
+        "Read the newest delivery.",
+    ),
     // Plugins.
     link(
         "plugins.upload",

@@ -109,6 +109,10 @@ async fn the_documentation_has_every_code_scope_and_operation_and_asks_nobody_el
     for permission in eventflow_core::access::Permission::ALL {
         assert!(scopes.contains(&format!("<tr id=\"{permission}\">")), "no row for {permission}");
     }
+    let types = page("/docs/event-types").await;
+    for kind in eventflow_core::event_types::EventType::ALL {
+        assert!(types.contains(&format!("<tr id=\"{}\">", kind.as_str())), "no row for {}", kind.as_str());
+    }
     assert!(page("/docs/limits").await.contains("524,288 bytes"));
     // Without scripts, and without the viewer, the page lists the operations.
     let operations = page("/docs").await;
