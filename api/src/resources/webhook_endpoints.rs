@@ -15,11 +15,10 @@ use crate::{
 };
 
 /// What a payload has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 enum WebhookPayload {
-    /// The type and ids. Get what they name when you need it.
-    #[default]
+    /// The type and ids, unless more is asked for. Get what they name when you need it.
     Thin,
     /// Also `data.object`, as the `GET` of the resource answers it when the message is sent. Whoever makes such an endpoint
     /// needs the permissions to read what it is told of.
@@ -79,8 +78,7 @@ struct NewWebhookEndpoint {
     /// Only these types; all when there is none.
     #[oai(default, validator(max_items = 100))]
     event_types: Vec<EventTypeName>,
-    #[oai(default)]
-    payload: WebhookPayload,
+    payload: Option<WebhookPayload>,
 }
 
 impl Example for NewWebhookEndpoint {
@@ -89,7 +87,7 @@ impl Example for NewWebhookEndpoint {
             url: Text("https://hooks.example.org/eventflow".into()),
             description: Text("Accounting".into()),
             event_types: vec![EventTypeName(EventType::OrderPaid), EventTypeName(EventType::RefundSucceeded)],
-            payload: WebhookPayload::Thin,
+            payload: Some(WebhookPayload::Thin),
         }
     }
 }
@@ -200,7 +198,7 @@ impl WebhookEndpoints {
             url: body.url.0,
             description: body.description.0,
             event_types: types(&body.event_types),
-            payload: payload(body.payload),
+            payload: payload(body.payload.unwrap_or(WebhookPayload::Thin)),
         };
         let made = secrets::write(&call, async |tx| {
             let made = endpoints::create(tx, &call.app.sealer, new).await?;
