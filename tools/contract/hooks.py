@@ -511,10 +511,10 @@ MEND = {
     "seat_maps.create": mend_map,
     "seat_maps.update": mend_map,
     "seats.update": mend_seats,
+    "tenants.create": lambda body: body.update(origins=["https://tickets.example.org"]),
     "webhook_endpoints.create": mend_webhook_endpoint,
     "webhook_endpoints.replay": mend_replay,
     "webhook_endpoints.update": mend_webhook_endpoint,
-    "tenants.create": lambda body: body.update(origins=["https://tickets.example.org"]),
 }
 
 
