@@ -410,6 +410,9 @@ def mend_prices(body):
     for field in ["price_minor", "fee_minor"]:
         if body.get(field) is not None:
             body[field] = min(body[field], 1_000_000_000)
+    # The fewest tickets of a hold are not more than the most.
+    if body.get("min_per_hold"):
+        body["min_per_hold"] = 1
 
 
 def mend_key(body):
