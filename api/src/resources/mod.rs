@@ -127,8 +127,8 @@ pub async fn object(call: Call, resource: Resource, id: &str) -> Result<Option<V
     }
 }
 
-fn named<K: Kind>(id: &str) -> Result<Id<K>, Failure> {
-    id.parse().map_err(|_| Refusal::not_found("object").into())
+fn named<K: Kind>(id: &str) -> Result<Id<K>, Refusal> {
+    id.parse().map_err(|_| Refusal::not_found("object"))
 }
 
 /// The members of an object that we stored.

@@ -296,10 +296,13 @@ pub async fn release(tx: &mut Tx, id: Uuid) -> Result<()> {
         in_its_turn!(
             "UPDATE webhook_endpoints e SET due_at = n.due_at, \
                blocked_until = CASE WHEN n.waiting >= ? THEN n.due_at END \
-             FROM (SELECT min(d.next_attempt_at) AS due_at, count(*) AS waiting",
+             FROM (SELECT min(d.next_attempt_at) AS due_at, (SELECT count(*) FROM webhook_deliveries w \
+               WHERE w.tenant_id = ? AND w.endpoint_id = ? AND w.state = 'pending') AS waiting",
             ") n WHERE e.tenant_id = ? AND e.id = ?"
         ),
         WAITING_MAX,
+        tx.tenant(),
+        id,
         tx.tenant(),
         id,
         ORDERED_ATTEMPTS,
