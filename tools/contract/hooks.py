@@ -423,12 +423,13 @@ def mend_tier(body):
 
 
 def mend_prices(body):
-    """Price, fee and tax together have the limit that each of them has; the fewest tickets are not more than the most."""
-    if body.get("min_per_hold"):
-        body["min_per_hold"] = 1
+    """Price, fee and tax together have the limit that each of them has."""
     for field in ["price_minor", "fee_minor"]:
         if body.get(field) is not None:
             body[field] = min(body[field], 1_000_000_000)
+    # The fewest tickets of a hold are not more than the most.
+    if body.get("min_per_hold"):
+        body["min_per_hold"] = 1
 
 
 def mend_key(body):
@@ -530,10 +531,10 @@ MEND = {
     "seat_maps.create": mend_map,
     "seat_maps.update": mend_map,
     "seats.update": mend_seats,
+    "tenants.create": lambda body: body.update(origins=["https://tickets.example.org"]),
     "webhook_endpoints.create": mend_webhook_endpoint,
     "webhook_endpoints.replay": mend_replay,
     "webhook_endpoints.update": mend_webhook_endpoint,
-    "tenants.create": lambda body: body.update(origins=["https://tickets.example.org"]),
 }
 
 

@@ -41,6 +41,7 @@ mod secrets;
 mod tenants;
 mod tickets;
 mod venues;
+mod webhook_deliveries;
 mod webhook_endpoints;
 mod webhooks;
 
@@ -95,7 +96,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     let plugins =
         (plugins::Plugins, plugins::Installations, plugins::Receipts, plugins::Values, price_limits::Limits);
     let log =
-        (events_log::EventsLog, webhook_endpoints::WebhookEndpoints, webhook_endpoints::WebhookDeliveries);
+        (events_log::EventsLog, webhook_endpoints::WebhookEndpoints, webhook_deliveries::WebhookDeliveries);
     OpenApiService::new((tenants, venues::Venues, events, sales, doors, plugins, log), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(
@@ -126,8 +127,8 @@ pub async fn object(call: Call, resource: Resource, id: &str) -> Result<Option<V
     }
 }
 
-fn named<K: Kind>(id: &str) -> Result<Id<K>, Failure> {
-    id.parse().map_err(|_| Refusal::not_found("object").into())
+fn named<K: Kind>(id: &str) -> Result<Id<K>, Refusal> {
+    id.parse().map_err(|_| Refusal::not_found("object"))
 }
 
 /// The members of an object that we stored.

@@ -1,20 +1,9 @@
-//! Webhook endpoints, and the deliveries to them.
-
-use std::collections::BTreeMap;
+//! Webhook endpoints: where a tenant is told what happens.
 
 use chrono::{DateTime, Utc};
 use eventflow_core::{Refusal, event_types::EventType, id};
-use eventflow_store::{
-    webhook_deliveries::{self as deliveries, Delivery, Filter},
-    webhook_endpoints::{self as endpoints, Endpoint, EndpointChange, Keys, NewEndpoint},
-};
-use poem_openapi::{
-    Enum, Object, OpenApi,
-    param::{Path, Query},
-    payload::Json,
-    types::Example,
-};
-use serde_json::Value;
+use eventflow_store::webhook_endpoints::{self as endpoints, Endpoint, EndpointChange, Keys, NewEndpoint};
+use poem_openapi::{Enum, Object, OpenApi, param::Path, payload::Json, types::Example};
 
 use super::{Tag, secrets};
 use crate::{
@@ -22,15 +11,14 @@ use crate::{
     problem::Failure,
     shapes::EventTypeName,
     webhooks::signature,
-    wire::{Created, Cursor, NoContent, Page, Ref, Text, Window},
+    wire::{Created, NoContent, Page, Ref, Text},
 };
 
 /// What a payload has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[oai(rename_all = "snake_case")]
 enum WebhookPayload {
-    /// The type and ids. Get what they name when you need it.
-    #[default]
+    /// The type and ids, unless more is asked for. Get what they name when you need it.
     Thin,
     /// Also `data.object`, as the `GET` of the resource answers it when the message is sent. Whoever makes such an endpoint
     /// needs the permissions to read what it is told of.
@@ -90,8 +78,7 @@ struct NewWebhookEndpoint {
     /// Only these types; all when there is none.
     #[oai(default, validator(max_items = 100))]
     event_types: Vec<EventTypeName>,
-    #[oai(default)]
-    payload: WebhookPayload,
+    payload: Option<WebhookPayload>,
 }
 
 impl Example for NewWebhookEndpoint {
@@ -100,7 +87,7 @@ impl Example for NewWebhookEndpoint {
             url: Text("https://hooks.example.org/eventflow".into()),
             description: Text("Accounting".into()),
             event_types: vec![EventTypeName(EventType::OrderPaid), EventTypeName(EventType::RefundSucceeded)],
-            payload: WebhookPayload::Thin,
+            payload: Some(WebhookPayload::Thin),
         }
     }
 }
@@ -131,97 +118,6 @@ struct MadeWebhookEndpoint {
     secret: String,
 }
 
-/// What to deliver once more.
-#[derive(Debug, Object)]
-#[oai(example)]
-struct NewReplay {
-    /// What happened from this moment on.
-    since: DateTime<Utc>,
-    /// And before this one; now unless given.
-    until: Option<DateTime<Utc>>,
-    /// Only what the endpoint has not taken, nor waits for.
-    #[oai(default = "yes")]
-    only_missing: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl Example for NewReplay {
-    fn example() -> Self {
-        Self {
-            since: DateTime::from_timestamp_nanos(1_764_108_000_000_000_000),
-            until: None,
-            only_missing: true,
-        }
-    }
-}
-
-/// What is delivered once more.
-#[derive(Debug, Object)]
-struct Replay {
-    /// How many entries of the log.
-    entries: u32,
-}
-
-/// How far a delivery has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[oai(rename_all = "snake_case")]
-enum WebhookDeliveryState {
-    /// On its way; tried again by itself.
-    Pending,
-    /// The endpoint answered with a status from 200 to 299.
-    Delivered,
-    /// Given up after three days.
-    Failed,
-}
-
-impl WebhookDeliveryState {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => deliveries::PENDING,
-            Self::Delivered => deliveries::DELIVERED,
-            Self::Failed => deliveries::FAILED,
-        }
-    }
-
-    fn read(text: &str) -> Self {
-        let all = [Self::Pending, Self::Delivered, Self::Failed];
-        // The database has a check of the same names.
-        all.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Failed)
-    }
-}
-
-/// An entry of the log on its way to an endpoint. What is said of the answer is that of the last attempt.
-#[derive(Debug, Object)]
-#[oai(skip_serializing_if_is_none)]
-struct WebhookDelivery {
-    id: Ref<id::WebhookDelivery>,
-    webhook_endpoint_id: Ref<id::WebhookEndpoint>,
-    /// The `webhook-id`.
-    entry_id: Ref<id::LogEntry>,
-    #[oai(rename = "type")]
-    kind: String,
-    resource_id: String,
-    detail: BTreeMap<String, Value>,
-    /// When it happened.
-    timestamp: DateTime<Utc>,
-    state: WebhookDeliveryState,
-    attempts: u32,
-    /// Of a pending one. It waits longer while its endpoint is paused, or fails at everything.
-    next_attempt_at: Option<DateTime<Utc>>,
-    attempted_at: Option<DateTime<Utc>>,
-    /// The HTTP status of the answer; absent when there was none.
-    status: Option<u16>,
-    duration_ms: Option<u32>,
-    /// The first 1,024 bytes of the answer.
-    response: Option<String>,
-    /// What went wrong.
-    last_error: Option<String>,
-    created_at: DateTime<Utc>,
-}
-
 fn shape(endpoint: Endpoint) -> WebhookEndpoint {
     WebhookEndpoint {
         id: endpoint.id.into(),
@@ -245,29 +141,6 @@ fn shape(endpoint: Endpoint) -> WebhookEndpoint {
 
 fn shape_made((endpoint, keys): (Endpoint, Keys)) -> MadeWebhookEndpoint {
     MadeWebhookEndpoint { webhook_endpoint: shape(endpoint), secret: signature::secret_text(&keys) }
-}
-
-fn shape_delivery(row: Delivery) -> WebhookDelivery {
-    let state = WebhookDeliveryState::read(&row.state);
-    let text = |text: String| Some(text).filter(|text| !text.is_empty());
-    WebhookDelivery {
-        id: row.id.into(),
-        webhook_endpoint_id: row.endpoint_id.into(),
-        entry_id: row.entry_id.into(),
-        kind: row.event_type,
-        resource_id: row.resource_id,
-        detail: super::members(row.detail),
-        timestamp: row.occurred_at,
-        next_attempt_at: Some(row.next_attempt_at).filter(|_| state == WebhookDeliveryState::Pending),
-        state,
-        attempts: u32::try_from(row.attempts).unwrap_or_default(),
-        attempted_at: row.attempted_at,
-        status: row.status.and_then(|status| u16::try_from(status).ok()),
-        duration_ms: row.duration_ms.and_then(|millis| u32::try_from(millis).ok()),
-        response: text(row.response),
-        last_error: text(row.last_error),
-        created_at: row.created_at,
-    }
 }
 
 const fn payload(payload: WebhookPayload) -> &'static str {
@@ -325,7 +198,7 @@ impl WebhookEndpoints {
             url: body.url.0,
             description: body.description.0,
             event_types: types(&body.event_types),
-            payload: payload(body.payload),
+            payload: payload(body.payload.unwrap_or(WebhookPayload::Thin)),
         };
         let made = secrets::write(&call, async |tx| {
             let made = endpoints::create(tx, &call.app.sealer, new).await?;
@@ -422,124 +295,5 @@ impl WebhookEndpoints {
         })
         .await?;
         Ok(Json(made))
-    }
-
-    /// Send a test to a webhook endpoint.
-    ///
-    /// A message of the type `webhook_endpoint.ping`, which only this endpoint gets; ask for the delivery to see what came of
-    /// it. One that is paused gets it when it goes on.
-    #[oai(
-        path = "/webhook-endpoints/:webhook_endpoint_id/ping",
-        method = "post",
-        operation_id = "webhook_endpoints.ping"
-    )]
-    async fn ping(
-        &self,
-        call: Call,
-        webhook_endpoint_id: Path<Ref<id::WebhookEndpoint>>,
-    ) -> Result<Created<WebhookDelivery>, Failure> {
-        let delivery = call
-            .write(async |tx| deliveries::ping(tx, webhook_endpoint_id.0.0).await.map(shape_delivery))
-            .await?;
-        Ok(Created::Created(Json(delivery)))
-    }
-
-    /// Deliver what happened in a time once more.
-    ///
-    /// With the same `webhook-id`, so that a receiver that remembers them acts once. What the endpoint has not come to yet is
-    /// not among it: that is delivered anyway.
-    #[oai(
-        path = "/webhook-endpoints/:webhook_endpoint_id/replay",
-        method = "post",
-        operation_id = "webhook_endpoints.replay"
-    )]
-    async fn replay(
-        &self,
-        call: Call,
-        webhook_endpoint_id: Path<Ref<id::WebhookEndpoint>>,
-        body: Json<NewReplay>,
-    ) -> Result<Json<Replay>, Failure> {
-        let NewReplay { since, until, only_missing } = body.0;
-        let until = until.unwrap_or_else(Utc::now);
-        let replay = call
-            .write(async |tx| {
-                let time = (since, until);
-                let entries =
-                    deliveries::replay_between(tx, webhook_endpoint_id.0.0, time, only_missing).await?;
-                Ok(Replay { entries: u32::try_from(entries).unwrap_or(u32::MAX) })
-            })
-            .await?;
-        Ok(Json(replay))
-    }
-}
-
-pub struct WebhookDeliveries;
-
-#[OpenApi(prefix_path = "/v1", tag = "Tag::Webhooks")]
-impl WebhookDeliveries {
-    /// List the deliveries to a webhook endpoint, newest first.
-    ///
-    /// Those that have ended are kept for 30 days.
-    #[oai(
-        path = "/webhook-endpoints/:webhook_endpoint_id/deliveries",
-        method = "get",
-        operation_id = "webhook_deliveries.list"
-    )]
-    async fn list(
-        &self,
-        call: Call,
-        webhook_endpoint_id: Path<Ref<id::WebhookEndpoint>>,
-        state: Query<Option<WebhookDeliveryState>>,
-        /// Only deliveries of this type.
-        #[oai(name = "type")]
-        kind: Query<Option<EventTypeName>>,
-        #[oai(validator(minimum(value = "1"), maximum(value = "100")))] limit: Query<Option<u32>>,
-        cursor: Query<Option<Cursor>>,
-    ) -> Result<Json<Page<WebhookDelivery>>, Failure> {
-        let window = Window::new(limit.0, cursor.0)?;
-        let filter = Filter {
-            state: state.0.map(WebhookDeliveryState::as_str),
-            event_type: kind.0.map(|kind| kind.0),
-        };
-        let rows = call
-            .read(async |tx| {
-                deliveries::list(tx, webhook_endpoint_id.0.0, &filter, window.fetch(), window.after).await
-            })
-            .await?;
-        Ok(Json(window.page(rows, |row| row.id, shape_delivery)))
-    }
-
-    /// Get a delivery.
-    #[oai(
-        path = "/webhook-deliveries/:webhook_delivery_id",
-        method = "get",
-        operation_id = "webhook_deliveries.get"
-    )]
-    async fn get(
-        &self,
-        call: Call,
-        webhook_delivery_id: Path<Ref<id::WebhookDelivery>>,
-    ) -> Result<Json<WebhookDelivery>, Failure> {
-        let delivery = call.read(async |tx| deliveries::get(tx, webhook_delivery_id.0.0).await).await?;
-        Ok(Json(shape_delivery(delivery)))
-    }
-
-    /// Deliver an entry of the log once more.
-    ///
-    /// A new delivery with the same `webhook-id`.
-    #[oai(
-        path = "/webhook-deliveries/:webhook_delivery_id/replay",
-        method = "post",
-        operation_id = "webhook_deliveries.replay"
-    )]
-    async fn replay(
-        &self,
-        call: Call,
-        webhook_delivery_id: Path<Ref<id::WebhookDelivery>>,
-    ) -> Result<Created<WebhookDelivery>, Failure> {
-        let delivery = call
-            .write(async |tx| deliveries::replay(tx, webhook_delivery_id.0.0).await.map(shape_delivery))
-            .await?;
-        Ok(Created::Created(Json(delivery)))
     }
 }

@@ -1,5 +1,6 @@
 //! Webhooks to endpoints of tenants: the worker leases endpoints that something waits for, and sends to each of them what is
-//! due. What is sent stands in `payload.rs`, the signatures in `signature.rs`, the rules in `store/src/webhook_deliveries.rs`.
+//! due. What is sent stands in `payload.rs`, the signatures in `signature.rs`, the rules in
+//! `store/src/webhook_deliveries/sending.rs`.
 
 mod payload;
 pub mod signature;

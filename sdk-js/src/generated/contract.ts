@@ -3921,8 +3921,7 @@ export interface components {
              * @default []
              */
             event_types?: ("tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping")[] | null;
-            /** @default thin */
-            payload?: components["schemas"]["WebhookPayload"];
+            payload?: (string & components["schemas"]["WebhookPayload"]) | null;
             /** @description `https://`, and a host on the public internet. */
             url: string;
         };

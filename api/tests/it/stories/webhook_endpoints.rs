@@ -420,12 +420,13 @@ async fn an_endpoint_that_hangs_keeps_no_other_waiting() {
     for _ in 0..8 {
         stuck.reply_next(Reply::Hang);
     }
+    tenant.venue().await;
+    stuck.wait_for(1).await;
     let began = std::time::Instant::now();
-    for _ in 0..20 {
+    for _ in 0..8 {
         tenant.venue().await;
     }
-    stuck.wait_for(1).await;
-    receiver.wait_for(20).await;
+    receiver.wait_for(9).await;
     assert!(began.elapsed().as_secs() < 15, "waited for the other one's timeout");
 }
 
@@ -457,6 +458,34 @@ async fn an_endpoint_that_fails_is_left_alone_for_a_while() {
     send(&platform).await;
     assert_eq!(receiver.messages().len(), 9 + 9);
     assert_eq!(tenant.api.get(&path(&made, "")).await.ok()["failing_since"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_backlog_stays_in_the_log() {
+    let (platform, receiver) = (platform(false).await, Receiver::start().await);
+    let tenant = platform.tenant().await;
+    let made = endpoint(&tenant, &receiver, json!({ "event_types": ["venue.created"] })).await;
+    let id = uuid_of(text(&made["webhook_endpoint"], "id"));
+    let waiting = format!(
+        "INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, entry_id, event_type, resource_id, detail, occurred_at, \
+           next_attempt_at) \
+         SELECT '{}', gen_random_uuid(), '{id}', gen_random_uuid(), 'venue.created', 'ven_1', '{{}}', now(), \
+           now() + interval '1 hour' FROM generate_series(1, 1000)",
+        uuid_of(&tenant.id)
+    );
+    platform.sql(&waiting).await;
+    let venue = tenant.venue().await;
+    send(&platform).await;
+    assert_eq!(platform.number("SELECT count(*) FROM webhook_deliveries").await, 1_000);
+    // Nobody looks at it again before the first of them is due.
+    let blocked =
+        "SELECT count(*) FROM webhook_endpoints WHERE blocked_until > now() + interval '50 minutes'";
+    assert_eq!((receiver.messages().len(), platform.number(blocked).await), (0, 1));
+    platform.sql("UPDATE webhook_deliveries SET state = 'failed'").await;
+    skip_pauses(&platform).await;
+    send(&platform).await;
+    let told = receiver.messages().remove(0);
+    assert_eq!((receiver.messages().len(), &told.body["data"]["id"]), (1, &json!(venue)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -514,8 +543,11 @@ async fn the_log_tells_the_life_of_an_order() {
     })
     .await;
     let types: Vec<&str> = entries.iter().map(|entry| text(entry, "type")).collect();
+    // The provider's own message that the page was closed may be quicker than our cancellation.
+    let told: Vec<&str> =
+        types.iter().map(|kind| if *kind == "order.expired" { "order.cancelled" } else { *kind }).collect();
     assert_eq!(
-        types,
+        told,
         [
             "venue.created",
             "seat_map.created",
