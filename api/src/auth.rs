@@ -460,18 +460,18 @@ const fn limit(per_sec: u32, burst: u32) -> Limit {
 }
 
 /// Servers of a tenant, per key and class.
-const SECRET_LIMIT: Limit = limit(1_000, 2_000);
+pub const SECRET_LIMIT: Limit = limit(1_000, 2_000);
 /// One visitor of a page: a person looks more often than they buy.
-const VISITOR_READ_LIMIT: Limit = limit(50, 200);
-const VISITOR_SALE_LIMIT: Limit = limit(10, 40);
+pub const VISITOR_READ_LIMIT: Limit = limit(50, 200);
+pub const VISITOR_SALE_LIMIT: Limit = limit(10, 40);
 /// A scanner that uploads what it collected offline.
-const DEVICE_LIMIT: Limit = limit(50, 200);
+pub const DEVICE_LIMIT: Limit = limit(50, 200);
 /// Webhooks of providers come in bursts.
-const PUBLIC_LIMIT: Limit = limit(500, 2_000);
+pub const PUBLIC_LIMIT: Limit = limit(500, 2_000);
 /// Questions to the provider about one order.
-const ONCE_A_SECOND: Limit = limit(1, 1);
+pub const ONCE_A_SECOND: Limit = limit(1, 1);
 /// Making tenants, and guessing credentials.
-const SLOW_LIMIT: Limit = limit(5, 30);
+pub const SLOW_LIMIT: Limit = limit(5, 30);
 
 async fn limit_rate(call: &Call, facts: &RequestFacts) -> Result<(), Refusal> {
     let class = call.operation.class;

@@ -8,6 +8,7 @@ pub mod checkout;
 pub mod config;
 pub mod connections;
 pub mod credentials;
+pub mod docs;
 pub mod doctor;
 pub mod embedded;
 pub mod encodings;

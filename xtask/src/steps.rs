@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install::{self, Need};
-use crate::{contract, demo, plugins, process, repository, sdks, stripe_sdks, widget};
+use crate::{contract, demo, generators, plugins, process, repository, sdks, stripe_sdks, viewer, widget};
 
 /// Crates that must not come into the tree: they bring a second cryptography, or a C library to install.
 const BANNED_CRATES: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "pq-sys", "libpq-sys"];
@@ -98,14 +98,14 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "openapi",
-        about: "the committed contract is what the code says",
+        about: "the committed contract is what the code says, and has all that clients of the released one know",
         fast: false,
         needs: COMPILER,
         run: openapi,
     },
     Step {
         name: "redocly",
-        about: "the contract passes redocly's lint",
+        about: "the contract passes redocly's lint and keeps our conventions",
         fast: false,
         needs: &[&[Need::Node]],
         run: redocly,
@@ -116,6 +116,13 @@ const STEPS: &[Step] = &[
         fast: false,
         needs: &[install::SERVER, &[Need::Python], plugins::RUST_NEEDS],
         run: schemathesis,
+    },
+    Step {
+        name: "generators",
+        about: "other people's generators make clients of the contract that compile and list events",
+        fast: false,
+        needs: &[install::SERVER, &[Need::Node, Need::Python]],
+        run: generated_clients,
     },
     Step {
         name: "stripe-sdks",
@@ -318,6 +325,7 @@ fn example_plugins() -> Result<Done> {
 
 fn openapi() -> Result<Done> {
     contract::write_or_check(true)?;
+    contract::check_released()?;
     Ok(Done::Passed)
 }
 
@@ -328,6 +336,11 @@ fn redocly() -> Result<Done> {
 
 fn schemathesis() -> Result<Done> {
     contract::schemathesis()?;
+    Ok(Done::Passed)
+}
+
+fn generated_clients() -> Result<Done> {
+    generators::run()?;
     Ok(Done::Passed)
 }
 
@@ -342,6 +355,7 @@ fn widget_check() -> Result<Done> {
 
 fn e2e() -> Result<Done> {
     widget::build()?;
+    viewer::build()?;
     widget::e2e::test()?;
     Ok(Done::Passed)
 }

@@ -28,7 +28,7 @@ mod ledger;
 mod members;
 mod messages;
 mod orders;
-mod origins;
+pub(crate) mod origins;
 mod places;
 mod plans;
 mod plugins;

@@ -1887,6 +1887,19 @@ export interface components {
         /**
          * ApiKey
          * @description An API key, without its secret.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "hint": "x7Qa",
+         *       "id": "key_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "secret",
+         *       "livemode": false,
+         *       "name": "Web shop",
+         *       "origins": [],
+         *       "scopes": [
+         *         "events:read",
+         *         "orders:read"
+         *       ]
+         *     }
          */
         ApiKey: {
             /** Format: date-time */
@@ -1911,6 +1924,11 @@ export interface components {
         /**
          * AreaAvailability
          * @description Places left in a general admission area.
+         * @example {
+         *       "capacity": 500,
+         *       "ga_area": "floor",
+         *       "left": 320
+         *     }
          */
         AreaAvailability: {
             /** Format: int64 */
@@ -1922,6 +1940,15 @@ export interface components {
         /**
          * AuditEntry
          * @description A change.
+         * @example {
+         *       "action": "venues.update",
+         *       "actor": "key_01h455vb4pex5vsknk084sn02q",
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "detail": {},
+         *       "id": "aud_01h455vb4pex5vsknk084sn02q",
+         *       "object_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "request_id": "req_01920a5dac96774bbcceb302099a8057"
+         *     }
          */
         AuditEntry: {
             /** @description The operation, as `venues.update`. */
@@ -1944,6 +1971,35 @@ export interface components {
         /**
          * Availability
          * @description What is free. Seats that stand in none of the lists are free.
+         * @example {
+         *       "blocked": 2,
+         *       "blocked_seats": [
+         *         0,
+         *         1
+         *       ],
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "free": 2104,
+         *       "ga_areas": [
+         *         {
+         *           "capacity": 500,
+         *           "ga_area": "floor",
+         *           "left": 320
+         *         }
+         *       ],
+         *       "held": 2,
+         *       "held_seats": [
+         *         412,
+         *         413
+         *       ],
+         *       "revision": 1873,
+         *       "sold": 4,
+         *       "sold_seats": [
+         *         120,
+         *         121,
+         *         122,
+         *         123
+         *       ]
+         *     }
          */
         Availability: {
             /** Format: int64 */
@@ -1970,6 +2026,12 @@ export interface components {
         /**
          * BestAvailable
          * @description The best seats together: same row, nobody left alone, nearest to the focal point.
+         * @example {
+         *       "accessible": false,
+         *       "quantity": 2,
+         *       "section": "stalls",
+         *       "wheelchairs": 0
+         *     }
          */
         BestAvailable: {
             /**
@@ -1999,6 +2061,16 @@ export interface components {
         /**
          * BrokenRule
          * @description A rule of the event that the places break.
+         * @example {
+         *       "detail": "Seat stalls-G-11 would be left alone between sold seats. Take it as well, or move by one seat.",
+         *       "objects": [
+         *         "stalls-G-11"
+         *       ],
+         *       "rule": "orphan",
+         *       "seats": [
+         *         411
+         *       ]
+         *     }
          */
         BrokenRule: {
             /** @description What is wrong, and the way out. */
@@ -2021,6 +2093,10 @@ export interface components {
         /**
          * Buyer
          * @description Who bought.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace"
+         *     }
          */
         Buyer: {
             email: string;
@@ -2029,6 +2105,10 @@ export interface components {
         /**
          * BuyerInput
          * @description Who buys.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace"
+         *     }
          */
         BuyerInput: {
             /**
@@ -2063,6 +2143,20 @@ export interface components {
         /**
          * CheckIn
          * @description A stored scan.
+         * @example {
+         *       "actor": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "client_id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "device_id": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "entry_no": 1,
+         *       "gate": "North",
+         *       "id": "chk_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "entry",
+         *       "outcome": "admitted",
+         *       "received_at": "2027-05-14T17:31:09Z",
+         *       "scanned_at": "2027-05-14T17:31:08Z",
+         *       "ticket_id": "tkt_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         CheckIn: {
             /** @description The credential that uploaded it. */
@@ -2108,6 +2202,18 @@ export interface components {
         /**
          * CheckInList
          * @description A check-in list: the rules of one or more gates of an event.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Main entrance",
+         *       "re_entry": false,
+         *       "type_nos": [
+         *         1
+         *       ],
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "zone_mask": 0
+         *     }
          */
         CheckInList: {
             /** Format: date-time */
@@ -2146,6 +2252,20 @@ export interface components {
         /**
          * CheckInResult
          * @description The decision on one scan.
+         * @example {
+         *       "entry_no": 1,
+         *       "first_admitted_at": "2027-05-14T17:31:08Z",
+         *       "gate": "North",
+         *       "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "outcome": "admitted",
+         *       "ticket": {
+         *         "flags": [],
+         *         "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *         "label": "stalls-G-12",
+         *         "tier_name": "Stalls, full price",
+         *         "type_no": 1
+         *       }
+         *     }
          */
         CheckInResult: {
             /**
@@ -2180,6 +2300,24 @@ export interface components {
         /**
          * CheckInResults
          * @description The decisions on an upload, in the order of its scans.
+         * @example {
+         *       "results": [
+         *         {
+         *           "entry_no": 1,
+         *           "first_admitted_at": "2027-05-14T17:31:08Z",
+         *           "gate": "North",
+         *           "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *           "outcome": "admitted",
+         *           "ticket": {
+         *             "flags": [],
+         *             "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *             "label": "stalls-G-12",
+         *             "tier_name": "Stalls, full price",
+         *             "type_no": 1
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         CheckInResults: {
             results: components["schemas"]["CheckInResult"][];
@@ -2187,6 +2325,14 @@ export interface components {
         /**
          * Choice
          * @description Why these seats are the best ones that were left.
+         * @example {
+         *       "groups": 1,
+         *       "mean_distance": 840,
+         *       "orphans": 0,
+         *       "quality": "together",
+         *       "reserved": 0,
+         *       "score": 96
+         *     }
          */
         Choice: {
             /**
@@ -2221,6 +2367,13 @@ export interface components {
         /**
          * Device
          * @description A scanner, without its token.
+         * @example {
+         *       "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "gate": "North",
+         *       "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Scanner 3"
+         *     }
          */
         Device: {
             /** @example list_01h455vb4pex5vsknk084sn02q */
@@ -2236,6 +2389,36 @@ export interface components {
         /**
          * DryRun
          * @description What the call would do.
+         * @example {
+         *       "adjustments": [
+         *         {
+         *           "amount_minor": -420,
+         *           "is_limited": false,
+         *           "item": 0,
+         *           "label": "Early bird",
+         *           "plugin": "early-bird",
+         *           "reason": "before 1 March",
+         *           "version": "1.0.0"
+         *         }
+         *       ],
+         *       "answer": [
+         *         {
+         *           "change": {
+         *             "percent_bps": -1000
+         *           },
+         *           "label": "Early bird"
+         *         }
+         *       ],
+         *       "outcome": "answered",
+         *       "receipt": {},
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       },
+         *       "version_id": "plv_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         DryRun: {
             adjustments: components["schemas"]["PriceAdjustment"][];
@@ -2254,6 +2437,39 @@ export interface components {
         /**
          * Event
          * @description An event.
+         * @example {
+         *       "checkout_secs": 900,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "delayed_payments": false,
+         *       "description": "Symphony No. 2, with choir.",
+         *       "ends_at": "2027-05-14T20:30:00Z",
+         *       "event_no": 17,
+         *       "hold_cap_secs": 3600,
+         *       "hold_ttl_secs": 600,
+         *       "id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "max_per_buyer": 10,
+         *       "max_per_hold": 10,
+         *       "name": "Mahler: Symphony No. 2",
+         *       "published_at": "2027-02-01T10:00:00Z",
+         *       "reseat_late_payments": false,
+         *       "revision": 1873,
+         *       "sale_ends_at": "2027-05-14T18:00:00Z",
+         *       "sale_starts_at": "2027-02-01T10:00:00Z",
+         *       "seat_map_id": "map_01h455vb4pex5vsknk084sn02q",
+         *       "seat_map_version": 4,
+         *       "seat_rules": {
+         *         "adjacent": true,
+         *         "companions": true,
+         *         "min_per_hold": 1,
+         *         "orphans": "lenient"
+         *       },
+         *       "starts_at": "2027-05-14T18:00:00Z",
+         *       "state": "published",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "venue_id": "ven_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         Event: {
             /** Format: date-time */
@@ -2371,15 +2587,7 @@ export interface components {
              * @example map_01h455vb4pex5vsknk084sn02q
              */
             seat_map_id?: string | null;
-            /**
-             * @default {
-             *       "adjacent": null,
-             *       "companions": null,
-             *       "min_per_hold": null,
-             *       "orphans": null
-             *     }
-             */
-            seat_rules?: components["schemas"]["SeatRulesInput"] & unknown;
+            seat_rules?: components["schemas"]["SeatRulesInput"];
             /** Format: date-time */
             starts_at?: string | null;
             time_zone?: string | null;
@@ -2392,6 +2600,12 @@ export interface components {
         /**
          * EventTypeInfo
          * @description A type of events.
+         * @example {
+         *       "description": "An order was paid, and its tickets were issued.",
+         *       "has_object": true,
+         *       "name": "order.paid",
+         *       "resource": "order"
+         *     }
          */
         EventTypeInfo: {
             description: string;
@@ -2410,6 +2624,12 @@ export interface components {
         /**
          * Finding
          * @description Something to mend in a seat map.
+         * @example {
+         *       "code": "missing_text",
+         *       "message": "The row has no label.",
+         *       "object": "sections[2].rows[0]",
+         *       "severity": "error"
+         *     }
          */
         Finding: {
             /** @description A stable code to branch on. */
@@ -2422,6 +2642,21 @@ export interface components {
         /**
          * Founded
          * @description A new tenant and its keys, which are told this once.
+         * @example {
+         *       "publishable_key": "ef_pk_test_0000000000000000000000000000",
+         *       "secret_key": "ef_sk_test_0000000000000000000000000000",
+         *       "tenant": {
+         *         "application_fee_bps": 250,
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "currency": "EUR",
+         *         "id": "ten_01h455vb4pex5vsknk084sn02q",
+         *         "livemode": false,
+         *         "name": "Philharmonie Lindenhain",
+         *         "stripe_account": "acct_1A2b3C4d5E6f",
+         *         "time_zone": "Europe/Berlin",
+         *         "updated_at": "2027-03-01T09:12:00Z"
+         *       }
+         *     }
          */
         Founded: {
             /** @description A publishable key for the origins given. */
@@ -2433,6 +2668,47 @@ export interface components {
         /**
          * Hold
          * @description Places that nobody else can take until `expires_at`.
+         * @example {
+         *       "adjustments": [],
+         *       "choice": {
+         *         "groups": 1,
+         *         "mean_distance": 840,
+         *         "orphans": 0,
+         *         "quality": "together",
+         *         "reserved": 0,
+         *         "score": 96
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "expires_at": "2027-03-01T09:22:00Z",
+         *       "extendable_until": "2027-03-01T10:12:00Z",
+         *       "extensions": 0,
+         *       "id": "hold_01h455vb4pex5vsknk084sn02q",
+         *       "is_degraded": false,
+         *       "items": [
+         *         {
+         *           "fee_minor": 0,
+         *           "label": "stalls-G-12",
+         *           "list_total_minor": 4200,
+         *           "price_minor": 3925,
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "tax_minor": 275,
+         *           "tier_name": "Stalls, full price",
+         *           "total_minor": 4200
+         *         }
+         *       ],
+         *       "server_time": "2027-03-01T09:12:00Z",
+         *       "status": "active",
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl",
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       }
+         *     }
          */
         Hold: {
             /**
@@ -2476,6 +2752,17 @@ export interface components {
         /**
          * HoldItem
          * @description A held place with its price.
+         * @example {
+         *       "fee_minor": 0,
+         *       "label": "stalls-G-12",
+         *       "list_total_minor": 4200,
+         *       "price_minor": 3925,
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "tax_minor": 275,
+         *       "tier_name": "Stalls, full price",
+         *       "total_minor": 4200
+         *     }
          */
         HoldItem: {
             /** Format: int64 */
@@ -2513,6 +2800,28 @@ export interface components {
         /**
          * Imported
          * @description A seat map made of a file.
+         * @example {
+         *       "notes": [
+         *         {
+         *           "code": "zones",
+         *           "count": 2,
+         *           "message": "The format has no groups of sections.",
+         *           "object": "zones[0]"
+         *         }
+         *       ],
+         *       "seat_map": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "draft_revision": 7,
+         *         "ga_capacity": 500,
+         *         "id": "map_01h455vb4pex5vsknk084sn02q",
+         *         "name": "Great Hall",
+         *         "published_version": 4,
+         *         "seat_count": 2112,
+         *         "updated_at": "2027-03-01T09:12:00Z",
+         *         "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *         "version": 4
+         *       }
+         *     }
          */
         Imported: {
             /** @description What of the file is not in the seat map, or is there otherwise. */
@@ -2523,6 +2832,10 @@ export interface components {
         /**
          * InstalledHook
          * @description A hook that is called.
+         * @example {
+         *       "hook": "pricing",
+         *       "on_failure": "refuse"
+         *     }
          */
         InstalledHook: {
             hook: components["schemas"]["PluginHook"];
@@ -2532,6 +2845,9 @@ export interface components {
         /**
          * ItemInput
          * @description One thing to hold: `seat` or `label` for a seat, `ga_area` for places of an area.
+         * @example {
+         *       "label": "stalls-G-12"
+         *     }
          */
         ItemInput: {
             /** @description Key of a general admission area. */
@@ -2557,6 +2873,14 @@ export interface components {
         /**
          * Jwk
          * @description A public key, Ed25519.
+         * @example {
+         *       "alg": "EdDSA",
+         *       "crv": "Ed25519",
+         *       "kid": "buyer-1",
+         *       "kty": "OKP",
+         *       "use": "sig",
+         *       "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+         *     }
          */
         Jwk: {
             /** @description `EdDSA`. */
@@ -2575,6 +2899,18 @@ export interface components {
         /**
          * Jwks
          * @description A set of public keys.
+         * @example {
+         *       "keys": [
+         *         {
+         *           "alg": "EdDSA",
+         *           "crv": "Ed25519",
+         *           "kid": "buyer-1",
+         *           "kty": "OKP",
+         *           "use": "sig",
+         *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+         *         }
+         *       ]
+         *     }
          */
         Jwks: {
             keys: components["schemas"]["Jwk"][];
@@ -2587,6 +2923,16 @@ export interface components {
         /**
          * LedgerEntry
          * @description One line of a posting. The lines of an order sum to zero.
+         * @example {
+         *       "account": "ticket_revenue",
+         *       "amount_minor": -3925,
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "led_01h455vb4pex5vsknk084sn02q",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "posting": "sale"
+         *     }
          */
         LedgerEntry: {
             /** @description clearing_stripe, clearing_manual, ticket_revenue, fee_revenue, tax_payable, application_fee, held_money, disputed … */
@@ -2616,6 +2962,14 @@ export interface components {
         /**
          * LogEntry
          * @description Something that happened.
+         * @example {
+         *       "detail": {},
+         *       "id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "resource": "order",
+         *       "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid"
+         *     }
          */
         LogEntry: {
             /** @description More, by type; neither personal data nor secrets. */
@@ -2641,6 +2995,20 @@ export interface components {
         /**
          * LogPart
          * @description A part of the log.
+         * @example {
+         *       "cursor": "0000000000000a5f-0000000000000003",
+         *       "data": [
+         *         {
+         *           "detail": {},
+         *           "id": "log_01h455vb4pex5vsknk084sn02q",
+         *           "resource": "order",
+         *           "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "timestamp": "2027-03-01T09:15:42Z",
+         *           "type": "order.paid"
+         *         }
+         *       ],
+         *       "has_more": false
+         *     }
          */
         LogPart: {
             /** @description Keep it, and pass it as `cursor` for what comes next; also when nothing came. */
@@ -2658,6 +3026,22 @@ export interface components {
         /**
          * MadeApiKey
          * @description A new key and its text, which is told this once.
+         * @example {
+         *       "api_key": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "hint": "x7Qa",
+         *         "id": "key_01h455vb4pex5vsknk084sn02q",
+         *         "kind": "secret",
+         *         "livemode": false,
+         *         "name": "Web shop",
+         *         "origins": [],
+         *         "scopes": [
+         *           "events:read",
+         *           "orders:read"
+         *         ]
+         *       },
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl"
+         *     }
          */
         MadeApiKey: {
             api_key: components["schemas"]["ApiKey"];
@@ -2667,6 +3051,16 @@ export interface components {
         /**
          * MadeDevice
          * @description A new scanner and its token, which is told this once.
+         * @example {
+         *       "device": {
+         *         "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "gate": "North",
+         *         "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *         "name": "Scanner 3"
+         *       },
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl"
+         *     }
          */
         MadeDevice: {
             device: components["schemas"]["Device"];
@@ -2676,6 +3070,23 @@ export interface components {
         /**
          * MadeWebhookEndpoint
          * @description An endpoint and its secret, which is told this once.
+         * @example {
+         *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+         *       "webhook_endpoint": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "description": "The accounts.",
+         *         "event_types": [
+         *           "order.paid",
+         *           "refund.succeeded"
+         *         ],
+         *         "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *         "payload": "thin",
+         *         "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *         "state": "enabled",
+         *         "updated_at": "2027-03-01T09:12:00Z",
+         *         "url": "https://accounts.example/eventflow"
+         *       }
+         *     }
          */
         MadeWebhookEndpoint: {
             /** @description `whsec_…`: verifies the signatures `v1`. */
@@ -2690,6 +3101,19 @@ export interface components {
         /**
          * Member
          * @description Somebody who works for the tenant.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "email": "alma@example.org",
+         *       "id": "mbr_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Alma Mahler",
+         *       "permissions": [
+         *         "events:read",
+         *         "orders:read"
+         *       ],
+         *       "role": "custom",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "user_id": "usr_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         Member: {
             /** Format: date-time */
@@ -2723,6 +3147,25 @@ export interface components {
         /**
          * Message
          * @description A message.
+         * @example {
+         *       "address": "ada@example.org",
+         *       "attachments": [
+         *         "event.ics"
+         *       ],
+         *       "attempts": 1,
+         *       "body": "Your tickets: {TICKETS_URL}",
+         *       "channel": "email",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "msg_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "order.paid",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "provider_message_id": "01h455vb4pex5vsknk084sn02q@tickets.example",
+         *       "recipient": "buyer",
+         *       "sent_at": "2027-03-01T09:15:45Z",
+         *       "state": "sent",
+         *       "subject": "Your tickets for Mahler: Symphony No. 2"
+         *     }
          */
         Message: {
             /** @description Empty when nobody gave one. */
@@ -2995,15 +3438,7 @@ export interface components {
             sale_starts_at?: string | null;
             /** @example map_01h455vb4pex5vsknk084sn02q */
             seat_map_id: string;
-            /**
-             * @default {
-             *       "adjacent": null,
-             *       "companions": null,
-             *       "min_per_hold": null,
-             *       "orphans": null
-             *     }
-             */
-            seat_rules?: components["schemas"]["SeatRulesInput"] & unknown;
+            seat_rules?: components["schemas"]["SeatRulesInput"];
             /** Format: date-time */
             starts_at: string;
             /** @description IANA name, as `Europe/Berlin`; the venue's zone unless given. */
@@ -3147,6 +3582,10 @@ export interface components {
         /**
          * NewOwner
          * @description The first member of a tenant.
+         * @example {
+         *       "email": "alma@example.org",
+         *       "name": "Alma Mahler"
+         *     }
          */
         NewOwner: {
             email: string;
@@ -3171,10 +3610,7 @@ export interface components {
          *     }
          */
         NewPluginInstallation: {
-            /**
-             * @description The settings, as the plugin's schema asks for.
-             * @default {}
-             */
+            /** @description The settings, as the plugin's schema asks for. */
             config?: {
                 [key: string]: unknown;
             } | null;
@@ -3492,6 +3928,12 @@ export interface components {
         /**
          * Note
          * @description Something that could not be carried over.
+         * @example {
+         *       "code": "zones",
+         *       "count": 2,
+         *       "message": "The format has no groups of sections.",
+         *       "object": "zones[0]"
+         *     }
          */
         Note: {
             /** @description A stable code to branch on. */
@@ -3513,6 +3955,77 @@ export interface components {
         /**
          * Order
          * @description An order.
+         * @example {
+         *       "adjustments": [],
+         *       "buyer": {
+         *         "email": "ada@example.org",
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "buyer_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJvcmRlciJ9.c2lnbmF0dXJl",
+         *       "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "is_degraded": false,
+         *       "items": [
+         *         {
+         *           "fee_minor": 0,
+         *           "id": "item_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "list_total_minor": 4200,
+         *           "price_minor": 3925,
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "tax_minor": 275,
+         *           "tier_name": "Stalls, full price",
+         *           "total_minor": 4200
+         *         }
+         *       ],
+         *       "paid_at": "2027-03-01T09:15:42Z",
+         *       "pay_until": "2027-03-01T09:27:00Z",
+         *       "payment": {
+         *         "amount_minor": 4200,
+         *         "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *         "id": "pay_01h455vb4pex5vsknk084sn02q",
+         *         "provider": "stripe",
+         *         "state": "paid"
+         *       },
+         *       "refunded_minor": 0,
+         *       "state": "paid",
+         *       "tickets": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fields": [
+         *             {
+         *               "key": "gate",
+         *               "label": "Gate",
+         *               "place": "header",
+         *               "value": "North"
+         *             }
+         *           ],
+         *           "generation": 0,
+         *           "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "not_after": "2027-05-15T20:30:00Z",
+         *           "not_before": "2027-03-01T09:12:00Z",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "state": "valid",
+         *           "tier_name": "Stalls, full price",
+         *           "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *           "type_no": 1
+         *         }
+         *       ],
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       }
+         *     }
          */
         Order: {
             /** @description What plugins of the organizer changed of the prices. */
@@ -3555,6 +4068,18 @@ export interface components {
         /**
          * OrderItem
          * @description One place of an order; it becomes one ticket.
+         * @example {
+         *       "fee_minor": 0,
+         *       "id": "item_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "list_total_minor": 4200,
+         *       "price_minor": 3925,
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "tax_minor": 275,
+         *       "tier_name": "Stalls, full price",
+         *       "total_minor": 4200
+         *     }
          */
         OrderItem: {
             /** Format: int64 */
@@ -3582,6 +4107,21 @@ export interface components {
         /**
          * OrderSummary
          * @description An order in a list.
+         * @example {
+         *       "buyer": {
+         *         "email": "ada@example.org",
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "paid_at": "2027-03-01T09:15:42Z",
+         *       "provider": "stripe",
+         *       "refunded_minor": 0,
+         *       "state": "paid",
+         *       "total_minor": 4200
+         *     }
          */
         OrderSummary: {
             buyer: components["schemas"]["Buyer"];
@@ -3616,6 +4156,9 @@ export interface components {
         /**
          * OverrideRequest
          * @description To admit against the decision; needs `check_ins:override`. Never lifts a bad signature.
+         * @example {
+         *       "reason": "The guest showed the order on a phone."
+         *     }
          */
         OverrideRequest: {
             /** @description For the audit log. */
@@ -3624,6 +4167,23 @@ export interface components {
         /**
          * Page_ApiKey
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "hint": "x7Qa",
+         *           "id": "key_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "secret",
+         *           "livemode": false,
+         *           "name": "Web shop",
+         *           "origins": [],
+         *           "scopes": [
+         *             "events:read",
+         *             "orders:read"
+         *           ]
+         *         }
+         *       ]
+         *     }
          */
         Page_ApiKey: {
             /** @description The objects of this page. */
@@ -3634,6 +4194,19 @@ export interface components {
         /**
          * Page_AuditEntry
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "action": "venues.update",
+         *           "actor": "key_01h455vb4pex5vsknk084sn02q",
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "detail": {},
+         *           "id": "aud_01h455vb4pex5vsknk084sn02q",
+         *           "object_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "request_id": "req_01920a5dac96774bbcceb302099a8057"
+         *         }
+         *       ]
+         *     }
          */
         Page_AuditEntry: {
             /** @description The objects of this page. */
@@ -3644,6 +4217,24 @@ export interface components {
         /**
          * Page_CheckIn
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "actor": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "client_id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *           "device_id": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "entry_no": 1,
+         *           "gate": "North",
+         *           "id": "chk_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "entry",
+         *           "outcome": "admitted",
+         *           "received_at": "2027-05-14T17:31:09Z",
+         *           "scanned_at": "2027-05-14T17:31:08Z",
+         *           "ticket_id": "tkt_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_CheckIn: {
             /** @description The objects of this page. */
@@ -3654,6 +4245,22 @@ export interface components {
         /**
          * Page_CheckInList
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Main entrance",
+         *           "re_entry": false,
+         *           "type_nos": [
+         *             1
+         *           ],
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "zone_mask": 0
+         *         }
+         *       ]
+         *     }
          */
         Page_CheckInList: {
             /** @description The objects of this page. */
@@ -3664,6 +4271,17 @@ export interface components {
         /**
          * Page_Device
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "gate": "North",
+         *           "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Scanner 3"
+         *         }
+         *       ]
+         *     }
          */
         Page_Device: {
             /** @description The objects of this page. */
@@ -3674,6 +4292,43 @@ export interface components {
         /**
          * Page_Event
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "checkout_secs": 900,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "delayed_payments": false,
+         *           "description": "Symphony No. 2, with choir.",
+         *           "ends_at": "2027-05-14T20:30:00Z",
+         *           "event_no": 17,
+         *           "hold_cap_secs": 3600,
+         *           "hold_ttl_secs": 600,
+         *           "id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "max_per_buyer": 10,
+         *           "max_per_hold": 10,
+         *           "name": "Mahler: Symphony No. 2",
+         *           "published_at": "2027-02-01T10:00:00Z",
+         *           "reseat_late_payments": false,
+         *           "revision": 1873,
+         *           "sale_ends_at": "2027-05-14T18:00:00Z",
+         *           "sale_starts_at": "2027-02-01T10:00:00Z",
+         *           "seat_map_id": "map_01h455vb4pex5vsknk084sn02q",
+         *           "seat_map_version": 4,
+         *           "seat_rules": {
+         *             "adjacent": true,
+         *             "companions": true,
+         *             "min_per_hold": 1,
+         *             "orphans": "lenient"
+         *           },
+         *           "starts_at": "2027-05-14T18:00:00Z",
+         *           "state": "published",
+         *           "time_zone": "Europe/Berlin",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "venue_id": "ven_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_Event: {
             /** @description The objects of this page. */
@@ -3684,6 +4339,16 @@ export interface components {
         /**
          * Page_EventTypeInfo
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "description": "An order was paid, and its tickets were issued.",
+         *           "has_object": true,
+         *           "name": "order.paid",
+         *           "resource": "order"
+         *         }
+         *       ]
+         *     }
          */
         Page_EventTypeInfo: {
             /** @description The objects of this page. */
@@ -3694,6 +4359,20 @@ export interface components {
         /**
          * Page_LedgerEntry
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "account": "ticket_revenue",
+         *           "amount_minor": -3925,
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "led_01h455vb4pex5vsknk084sn02q",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "posting": "sale"
+         *         }
+         *       ]
+         *     }
          */
         Page_LedgerEntry: {
             /** @description The objects of this page. */
@@ -3704,6 +4383,23 @@ export interface components {
         /**
          * Page_Member
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "email": "alma@example.org",
+         *           "id": "mbr_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Alma Mahler",
+         *           "permissions": [
+         *             "events:read",
+         *             "orders:read"
+         *           ],
+         *           "role": "custom",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "user_id": "usr_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_Member: {
             /** @description The objects of this page. */
@@ -3714,6 +4410,29 @@ export interface components {
         /**
          * Page_Message
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "address": "ada@example.org",
+         *           "attachments": [
+         *             "event.ics"
+         *           ],
+         *           "attempts": 1,
+         *           "body": "Your tickets: {TICKETS_URL}",
+         *           "channel": "email",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "msg_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "order.paid",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "provider_message_id": "01h455vb4pex5vsknk084sn02q@tickets.example",
+         *           "recipient": "buyer",
+         *           "sent_at": "2027-03-01T09:15:45Z",
+         *           "state": "sent",
+         *           "subject": "Your tickets for Mahler: Symphony No. 2"
+         *         }
+         *       ]
+         *     }
          */
         Page_Message: {
             /** @description The objects of this page. */
@@ -3724,6 +4443,25 @@ export interface components {
         /**
          * Page_OrderSummary
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "buyer": {
+         *             "email": "ada@example.org",
+         *             "name": "Ada Lovelace"
+         *           },
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "paid_at": "2027-03-01T09:15:42Z",
+         *           "provider": "stripe",
+         *           "refunded_minor": 0,
+         *           "state": "paid",
+         *           "total_minor": 4200
+         *         }
+         *       ]
+         *     }
          */
         Page_OrderSummary: {
             /** @description The objects of this page. */
@@ -3734,6 +4472,41 @@ export interface components {
         /**
          * Page_Plugin
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "name": "early-bird",
+         *           "position": 0,
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "version": {
+         *             "config_schema": {
+         *               "properties": {
+         *                 "percent": {
+         *                   "type": "integer"
+         *                 }
+         *               },
+         *               "type": "object"
+         *             },
+         *             "created_at": "2027-03-01T09:12:00Z",
+         *             "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *             "description": "Ten per cent less until a day.",
+         *             "hooks": [
+         *               "pricing"
+         *             ],
+         *             "http_hosts": [],
+         *             "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *             "is_published": false,
+         *             "key_value": false,
+         *             "name": "early-bird",
+         *             "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *             "version": "1.0.0",
+         *             "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         Page_Plugin: {
             /** @description The objects of this page. */
@@ -3744,6 +4517,26 @@ export interface components {
         /**
          * Page_PluginInstallation
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "config": {
+         *             "percent": 10
+         *           },
+         *           "enabled": false,
+         *           "hooks": [
+         *             {
+         *               "hook": "pricing",
+         *               "on_failure": "refuse"
+         *             }
+         *           ],
+         *           "http_hosts": [],
+         *           "key_value": false,
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginInstallation: {
             /** @description The objects of this page. */
@@ -3754,6 +4547,23 @@ export interface components {
         /**
          * Page_PluginReceipt
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "hook": "pricing",
+         *           "id": "plr_01h455vb4pex5vsknk084sn02q",
+         *           "outcome": "answered",
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "preview": false,
+         *           "receipt": {
+         *             "fuel": 184220,
+         *             "micros": 41
+         *           },
+         *           "subject": "hold_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginReceipt: {
             /** @description The objects of this page. */
@@ -3764,6 +4574,14 @@ export interface components {
         /**
          * Page_PluginSecret
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "name": "PARTNER",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginSecret: {
             /** @description The objects of this page. */
@@ -3774,6 +4592,15 @@ export interface components {
         /**
          * Page_PluginValue
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "key": "codes",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "value": "FRIENDS"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginValue: {
             /** @description The objects of this page. */
@@ -3784,6 +4611,34 @@ export interface components {
         /**
          * Page_PluginVersion
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "config_schema": {
+         *             "properties": {
+         *               "percent": {
+         *                 "type": "integer"
+         *               }
+         *             },
+         *             "type": "object"
+         *           },
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *           "description": "Ten per cent less until a day.",
+         *           "hooks": [
+         *             "pricing"
+         *           ],
+         *           "http_hosts": [],
+         *           "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *           "is_published": false,
+         *           "key_value": false,
+         *           "name": "early-bird",
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "version": "1.0.0",
+         *           "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginVersion: {
             /** @description The objects of this page. */
@@ -3794,6 +4649,27 @@ export interface components {
         /**
          * Page_PriceTier
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "accompanied": false,
+         *           "active": false,
+         *           "category": "a",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fee_minor": 0,
+         *           "id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "max_per_hold": 10,
+         *           "min_per_hold": 1,
+         *           "name": "Stalls, full price",
+         *           "price_minor": 4200,
+         *           "tax_inclusive": false,
+         *           "tax_rate_bps": 700,
+         *           "type_no": 1,
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PriceTier: {
             /** @description The objects of this page. */
@@ -3804,6 +4680,22 @@ export interface components {
         /**
          * Page_Refund
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "amount_minor": 4200,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "id": "ref_01h455vb4pex5vsknk084sn02q",
+         *           "item_ids": [
+         *             "item_01h455vb4pex5vsknk084sn02q"
+         *           ],
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "reason": "requested_by_buyer",
+         *           "state": "succeeded"
+         *         }
+         *       ]
+         *     }
          */
         Page_Refund: {
             /** @description The objects of this page. */
@@ -3814,6 +4706,20 @@ export interface components {
         /**
          * Page_RoleInfo
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "description": "What it is for.",
+         *           "permissions": [
+         *             {
+         *               "description": "What it is for.",
+         *               "permission": "tenant:read"
+         *             }
+         *           ],
+         *           "role": "owner"
+         *         }
+         *       ]
+         *     }
          */
         Page_RoleInfo: {
             /** @description The objects of this page. */
@@ -3824,6 +4730,22 @@ export interface components {
         /**
          * Page_Seat
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "category": "a",
+         *           "label": "stalls-G-12",
+         *           "number": "12",
+         *           "row": "G",
+         *           "seat": 412,
+         *           "section": "stalls",
+         *           "section_name": "Stalls",
+         *           "traits": [
+         *             "aisle"
+         *           ]
+         *         }
+         *       ]
+         *     }
          */
         Page_Seat: {
             /** @description The objects of this page. */
@@ -3834,6 +4756,22 @@ export interface components {
         /**
          * Page_SeatMap
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "draft_revision": 7,
+         *           "ga_capacity": 500,
+         *           "id": "map_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Great Hall",
+         *           "published_version": 4,
+         *           "seat_count": 2112,
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "version": 4
+         *         }
+         *       ]
+         *     }
          */
         Page_SeatMap: {
             /** @description The objects of this page. */
@@ -3844,6 +4782,34 @@ export interface components {
         /**
          * Page_Ticket
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fields": [
+         *             {
+         *               "key": "gate",
+         *               "label": "Gate",
+         *               "place": "header",
+         *               "value": "North"
+         *             }
+         *           ],
+         *           "generation": 0,
+         *           "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "not_after": "2027-05-15T20:30:00Z",
+         *           "not_before": "2027-03-01T09:12:00Z",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "state": "valid",
+         *           "tier_name": "Stalls, full price",
+         *           "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *           "type_no": 1
+         *         }
+         *       ]
+         *     }
          */
         Page_Ticket: {
             /** @description The objects of this page. */
@@ -3854,6 +4820,16 @@ export interface components {
         /**
          * Page_TicketKey
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "kid": 1,
+         *           "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *           "state": "active"
+         *         }
+         *       ]
+         *     }
          */
         Page_TicketKey: {
             /** @description The objects of this page. */
@@ -3864,6 +4840,21 @@ export interface components {
         /**
          * Page_Venue
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "city": "Lindenhain",
+         *           "country": "DE",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Philharmonie",
+         *           "postal_code": "12345",
+         *           "street": "Kastanienallee 1",
+         *           "time_zone": "Europe/Berlin",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_Venue: {
             /** @description The objects of this page. */
@@ -3874,6 +4865,26 @@ export interface components {
         /**
          * Page_WebhookDelivery
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "attempted_at": "2027-03-01T09:15:43Z",
+         *           "attempts": 1,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "detail": {},
+         *           "duration_ms": 84,
+         *           "entry_id": "log_01h455vb4pex5vsknk084sn02q",
+         *           "id": "whd_01h455vb4pex5vsknk084sn02q",
+         *           "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "response": "",
+         *           "state": "pending",
+         *           "status": 204,
+         *           "timestamp": "2027-03-01T09:15:42Z",
+         *           "type": "order.paid",
+         *           "webhook_endpoint_id": "whk_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_WebhookDelivery: {
             /** @description The objects of this page. */
@@ -3884,6 +4895,24 @@ export interface components {
         /**
          * Page_WebhookEndpoint
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "description": "The accounts.",
+         *           "event_types": [
+         *             "order.paid",
+         *             "refund.succeeded"
+         *           ],
+         *           "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *           "payload": "thin",
+         *           "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *           "state": "enabled",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "url": "https://accounts.example/eventflow"
+         *         }
+         *       ]
+         *     }
          */
         Page_WebhookEndpoint: {
             /** @description The objects of this page. */
@@ -3894,6 +4923,13 @@ export interface components {
         /**
          * Payment
          * @description The attempt to pay.
+         * @example {
+         *       "amount_minor": 4200,
+         *       "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *       "id": "pay_01h455vb4pex5vsknk084sn02q",
+         *       "provider": "stripe",
+         *       "state": "paid"
+         *     }
          */
         Payment: {
             /** Format: int64 */
@@ -3916,6 +4952,10 @@ export interface components {
         /**
          * PermissionInfo
          * @description A permission in words.
+         * @example {
+         *       "description": "What it is for.",
+         *       "permission": "tenant:read"
+         *     }
          */
         PermissionInfo: {
             description: string;
@@ -3924,6 +4964,13 @@ export interface components {
         /**
          * PlaceChange
          * @description A change of a seat or a standing area.
+         * @example {
+         *       "change": "moved",
+         *       "from": "1200,450",
+         *       "harmful": false,
+         *       "label": "stalls-G-12",
+         *       "to": "1200,540"
+         *     }
          */
         PlaceChange: {
             change: components["schemas"]["Change"];
@@ -3938,6 +4985,37 @@ export interface components {
         /**
          * Plugin
          * @description A plugin of the tenant.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "name": "early-bird",
+         *       "position": 0,
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "version": {
+         *         "config_schema": {
+         *           "properties": {
+         *             "percent": {
+         *               "type": "integer"
+         *             }
+         *           },
+         *           "type": "object"
+         *         },
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *         "description": "Ten per cent less until a day.",
+         *         "hooks": [
+         *           "pricing"
+         *         ],
+         *         "http_hosts": [],
+         *         "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *         "is_published": false,
+         *         "key_value": false,
+         *         "name": "early-bird",
+         *         "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *         "version": "1.0.0",
+         *         "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *       }
+         *     }
          */
         Plugin: {
             /** Format: date-time */
@@ -3964,6 +5042,15 @@ export interface components {
         /**
          * PluginCount
          * @description Calls of one hook with one outcome.
+         * @example {
+         *       "calls": 1204,
+         *       "fuel_mean": 184220,
+         *       "hook": "pricing",
+         *       "memory_bytes_max": 1114112,
+         *       "micros_max": 380,
+         *       "micros_mean": 41,
+         *       "outcome": "answered"
+         *     }
          */
         PluginCount: {
             /** Format: int64 */
@@ -3996,6 +5083,22 @@ export interface components {
         /**
          * PluginInstallation
          * @description Where and how a plugin acts.
+         * @example {
+         *       "config": {
+         *         "percent": 10
+         *       },
+         *       "enabled": false,
+         *       "hooks": [
+         *         {
+         *           "hook": "pricing",
+         *           "on_failure": "refuse"
+         *         }
+         *       ],
+         *       "http_hosts": [],
+         *       "key_value": false,
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PluginInstallation: {
             /** @description The settings. */
@@ -4039,6 +5142,19 @@ export interface components {
         /**
          * PluginReceipt
          * @description What a call took, and how it ended.
+         * @example {
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "hook": "pricing",
+         *       "id": "plr_01h455vb4pex5vsknk084sn02q",
+         *       "outcome": "answered",
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "preview": false,
+         *       "receipt": {
+         *         "fuel": 184220,
+         *         "micros": 41
+         *       },
+         *       "subject": "hold_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         PluginReceipt: {
             /** Format: date-time */
@@ -4068,6 +5184,10 @@ export interface components {
         /**
          * PluginSecret
          * @description A secret, without its value.
+         * @example {
+         *       "name": "PARTNER",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PluginSecret: {
             name: string;
@@ -4077,6 +5197,22 @@ export interface components {
         /**
          * PluginStatistics
          * @description What a plugin did.
+         * @example {
+         *       "by_outcome": [
+         *         {
+         *           "calls": 1204,
+         *           "fuel_mean": 184220,
+         *           "hook": "pricing",
+         *           "memory_bytes_max": 1114112,
+         *           "micros_max": 380,
+         *           "micros_mean": 41,
+         *           "outcome": "answered"
+         *         }
+         *       ],
+         *       "calls": 1204,
+         *       "failures": 2,
+         *       "since": "2027-02-22T09:12:00Z"
+         *     }
          */
         PluginStatistics: {
             by_outcome: components["schemas"]["PluginCount"][];
@@ -4096,6 +5232,11 @@ export interface components {
         /**
          * PluginValue
          * @description A value that is kept for a plugin.
+         * @example {
+         *       "key": "codes",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "value": "FRIENDS"
+         *     }
          */
         PluginValue: {
             key: string;
@@ -4106,6 +5247,30 @@ export interface components {
         /**
          * PluginVersion
          * @description A version of a plugin: what was uploaded, never changed.
+         * @example {
+         *       "config_schema": {
+         *         "properties": {
+         *           "percent": {
+         *             "type": "integer"
+         *           }
+         *         },
+         *         "type": "object"
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *       "description": "Ten per cent less until a day.",
+         *       "hooks": [
+         *         "pricing"
+         *       ],
+         *       "http_hosts": [],
+         *       "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *       "is_published": false,
+         *       "key_value": false,
+         *       "name": "early-bird",
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "version": "1.0.0",
+         *       "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *     }
          */
         PluginVersion: {
             /** @description The JSON Schema of its settings; empty when it has none. */
@@ -4139,6 +5304,15 @@ export interface components {
         /**
          * PriceAdjustment
          * @description What a plugin of the organizer changed of the price of one place.
+         * @example {
+         *       "amount_minor": -420,
+         *       "is_limited": false,
+         *       "item": 0,
+         *       "label": "Early bird",
+         *       "plugin": "early-bird",
+         *       "reason": "before 1 March",
+         *       "version": "1.0.0"
+         *     }
          */
         PriceAdjustment: {
             /**
@@ -4194,6 +5368,23 @@ export interface components {
         /**
          * PriceTier
          * @description A price tier: what one place costs for one kind of buyer. It becomes the type of the ticket.
+         * @example {
+         *       "accompanied": false,
+         *       "active": false,
+         *       "category": "a",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "fee_minor": 0,
+         *       "id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "max_per_hold": 10,
+         *       "min_per_hold": 1,
+         *       "name": "Stalls, full price",
+         *       "price_minor": 4200,
+         *       "tax_inclusive": false,
+         *       "tax_rate_bps": 700,
+         *       "type_no": 1,
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PriceTier: {
             /** @description Whether it is sold only together with a ticket of a tier that is not accompanied, as for children. */
@@ -4273,6 +5464,17 @@ export interface components {
         /**
          * Problem
          * @description What went wrong, for machines (`code`) and for people (`detail`).
+         * @example {
+         *       "code": "seats_taken",
+         *       "detail": "Somebody else was faster. Choose other seats.",
+         *       "objects": [
+         *         "stalls-G-12"
+         *       ],
+         *       "request_id": "req_01920a5dac96774bbcceb302099a8057",
+         *       "status": 409,
+         *       "title": "Seats are no longer available",
+         *       "type": "/docs/errors#seats_taken"
+         *     }
          */
         Problem: {
             /** @description A stable code to branch on. */
@@ -4335,6 +5537,18 @@ export interface components {
         /**
          * Refund
          * @description A refund.
+         * @example {
+         *       "amount_minor": 4200,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "id": "ref_01h455vb4pex5vsknk084sn02q",
+         *       "item_ids": [
+         *         "item_01h455vb4pex5vsknk084sn02q"
+         *       ],
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "reason": "requested_by_buyer",
+         *       "state": "succeeded"
+         *     }
          */
         Refund: {
             /** Format: int64 */
@@ -4358,6 +5572,9 @@ export interface components {
         /**
          * Replay
          * @description What is delivered once more.
+         * @example {
+         *       "entries": 12
+         *     }
          */
         Replay: {
             /**
@@ -4369,6 +5586,16 @@ export interface components {
         /**
          * RoleInfo
          * @description A role and what it may do.
+         * @example {
+         *       "description": "What it is for.",
+         *       "permissions": [
+         *         {
+         *           "description": "What it is for.",
+         *           "permission": "tenant:read"
+         *         }
+         *       ],
+         *       "role": "owner"
+         *     }
          */
         RoleInfo: {
             description: string;
@@ -4404,6 +5631,13 @@ export interface components {
         /**
          * ScannedTicket
          * @description What the door shows of a ticket.
+         * @example {
+         *       "flags": [],
+         *       "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "tier_name": "Stalls, full price",
+         *       "type_no": 1
+         *     }
          */
         ScannedTicket: {
             /** @description What to look at: `id_check`, `accessible`, `companion`, `rotating`, `test`. */
@@ -4418,6 +5652,12 @@ export interface components {
         /**
          * ScanUpload
          * @description One scan: a `token`, or with a secret key a `ticket_id`.
+         * @example {
+         *       "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "kind": "entry",
+         *       "scanned_at": "2027-05-14T17:31:08Z",
+         *       "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1"
+         *     }
          */
         ScanUpload: {
             /**
@@ -4427,7 +5667,7 @@ export interface components {
              */
             id: string;
             /** @default entry */
-            kind?: components["schemas"]["ScanKind"] & unknown;
+            kind?: components["schemas"]["ScanKind"];
             override?: components["schemas"]["OverrideRequest"] | null;
             /**
              * Format: date-time
@@ -4445,6 +5685,18 @@ export interface components {
         /**
          * Seat
          * @description A seat of an event.
+         * @example {
+         *       "category": "a",
+         *       "label": "stalls-G-12",
+         *       "number": "12",
+         *       "row": "G",
+         *       "seat": 412,
+         *       "section": "stalls",
+         *       "section_name": "Stalls",
+         *       "traits": [
+         *         "aisle"
+         *       ]
+         *     }
          */
         Seat: {
             /** @description Key of the category that the event sells it under. */
@@ -4474,6 +5726,18 @@ export interface components {
         /**
          * SeatMap
          * @description A seat map.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "draft_revision": 7,
+         *       "ga_capacity": 500,
+         *       "id": "map_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Great Hall",
+         *       "published_version": 4,
+         *       "seat_count": 2112,
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "version": 4
+         *     }
          */
         SeatMap: {
             /** Format: date-time */
@@ -4520,6 +5784,22 @@ export interface components {
         /**
          * SeatMapDiff
          * @description What is different in a newer version.
+         * @example {
+         *       "from": 3,
+         *       "ga_areas": [],
+         *       "keeps_indexes": false,
+         *       "seat_changes": 1,
+         *       "seats": [
+         *         {
+         *           "change": "moved",
+         *           "from": "1200,450",
+         *           "harmful": false,
+         *           "label": "stalls-G-12",
+         *           "to": "1200,540"
+         *         }
+         *       ],
+         *       "to": 4
+         *     }
          */
         SeatMapDiff: {
             /**
@@ -4562,6 +5842,12 @@ export interface components {
         /**
          * SeatRules
          * @description What the event asks of every hold, so that pages can tell the buyer at once. Holds are judged by it.
+         * @example {
+         *       "adjacent": true,
+         *       "companions": true,
+         *       "min_per_hold": 1,
+         *       "orphans": "lenient"
+         *     }
          */
         SeatRules: {
             /** @description Whether all seats of a hold are side by side. An aisle within a row does not part them, a table is one place. */
@@ -4578,6 +5864,12 @@ export interface components {
         /**
          * SeatRulesInput
          * @description What the event asks of every hold; absent fields have their default, or stay as they are.
+         * @example {
+         *       "adjacent": true,
+         *       "companions": true,
+         *       "min_per_hold": 1,
+         *       "orphans": "lenient"
+         *     }
          */
         SeatRulesInput: {
             /** @description Whether all seats of a hold are side by side; not, unless given. */
@@ -4595,6 +5887,9 @@ export interface components {
         /**
          * SeatsChanged
          * @description What became of a change.
+         * @example {
+         *       "changed": 2
+         *     }
          */
         SeatsChanged: {
             /**
@@ -4666,6 +5961,17 @@ export interface components {
         /**
          * Tenant
          * @description The tenant's settings.
+         * @example {
+         *       "application_fee_bps": 250,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "id": "ten_01h455vb4pex5vsknk084sn02q",
+         *       "livemode": false,
+         *       "name": "Philharmonie Lindenhain",
+         *       "stripe_account": "acct_1A2b3C4d5E6f",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         Tenant: {
             /**
@@ -4721,6 +6027,30 @@ export interface components {
         /**
          * Ticket
          * @description A ticket: the right of one guest to one place.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "fields": [
+         *         {
+         *           "key": "gate",
+         *           "label": "Gate",
+         *           "place": "header",
+         *           "value": "North"
+         *         }
+         *       ],
+         *       "generation": 0,
+         *       "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "not_after": "2027-05-15T20:30:00Z",
+         *       "not_before": "2027-03-01T09:12:00Z",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "state": "valid",
+         *       "tier_name": "Stalls, full price",
+         *       "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *       "type_no": 1
+         *     }
          */
         Ticket: {
             /** Format: date-time */
@@ -4769,6 +6099,12 @@ export interface components {
         /**
          * TicketField
          * @description A field of a ticket that a plugin adds.
+         * @example {
+         *       "key": "gate",
+         *       "label": "Gate",
+         *       "place": "header",
+         *       "value": "North"
+         *     }
          */
         TicketField: {
             /** @description For programs, unique on the ticket: `gate`. */
@@ -4786,6 +6122,12 @@ export interface components {
         /**
          * TicketKey
          * @description A public key that verifies tickets.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "kid": 1,
+         *       "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "state": "active"
+         *     }
          */
         TicketKey: {
             /** Format: date-time */
@@ -4812,6 +6154,12 @@ export interface components {
         /**
          * Totals
          * @description Sums in minor units: price + fee + tax = total.
+         * @example {
+         *       "fee_minor": 0,
+         *       "price_minor": 3925,
+         *       "tax_minor": 275,
+         *       "total_minor": 4200
+         *     }
          */
         Totals: {
             /** Format: int64 */
@@ -4826,6 +6174,10 @@ export interface components {
         /**
          * Validation
          * @description Whether a draft can be published, and what is wrong with it.
+         * @example {
+         *       "findings": [],
+         *       "publishable": false
+         *     }
          */
         Validation: {
             findings: components["schemas"]["Finding"][];
@@ -4834,6 +6186,17 @@ export interface components {
         /**
          * Venue
          * @description A venue.
+         * @example {
+         *       "city": "Lindenhain",
+         *       "country": "DE",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Philharmonie",
+         *       "postal_code": "12345",
+         *       "street": "Kastanienallee 1",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         Venue: {
             city: string;
@@ -4880,6 +6243,22 @@ export interface components {
         /**
          * WebhookDelivery
          * @description An entry of the log on its way to an endpoint. What is said of the answer is that of the last attempt.
+         * @example {
+         *       "attempted_at": "2027-03-01T09:15:43Z",
+         *       "attempts": 1,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "detail": {},
+         *       "duration_ms": 84,
+         *       "entry_id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "id": "whd_01h455vb4pex5vsknk084sn02q",
+         *       "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "response": "",
+         *       "state": "pending",
+         *       "status": 204,
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid",
+         *       "webhook_endpoint_id": "whk_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         WebhookDelivery: {
             /** Format: date-time */
@@ -4933,6 +6312,20 @@ export interface components {
         /**
          * WebhookEndpoint
          * @description Where a tenant is told what happens.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "description": "The accounts.",
+         *       "event_types": [
+         *         "order.paid",
+         *         "refund.succeeded"
+         *       ],
+         *       "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *       "payload": "thin",
+         *       "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "state": "enabled",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "url": "https://accounts.example/eventflow"
+         *     }
          */
         WebhookEndpoint: {
             /** Format: date-time */
@@ -4985,7 +6378,20 @@ export interface components {
          * @enum {string}
          */
         WebhookEndpointSwitch: "enabled" | "paused";
-        /** @description The body of a webhook. */
+        /**
+         * @description The body of a webhook.
+         * @example {
+         *       "data": {
+         *         "detail": {},
+         *         "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *         "resource": "order"
+         *       },
+         *       "id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "tenant_id": "ten_01h455vb4pex5vsknk084sn02q",
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid"
+         *     }
+         */
         WebhookEvent: {
             data: {
                 /** @description More, by type; neither personal data nor secrets. */
@@ -5018,6 +6424,9 @@ export interface components {
         /**
          * WebhookReceipt
          * @description The event arrived.
+         * @example {
+         *       "status": "stored"
+         *     }
          */
         WebhookReceipt: {
             /** @description `stored`, `duplicate` or `ignored` (it concerns no payment of ours). */
@@ -5597,7 +7006,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A set of public keys. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5623,6 +7032,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5631,7 +7041,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5671,7 +7081,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new key and its text, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5705,6 +7115,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The api key. */
                 api_key_id: string;
             };
             cookie?: never;
@@ -5742,6 +7153,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The api key. */
                 api_key_id: string;
             };
             cookie?: never;
@@ -5752,7 +7164,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new key and its text, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5782,6 +7194,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only changes of this object. */
                 object_id?: string;
@@ -5792,7 +7205,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5820,7 +7233,9 @@ export interface operations {
         parameters: {
             query: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5829,7 +7244,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5869,7 +7284,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5900,13 +7315,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5938,6 +7354,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
@@ -5948,7 +7365,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5978,17 +7395,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6020,6 +7439,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
@@ -6030,7 +7450,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new scanner and its token, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6059,8 +7479,10 @@ export interface operations {
     "check_ins.list": {
         parameters: {
             query: {
+                /** @description Only what belongs to this check in list. */
                 check_in_list_id: string;
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -6069,7 +7491,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6109,7 +7531,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The decisions on an upload, in the order of its scans. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6143,6 +7565,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The device. */
                 device_id: string;
             };
             cookie?: never;
@@ -6181,7 +7604,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6209,6 +7632,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only events in this state. */
                 state?: components["schemas"]["EventState"];
@@ -6219,7 +7643,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6259,7 +7683,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An event. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6290,6 +7714,7 @@ export interface operations {
             query?: {
                 /** @description The `cursor` of the part before. */
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Without a cursor: where to begin; at the oldest entry unless given. */
                 start?: components["schemas"]["LogStart"];
@@ -6302,7 +7727,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A part of the log. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6331,13 +7756,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6369,6 +7795,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6379,7 +7806,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6413,6 +7840,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6463,6 +7891,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6517,6 +7946,7 @@ export interface operations {
                 "Last-Event-ID"?: number;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6565,6 +7995,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6575,7 +8006,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6609,6 +8040,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6619,7 +8051,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description Places that nobody else can take until `expires_at`. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6653,6 +8085,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6703,13 +8136,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description How far plugins may go at an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6741,6 +8175,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6751,7 +8186,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description How far plugins may go at an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6781,17 +8216,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6823,6 +8260,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6833,7 +8271,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A price tier: what one place costs for one kind of buyer. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6867,6 +8305,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6877,7 +8316,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6911,6 +8350,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6921,7 +8361,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6951,19 +8391,21 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only the seats of the section with this key. */
                 section?: string;
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6995,6 +8437,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -7005,7 +8448,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What became of a change. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7034,17 +8477,19 @@ export interface operations {
     "holds.get": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: never;
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Places that nobody else can take until `expires_at`. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7071,6 +8516,7 @@ export interface operations {
     "holds.delete": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -7078,6 +8524,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
@@ -7110,6 +8557,7 @@ export interface operations {
     "holds.extend": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -7117,13 +8565,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Places that nobody else can take until `expires_at`. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7152,8 +8601,11 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what belongs to this order. */
                 order_id?: string;
             };
             header?: never;
@@ -7162,7 +8614,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7190,6 +8642,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -7198,7 +8651,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7238,7 +8691,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description Somebody who works for the tenant. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7269,13 +8722,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Somebody who works for the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7307,6 +8761,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
@@ -7344,6 +8799,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
@@ -7354,7 +8810,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Somebody who works for the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7384,9 +8840,13 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what belongs to this order. */
                 order_id?: string;
+                /** @description Only what is in this state. */
                 state?: components["schemas"]["MessageState"];
             };
             header?: never;
@@ -7395,7 +8855,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7424,13 +8884,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The message. */
                 message_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A message. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7462,13 +8923,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The message. */
                 message_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A message. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7497,9 +8959,13 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only orders of the buyer with this address, whatever its case. */
                 email?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what is in this state. */
                 state?: "pending" | "processing" | "paid" | "expired" | "cancelled" | "refund_due" | "refunded" | "partially_refunded" | "disputed" | "charged_back" | "needs_review";
             };
             header?: never;
@@ -7508,7 +8974,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7548,7 +9014,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An order. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7579,13 +9045,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7617,13 +9084,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7656,13 +9124,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7695,13 +9164,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7731,13 +9201,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7769,6 +9240,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
@@ -7779,7 +9251,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A refund. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7821,7 +9293,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7852,13 +9324,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin receipt. */
                 plugin_receipt_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What a call took, and how it ended. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7891,7 +9364,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7934,7 +9407,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A version of a plugin: what was uploaded, never changed. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7965,13 +9438,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8003,6 +9477,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8040,6 +9515,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8050,7 +9526,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What the call would do. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8079,6 +9555,7 @@ export interface operations {
     "plugin_installations.put": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -8086,6 +9563,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8096,7 +9574,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Where and how a plugin acts. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8125,6 +9603,7 @@ export interface operations {
     "plugin_installations.delete": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -8132,6 +9611,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8166,13 +9646,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8204,6 +9685,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8214,7 +9696,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8244,21 +9726,25 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only calls of this hook. */
                 hook?: components["schemas"]["PluginHook"];
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only calls that ended like this. */
                 outcome?: components["schemas"]["PluginOutcome"];
                 /** @description Only calls about this hold or order. */
                 subject?: string;
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8290,13 +9776,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8326,13 +9813,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8366,6 +9854,7 @@ export interface operations {
             path: {
                 /** @description Capital letters, digits and `_`. */
                 name: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8376,7 +9865,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A secret, without its value. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8412,6 +9901,7 @@ export interface operations {
             path: {
                 /** @description Capital letters, digits and `_`. */
                 name: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8449,13 +9939,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What a plugin did. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8484,17 +9975,19 @@ export interface operations {
             query?: {
                 /** @description Only keys behind this one: the last key of the page before. */
                 after?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8523,14 +10016,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A value that is kept for a plugin. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8562,7 +10057,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8573,7 +10070,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A value that is kept for a plugin. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8607,7 +10104,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8642,13 +10141,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8680,6 +10180,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The price tier. */
                 price_tier_id: string;
             };
             cookie?: never;
@@ -8717,6 +10218,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The price tier. */
                 price_tier_id: string;
             };
             cookie?: never;
@@ -8727,7 +10229,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A price tier: what one place costs for one kind of buyer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8762,7 +10264,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8797,13 +10299,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8835,6 +10338,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8845,7 +10349,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8881,13 +10385,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What is different in a newer version. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8921,6 +10426,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8962,6 +10468,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -9015,13 +10522,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9054,13 +10562,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Whether a draft can be published, and what is wrong with it. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9094,7 +10603,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9134,7 +10643,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9176,7 +10685,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new tenant and its keys, which are told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9210,6 +10719,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The tenant. */
                 tenant_id: string;
             };
             cookie?: never;
@@ -9220,7 +10730,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9255,7 +10765,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9291,7 +10801,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The object was created. */
+            /** @description A public key that verifies tickets. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9320,7 +10830,9 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description A buyer's own order when absent. */
                 order_id?: string;
@@ -9331,7 +10843,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9360,13 +10872,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A ticket: the right of one guest to one place. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9398,6 +10911,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -9433,6 +10947,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -9471,6 +10986,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -9481,7 +10997,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A ticket: the right of one guest to one place. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9511,6 +11027,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -9519,7 +11036,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9559,7 +11076,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A venue. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9590,13 +11107,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A venue. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9628,6 +11146,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9638,7 +11157,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A venue. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9668,17 +11187,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9710,6 +11231,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9720,7 +11242,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A seat map. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9759,6 +11281,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9769,7 +11292,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A seat map made of a file. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9800,13 +11323,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The webhook delivery. */
                 webhook_delivery_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An entry of the log on its way to an endpoint. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9838,13 +11362,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook delivery. */
                 webhook_delivery_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The object was created. */
+            /** @description An entry of the log on its way to an endpoint. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9878,7 +11403,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9918,7 +11443,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An endpoint and its secret, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9949,13 +11474,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Where a tenant is told what happens. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9987,6 +11513,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
@@ -10024,6 +11551,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
@@ -10034,7 +11562,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Where a tenant is told what happens. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -10064,20 +11592,23 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what is in this state. */
                 state?: components["schemas"]["WebhookDeliveryState"];
                 /** @description Only deliveries of this type. */
                 type?: "tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping";
             };
             header?: never;
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -10109,13 +11640,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The object was created. */
+            /** @description An entry of the log on its way to an endpoint. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -10148,6 +11680,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
@@ -10158,7 +11691,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What is delivered once more. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -10192,13 +11725,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The webhook endpoint. */
                 webhook_endpoint_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An endpoint and its secret, which is told this once. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -10227,6 +11761,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The time and the signature of the raw body, as Stripe sends them. */
                 "Stripe-Signature"?: string;
             };
             path?: never;
@@ -10238,7 +11773,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The event arrived. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];

@@ -62,7 +62,9 @@ export async function startPlatform() {
     await stop();
     throw error;
   }
-  return { url, bootstrapToken: BOOTSTRAP_TOKEN, stop };
+  // The sandbox takes this key only.
+  const stripeKey = readFileSync(join(data, "sandbox-key"), "utf8").trim();
+  return { url, bootstrapToken: BOOTSTRAP_TOKEN, stripeKey, stop };
 }
 
 async function ready(url) {

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod client;
+mod contract;
 pub mod engines;
 mod everything;
 pub mod own_redis;
