@@ -6,12 +6,13 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::install::{self, Need};
-use crate::{packages, process, repository};
+use crate::{packages, process, repository, rust_sdk};
 
 const JAVASCRIPT: &str = "sdk-js";
 
 /// `cargo xtask codegen`: with `check` a difference is an error, else it is written.
 pub fn generate(check: bool) -> Result<()> {
+    rust_sdk::generate(check)?;
     install::install(&[Need::Node])?;
     let arguments: &[&str] = if check { &["run", "generate", "--", "--check"] } else { &["run", "generate"] };
     process::run("generate the JavaScript SDK", npm(&javascript()?, arguments))
