@@ -205,12 +205,7 @@ impl Watcher {
         check_ids(OPERATION, &vec![("event_id", &self.event_id)])?;
         let run = async |core: core::Client| call::value(core.availability_stream(&self.event_id).await);
         let (answer, request) = send::send(&self.client, OPERATION, options, run).await?;
-        Ok(Connection {
-            pieces: answer,
-            parser: EventParser::default(),
-            waiting: VecDeque::new(),
-            request,
-        })
+        Ok(Connection { pieces: answer, parser: EventParser::default(), waiting: VecDeque::new(), request })
     }
 
     fn take(&mut self, event: &ServerSentEvent) -> Result<News, Error> {
