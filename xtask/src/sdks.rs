@@ -28,6 +28,13 @@ pub fn test_javascript() -> Result<()> {
     process::run("the JavaScript SDK", command)
 }
 
+/// Every test of the Rust SDK with its examples, against a platform of its own. What is generated is compared first.
+pub fn test_rust() -> Result<()> {
+    rust_sdk::generate(true)?;
+    let command = repository::cargo(&["test", "--workspace", "--test", "sdk"]);
+    process::run("the Rust SDK", command)
+}
+
 /// The folder of the JavaScript SDK, with its tools installed.
 fn javascript() -> Result<PathBuf> {
     let folder = repository::root().join(JAVASCRIPT);

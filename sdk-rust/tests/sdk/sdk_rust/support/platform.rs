@@ -43,8 +43,11 @@ pub async fn platform() -> &'static Platform {
     platform
 }
 
-/// A program of the same build as this one.
+/// A program of the same build as this one, or the `EVENTFLOW_PROGRAM` that is given.
 pub fn binary(name: &str) -> PathBuf {
+    if let Some(program) = std::env::var_os("EVENTFLOW_PROGRAM").filter(|_| name == "eventflow") {
+        return program.into();
+    }
     let this = std::env::current_exe().unwrap();
     let program = this.parent().and_then(|deps| deps.parent()).unwrap().join(name);
     assert!(program.exists(), "{} is missing: run `cargo build --workspace`", program.display());
