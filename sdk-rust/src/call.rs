@@ -5,11 +5,11 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 
-use crate::generated::core::{self, ByteStream, ResponseValue};
-use crate::send::{self, CallOptions, Failure};
+use crate::generated::core;
+use crate::runtime::{ByteStream, Error as Failure, ResponseValue};
+use crate::send::{self, CallOptions};
 use crate::{Client, Error};
 
 /// The ids of a path, with their names.
@@ -46,8 +46,8 @@ impl<T, Q> Call<'_, T, Q> {
         self
     }
 
-    /// What makes this change one change, however often it is sent: kept by the server for 24 hours. A random one unless
-    /// given. Give one that you can make again (`order-4711`) when the process itself may die.
+    /// What makes this change one change, however often it is sent: kept by the server for 24 hours. A random one
+    /// unless given. Give one that you can make again (`order-4711`) when the process itself may die.
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.options.idempotency_key = Some(key.into());
         self
@@ -115,9 +115,7 @@ pub(crate) fn value<T>(answer: Result<ResponseValue<T>, Failure>) -> Result<T, F
 
 /// The answer of an operation as bytes, which have all come.
 pub(crate) async fn bytes(answer: Result<ResponseValue<ByteStream>, Failure>) -> Result<Bytes, Failure> {
-    let pieces: Vec<Bytes> =
-        answer?.into_inner_stream().try_collect().await.map_err(Failure::ResponseBodyError)?;
-    Ok(pieces.concat().into())
+    Ok(answer?.into_inner().bytes().await?)
 }
 
 /// The answer of an operation as text.

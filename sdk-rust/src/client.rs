@@ -43,8 +43,8 @@ pub struct Builder {
 }
 
 impl Client {
-    /// `base_url` is where the platform is, as `https://tickets.example`; `key` the credential of every call that brings
-    /// none of its own: a secret key (`ef_sk_…`), the token of a scanner (`ef_dev_…`), or the bootstrap token.
+    /// `base_url` is where the platform is, as `https://tickets.example`; `key` the credential of every call that
+    /// brings none of its own: a secret key (`ef_sk_…`), the token of a scanner (`ef_dev_…`), or the bootstrap token.
     pub fn new(base_url: &str, key: &str) -> Result<Self, Error> {
         Self::builder(base_url, key).build()
     }
@@ -86,7 +86,8 @@ impl Builder {
         self
     }
 
-    /// Connections of your own making: through a proxy, or with a certificate authority of your own. Redirects are never followed.
+    /// Connections of your own making: through a proxy, or with a certificate authority of your own. Redirects are
+    /// never followed.
     pub fn http(mut self, http: reqwest::ClientBuilder) -> Self {
         self.http = http;
         self

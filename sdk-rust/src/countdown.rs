@@ -4,8 +4,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::types::Hold;
 
-/// Made when the hold arrives. The server's clock decides when a hold ends, so that only the difference of its two times
-/// counts, and the time that has passed here since.
+/// Made when the hold arrives. The server's clock decides when a hold ends, so that only the difference of its two
+/// times counts, and the time that has passed here since.
 #[derive(Debug, Clone, Copy)]
 pub struct Countdown {
     lasts: Duration,

@@ -37,8 +37,8 @@ pub enum Error {
     /// An answer that is neither success nor failure: `redirected`, or `not_modified` to whoever asked for it.
     #[error("{0}")]
     Other(Box<ApiError>),
-    /// Nobody answered, or the answer broke off, after all repetitions. A change may have happened: repeat it with the
-    /// idempotency key of the request.
+    /// Nobody answered, or the answer broke off, after all repetitions. A change may have happened: repeat it with
+    /// the idempotency key of the request.
     #[error("no answer: {reason} ({request})")]
     Connection { reason: String, request: Box<RequestFacts> },
     /// The answer took longer than the timeout. A change may have happened, as after `Connection`.

@@ -13,6 +13,7 @@ mod error;
 mod generated;
 mod pages;
 mod retry;
+mod runtime;
 mod send;
 mod sse;
 mod stream;

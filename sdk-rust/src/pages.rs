@@ -11,7 +11,8 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use crate::call::{Ids, check_ids};
 use crate::generated::core;
-use crate::send::{self, CallOptions, Failure};
+use crate::runtime::Error as Failure;
+use crate::send::{self, CallOptions};
 use crate::{Client, Error};
 
 type Run<'a, T, Q> =
@@ -32,8 +33,8 @@ pub(crate) struct Position {
     pub(crate) limit: Option<u32>,
 }
 
-/// A list that is read as far as it is used: nothing is sent before somebody awaits or reads it. `T` are its objects, `Q`
-/// the parameters of its query.
+/// A list that is read as far as it is used: nothing is sent before somebody awaits or reads it. `T` are its objects,
+/// `Q` the parameters of its query.
 #[must_use = "a list is read when it is awaited or streamed"]
 pub struct Pages<'a, T, Q = ()> {
     client: Client,

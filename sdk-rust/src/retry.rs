@@ -15,8 +15,8 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 /// After so many repetitions pauses grow no more.
 const DOUBLINGS_MAX: u32 = 6;
 
-/// How long to wait before repetition number `attempt` (0, 1, …); `None` if there is to be none. `random` is in 0..1: many who
-/// lost the server at once must not come back at once.
+/// How long to wait before repetition number `attempt` (0, 1, …); `None` if there is to be none. `random` is in 0..1:
+/// many who lost the server at once must not come back at once.
 pub(crate) fn delay(error: &Error, attempt: u32, retries: u32, random: f64) -> Option<Duration> {
     let asked = error.api().map_or(Duration::ZERO, |error| error.retry_after);
     if attempt >= retries || !is_passing(error) || asked > WAIT_MAX {
@@ -39,7 +39,8 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     }
 }
 
-/// What `Retry-After` asks for. A date is compared with the server's own clock (`Date`) where there is one: ours may be wrong.
+/// What `Retry-After` asks for. A date is compared with the server's own clock (`Date`) where there is one: ours may
+/// be wrong.
 pub(crate) fn after(headers: &HeaderMap, now: DateTime<Utc>) -> Duration {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let date = |text| DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc());

@@ -1,5 +1,5 @@
-//! One request: credential, idempotency key, timeout, repetitions, and errors with their request id. The generated client
-//! builds the request and reads the answer; what is in between happens here.
+//! One request: credential, idempotency key, timeout, repetitions, and errors with their request id. The generated
+//! client builds the request and reads the answer; what is in between happens here.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,18 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::Utc;
-use progenitor_client::{ClientHooks, OperationInfo};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Request, Response, StatusCode};
 
 use crate::generated::core;
+use crate::runtime::Error as Failure;
 use crate::{Client, Error, RequestFacts, retry};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What the generated client says when it does not answer. It never sees what the API refuses.
-pub(crate) type Failure = core::Error<()>;
 
 /// What one call adds to the options of its client.
 #[derive(Debug, Clone, Default)]
@@ -85,8 +82,9 @@ where
     }
 }
 
-impl ClientHooks<Sending> for core::Client {
-    async fn exec(&self, request: Request, _: &OperationInfo) -> reqwest::Result<Response> {
+impl core::Client {
+    /// Where every generated operation comes by.
+    pub(crate) async fn exec(&self, request: Request) -> Result<Response, Failure> {
         let sending = &self.inner;
         // On the heap, once for all operations.
         let answer = Box::pin(sending.repeat(request)).await;
@@ -209,10 +207,9 @@ fn target(headers: &HeaderMap) -> &str {
 /// The generated client does not understand an answer, or cannot build a request.
 fn explain(failure: Failure) -> String {
     match failure {
-        Failure::InvalidResponsePayload(_, error) => error.to_string(),
-        Failure::InvalidRequest(text) | Failure::Custom(text) => text,
-        Failure::CommunicationError(error) | Failure::ResponseBodyError(error) => reason(error),
-        _ => "its status is not in the contract".to_owned(),
+        Failure::Shape(error) => error.to_string(),
+        Failure::Request(error) => reason(error),
+        Failure::UnexpectedResponse(response) => format!("{} is not in the contract", response.status()),
     }
 }
 

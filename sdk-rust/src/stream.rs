@@ -1,7 +1,8 @@
-//! What is free, live. The stream goes on after its connection is lost, from the revision that it has; after a gap it begins
-//! anew with a snapshot.
+//! What is free, live. The stream goes on after its connection is lost, from the revision that it has; after a gap it
+//! begins anew with a snapshot.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use eventflow_core::seat_map::{Diff, DiffMismatch, SeatIndex, SeatStatus, Snapshot};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Stream, StreamExt};
@@ -58,7 +60,7 @@ pub struct AreaChange {
     pub after: u32,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct StreamOptions {
     /// Another credential than the client's.
     pub token: Option<String>,
@@ -96,6 +98,17 @@ impl Events<'_> {
     }
 }
 
+/// Without the token.
+impl fmt::Debug for StreamOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { retries, silence, .. } = self;
+        f.debug_struct("StreamOptions")
+            .field("retries", retries)
+            .field("silence", silence)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Stream for AvailabilityStream {
     type Item = Result<AvailabilityEvent, Error>;
 
@@ -118,7 +131,7 @@ struct Watcher {
 }
 
 struct Connection {
-    pieces: core::ByteStream,
+    pieces: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send + Sync>>,
     parser: EventParser,
     /// Complete, and not told yet.
     waiting: VecDeque<ServerSentEvent>,
@@ -205,7 +218,12 @@ impl Watcher {
         check_ids(OPERATION, &vec![("event_id", &self.event_id)])?;
         let run = async |core: core::Client| call::value(core.availability_stream(&self.event_id).await);
         let (answer, request) = send::send(&self.client, OPERATION, options, run).await?;
-        Ok(Connection { pieces: answer, parser: EventParser::default(), waiting: VecDeque::new(), request })
+        Ok(Connection {
+            pieces: Box::pin(answer.bytes_stream()),
+            parser: EventParser::default(),
+            waiting: VecDeque::new(),
+            request,
+        })
     }
 
     fn take(&mut self, event: &ServerSentEvent) -> Result<News, Error> {

@@ -1,5 +1,5 @@
-//! Webhooks: whether a message is from the platform. Standard Webhooks: `v1` is HMAC-SHA256 with a secret that both know, `v1a`
-//! is Ed25519 with the platform's public key.
+//! Webhooks: whether a message is from the platform. Standard Webhooks: `v1` is HMAC-SHA256 with a secret that both
+//! know, `v1a` is Ed25519 with the platform's public key.
 
 use std::time::Duration;
 
@@ -66,8 +66,8 @@ impl WebhookError {
     }
 }
 
-/// Verifies a message and reads its payload. `body` is the body as it came, before any parser. `secrets` are the endpoint's
-/// `whsec_…`, its `whpk_…`, or several of them while they are exchanged.
+/// Verifies a message and reads its payload. `body` is the body as it came, before any parser. `secrets` are the
+/// endpoint's `whsec_…`, its `whpk_…`, or several of them while they are exchanged.
 pub fn verify<T: DeserializeOwned>(
     body: &[u8],
     headers: &HeaderMap,

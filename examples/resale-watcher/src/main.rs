@@ -46,7 +46,8 @@ async fn main() -> Result<(), Error> {
         };
         for change in seats.iter().filter(|change| change.after == SeatStatus::Free) {
             if change.before == SeatStatus::Sold || change.before == SeatStatus::Held && !arguments.sold {
-                let label = labels.get(&i64::from(change.seat.0)).map_or("a seat that is new", String::as_str);
+                let label =
+                    labels.get(&i64::from(change.seat.0)).map_or("a seat that is new", String::as_str);
                 println!("free again: {label}");
                 told += 1;
             }
@@ -57,5 +58,11 @@ async fn main() -> Result<(), Error> {
 
 /// Seats go by their number in the map; people know them by their labels.
 async fn labels(eventflow: &Client, event_id: &str) -> Result<HashMap<i64, String>, Error> {
-    eventflow.seats().list(event_id).stream().map_ok(|seat| (i64::from(seat.seat), seat.label)).try_collect().await
+    eventflow
+        .seats()
+        .list(event_id)
+        .stream()
+        .map_ok(|seat| (i64::from(seat.seat), seat.label))
+        .try_collect()
+        .await
 }

@@ -1,5 +1,5 @@
-//! Writes the generated part of the Rust SDK from the contract: `core.rs` is progenitor's client with its types, `nouns.rs`
-//! is what people call, `client.holds().create(…)`.
+//! Writes the generated part of the Rust SDK from the contract: `core.rs` is progenitor's client with its types,
+//! `nouns.rs` is what people call, `client.holds().create(…)`.
 
 mod nouns;
 mod view;
@@ -9,12 +9,12 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 use progenitor_impl::{GenerationSettings, Generator};
-use quote::format_ident;
+use quote::{format_ident, quote};
 use serde_json::Value;
-use syn::visit_mut::VisitMut;
+use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, ExprLit, Fields, File, Ident, ImplItem, Item, ItemEnum, Lit, LitStr, Meta, Stmt, Type,
-    parse_quote,
+    Attribute, Block, Expr, ExprLit, Fields, File, Ident, ImplItem, Item, ItemEnum, Lit, LitStr, Meta, Path,
+    PathArguments, Stmt, Type, parse_quote,
 };
 
 use crate::repository;
@@ -26,6 +26,10 @@ const SCHEMA_MARK: &str = "<details>";
 
 /// The variant for values that are not in the contract.
 const UNKNOWN: &str = "Unknown";
+
+/// Statements of an operation for hooks that there are none of.
+const HOOKS: [&str; 5] =
+    ["self . pre", "self . post", "let info", "let mut header_map", "header_map . append"];
 
 /// With `check` a difference is an error, else it is written.
 pub fn generate(check: bool) -> Result<()> {
@@ -59,7 +63,7 @@ pub fn generate(check: bool) -> Result<()> {
 fn files(contract: &Value) -> Result<BTreeMap<&'static str, String>> {
     let view = view::of(contract)?;
     let mut settings = GenerationSettings::new();
-    settings.with_inner_type(quote::quote! { crate::send::Sending });
+    settings.with_inner_type(quote! { crate::send::Sending });
     let tokens = Generator::new(&settings)
         .generate_tokens(&serde_json::from_value(view.clone())?)
         .context("progenitor does not understand the contract")?;
@@ -85,7 +89,19 @@ fn types(item: &mut Item) -> Option<&mut Vec<Item>> {
 
 /// Takes out what nobody here uses, as a constructor that panics, and makes enumerations ready for what comes.
 fn tidy(file: &mut File) {
-    file.items.retain(|item| !matches!(item, Item::Mod(module) if module.ident == "prelude"));
+    file.items.retain(|item| match item {
+        Item::Mod(module) => module.ident != "prelude",
+        // Hooks: there is one way to send.
+        Item::Impl(block) => block.trait_.is_none(),
+        Item::Use(_) => false,
+        _ => true,
+    });
+    file.items.insert(
+        0,
+        parse_quote!(
+            use crate::runtime::{self, ByteStream, Error, ResponseValue, encode_path};
+        ),
+    );
     for item in &mut file.items {
         if let Item::Impl(block) = item {
             block.items.retain(|item| !matches!(item, ImplItem::Fn(function) if function.sig.ident == "new"));
@@ -102,6 +118,7 @@ fn tidy(file: &mut File) {
         items.iter_mut().for_each(|item| display_unknown(item, &open));
     }
     Comments.visit_file_mut(file);
+    Runtime.visit_file_mut(file);
 }
 
 /// People read those of the nouns.
@@ -158,5 +175,43 @@ impl VisitMut for Comments {
             *text = LitStr::new(&format!("{space}{kept}"), text.span());
             !kept.is_empty()
         });
+    }
+}
+
+/// Operations stand on `runtime.rs` and `send.rs` in place of progenitor's crate, whose licence asks more of those who
+/// link it than ours.
+struct Runtime;
+
+impl VisitMut for Runtime {
+    fn visit_block_mut(&mut self, block: &mut Block) {
+        block.stmts.retain(|statement| {
+            let text = quote!(#statement).to_string();
+            !HOOKS.iter().any(|hook| text.starts_with(hook))
+        });
+        visit_mut::visit_block_mut(self, block);
+    }
+
+    fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        visit_mut::visit_expr_mut(self, expression);
+        let Expr::MethodCall(call) = expression else { return };
+        if call.method == "exec" {
+            call.args = call.args.first().cloned().into_iter().collect();
+        }
+        if call.method == "headers" {
+            *expression = (*call.receiver).clone();
+        }
+    }
+
+    fn visit_path_mut(&mut self, path: &mut Path) {
+        visit_mut::visit_path_mut(self, path);
+        for segment in &mut path.segments {
+            if segment.ident == "progenitor_client" {
+                segment.ident = format_ident!("runtime");
+            }
+            // It has one type of error.
+            if segment.ident == "Error" {
+                segment.arguments = PathArguments::None;
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
-//! `client.holds().create(…)`: nouns and verbs as methods that call progenitor's client. What they take and answer is read
-//! from its signatures, so that both always fit.
+//! `client.holds().create(…)`: nouns and verbs as methods that call progenitor's client. What they take and answer is
+//! read from its signatures, so that both always fit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use proc_macro2::TokenStream;
@@ -89,46 +89,54 @@ pub fn write(view: &Value, core: &File) -> Result<File> {
 
 /// `new` with the fields that a request must have, for every body that must have some; the others are `Default`.
 pub fn constructors(view: &Value, core: &File) -> Result<Vec<Item>> {
-    let mut wanted = BTreeSet::new();
+    let mut wanted = BTreeMap::new();
     for operation in operations_of(view) {
         references(&operation["requestBody"], view, &mut wanted);
     }
     let structs = core_types(core)?.iter().filter_map(|item| match item {
-        Item::Struct(item) if wanted.contains(&item.ident.to_string()) => Some(item),
+        Item::Struct(item) => Some((item, *wanted.get(&item.ident.to_string())?)),
         _ => None,
     });
-    structs.filter_map(|item| constructor(&item.ident, &item.fields).transpose()).collect()
+    structs.filter_map(|(item, schema)| constructor(&item.ident, &item.fields, schema).transpose()).collect()
 }
 
-fn constructor(name: &Ident, fields: &Fields) -> Result<Option<Item>> {
-    let (mut arguments, mut values) = (Vec::new(), Vec::new());
+fn constructor(name: &Ident, fields: &Fields, schema: &Value) -> Result<Option<Item>> {
+    let mut arguments = BTreeMap::new();
+    let mut values = Vec::new();
     for field in fields {
         let (Some(field_name), of) = (&field.ident, &field.ty) else { continue };
-        let (argument, value) = match last_segment(of).map(ToString::to_string).as_deref() {
-            Some("Option") => (None, quote!(#field_name: ::std::option::Option::None)),
-            Some("String") => (
-                Some(quote!(#field_name: impl ::std::convert::Into<::std::string::String>)),
-                quote!(#field_name: #field_name.into()),
-            ),
-            // A map that may be absent is empty.
-            Some("Map") if has_default(field) => {
-                (None, quote!(#field_name: ::std::default::Default::default()))
-            }
-            _ => (Some(quote!(#field_name: #of)), quote!(#field_name)),
+        let Some(place) = place(schema, &plain(field_name)) else {
+            values.push(quote!(#field_name: ::std::default::Default::default()));
+            continue;
         };
-        arguments.extend(argument);
+        let is_text = last_segment(of).is_some_and(|of| of == "String");
+        let (argument, value) = if is_text {
+            (
+                quote!(impl ::std::convert::Into<::std::string::String>),
+                quote!(#field_name: #field_name.into()),
+            )
+        } else {
+            (quote!(#of), quote!(#field_name))
+        };
+        arguments.insert(place, quote!(#field_name: #argument));
         values.push(value);
     }
     if arguments.is_empty() {
         return Ok(None);
     }
     let doc = " With what it must have; the rest is absent.";
+    let arguments = arguments.values();
     Ok(Some(syn::parse2(quote! {
         impl #name {
             #[doc = #doc]
             pub fn new(#(#arguments),*) -> Self { Self { #(#values),* } }
         }
     })?))
+}
+
+/// Arguments come in the order in which the contract says what is required.
+fn place(schema: &Value, field: &str) -> Option<usize> {
+    schema["required"].as_array()?.iter().position(|name| name == field)
 }
 
 impl Operation<'_> {
@@ -338,16 +346,17 @@ fn documentation(operation: &Value) -> String {
     parts.join("\n\n")
 }
 
-/// Every schema that a value leads to.
-fn references(value: &Value, view: &Value, found: &mut BTreeSet<String>) {
+/// Every schema that a value leads to, by the name of its type.
+fn references<'a>(value: &Value, view: &'a Value, found: &mut BTreeMap<String, &'a Value>) {
     match value {
         Value::Array(values) => values.iter().for_each(|value| references(value, view, found)),
         Value::Object(object) => {
-            if let Some(name) =
-                object.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next())
-                && found.insert(pascal(name))
+            let name = object.get("$ref").and_then(Value::as_str).and_then(|path| path.rsplit('/').next());
+            if let Some(name) = name
+                && let schema = &view["components"]["schemas"][name]
+                && found.insert(pascal(name), schema).is_none()
             {
-                references(&view["components"]["schemas"][name], view, found);
+                references(schema, view, found);
             }
             object.values().for_each(|value| references(value, view, found));
         }
@@ -361,15 +370,6 @@ fn core_types(core: &File) -> Result<&Vec<Item>> {
         _ => None,
     });
     Ok(&types.context("progenitor writes no types")?.1)
-}
-
-fn has_default(field: &syn::Field) -> bool {
-    field.attrs.iter().any(|attribute| match &attribute.meta {
-        syn::Meta::List(list) => {
-            list.path.is_ident("serde") && list.tokens.to_string().starts_with("default")
-        }
-        _ => false,
-    })
 }
 
 /// `T` of `Something<T>`.

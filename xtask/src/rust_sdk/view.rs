@@ -1,5 +1,5 @@
-//! The contract as the generator of the Rust SDK reads it. What is judged by the server alone is left out: a limit that
-//! grows tomorrow must not break programs that were built today.
+//! The contract as the generator of the Rust SDK reads it. What is judged by the server alone is left out: a limit
+//! that grows tomorrow must not break programs that were built today.
 
 use anyhow::{Result, bail};
 use serde_json::{Map, Value, json};

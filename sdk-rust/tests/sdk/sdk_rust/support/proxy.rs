@@ -1,5 +1,5 @@
-//! A proxy before the platform that fails as it is told: what networks and overloaded servers do to a client. It makes a
-//! connection for each request.
+//! A proxy before the platform that fails as it is told: what networks and overloaded servers do to a client. It
+//! makes a connection for each request.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -32,12 +32,12 @@ impl World {
         let platform = platform().await;
         let operator = Client::new(&platform.url, platform.bootstrap_token).unwrap();
         let owner = NewOwner::new("alma@lindenhain.example", "Alma Mahler");
-        let tenant = NewTenant::new("EUR", "Philharmonie Lindenhain", owner, "Europe/Berlin");
+        let tenant = NewTenant::new("Philharmonie Lindenhain", "EUR", "Europe/Berlin", owner);
         let founded = operator.tenants().create(&tenant).await.unwrap();
         let client = Client::new(&platform.url, &founded.secret_key).unwrap();
         let venue = client.venues().create(&NewVenue::new("Philharmonie", "Europe/Berlin")).await.unwrap();
         let document = serde_json::from_str(HALL).unwrap();
-        let map = NewSeatMap::new(document, "Großer Saal");
+        let map = NewSeatMap::new("Großer Saal", document);
         let map = client.seat_maps().create(&venue.id, &map).await.unwrap();
         client.seat_maps().publish(&map.id).await.unwrap();
         Self { url: platform.url.clone(), secret_key: founded.secret_key, seat_map_id: map.id }
@@ -63,7 +63,7 @@ pub async fn make_event(client: &Client, seat_map_id: &str) -> String {
     let starts_at = Utc::now() + Duration::days(30);
     let event = NewEvent {
         max_per_buyer: Some(100),
-        ..NewEvent::new(starts_at + Duration::minutes(150), "Mahler: Symphony No. 2", seat_map_id, starts_at)
+        ..NewEvent::new(seat_map_id, "Mahler: Symphony No. 2", starts_at, starts_at + Duration::minutes(150))
     };
     let event = client.events().create(&event).await.unwrap();
     for category in ["pk1", "pk2", "pk3", "pk4", "pk5"] {
