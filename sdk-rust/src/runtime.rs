@@ -1,6 +1,6 @@
 //! What the generated client stands on, in place of progenitor's own crate.
 
-use reqwest::Response;
+use reqwest::{Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -11,14 +11,16 @@ pub type ByteStream = Response;
 /// An answer of success.
 pub struct ResponseValue<T>(T);
 
-/// Why a generated operation does not answer. It never sees what the API refuses: `send.rs` keeps that.
+/// Why a generated operation does not answer.
 pub enum Error {
+    /// What `send.rs` says.
+    Failed(crate::Error),
     /// A request that cannot be built, or a body that breaks off.
     Request(reqwest::Error),
     /// The answer is of another shape than in the contract.
     Shape(serde_json::Error),
-    /// The status is not in the contract.
-    UnexpectedResponse(Response),
+    /// A success that is not in the contract.
+    Status(StatusCode),
 }
 
 /// A parameter of a query, which is left out when it is `None`.

@@ -29,23 +29,17 @@ pub(crate) struct CallOptions {
     pub(crate) is_stream: bool,
 }
 
-/// One call, and what became of it.
+/// One call, on its way through the generated client.
 #[derive(Debug, Clone)]
 pub struct Sending {
     client: Client,
     operation: &'static str,
     options: Arc<CallOptions>,
-    outcome: Arc<Mutex<Outcome>>,
-}
-
-#[derive(Debug, Default)]
-struct Outcome {
     /// The last attempt.
-    request: Option<RequestFacts>,
-    failed: Option<Error>,
+    request: Arc<Mutex<Option<RequestFacts>>>,
 }
 
-/// Sends what a generated operation builds, and says what became of it: the answer, and the attempt that got it.
+/// Sends what a generated operation builds: the answer, and the attempt that got it.
 pub(crate) async fn send<T, F>(
     client: &Client,
     operation: &'static str,
@@ -55,23 +49,15 @@ pub(crate) async fn send<T, F>(
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    let outcome = Arc::default();
-    let sending = Sending {
-        client: client.clone(),
-        operation,
-        options: Arc::new(options),
-        outcome: Arc::clone(&outcome),
-    };
+    let request = Arc::default();
+    let (client, options) = (client.clone(), Arc::new(options));
+    let sending = Sending { client: client.clone(), operation, options, request: Arc::clone(&request) };
     let shared = client.shared();
     let result = run(core::Client::new_with_client(&shared.base_url, shared.http.clone(), sending)).await;
-    let Outcome { request, failed } =
-        std::mem::take(&mut *outcome.lock().unwrap_or_else(PoisonError::into_inner));
-    // What was decided here is more than what the generated client can say.
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    let request = request.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (result, request) {
         (Ok(answer), Some(request)) => Ok((answer, request)),
+        (Err(Failure::Failed(error)), _) => Err(error),
         (Err(failure), Some(request)) => {
             Err(Error::Unreadable { reason: explain(failure), request: Box::new(request) })
         }
@@ -85,14 +71,8 @@ where
 impl core::Client {
     /// Where every generated operation comes by.
     pub(crate) async fn exec(&self, request: Request) -> Result<Response, Failure> {
-        let sending = &self.inner;
-        // On the heap, once for all operations.
-        let answer = Box::pin(sending.repeat(request)).await;
-        Ok(answer.unwrap_or_else(|error| {
-            sending.outcome().failed = Some(error);
-            // Nobody looks at it.
-            Response::from(http::Response::new(Bytes::new()))
-        }))
+        // On the heap, so that what is large stands in none of the operations.
+        Box::pin(self.inner.repeat(request)).await.map_err(Failure::Failed)
     }
 }
 
@@ -149,7 +129,7 @@ impl Sending {
         let request_id = format!("sdk_{}", random_hex(24));
         request.headers_mut().insert(REQUEST_ID, header_value("the request id", &request_id)?);
         let mut facts = RequestFacts { operation: self.operation, request_id, idempotency_key };
-        self.outcome().request = Some(facts.clone());
+        self.remember(&facts);
         let limit = self.options.timeout.unwrap_or(self.client.shared().timeout);
         let answer = match tokio::time::timeout(limit, self.exchange(request)).await {
             Err(_) => return Err(Error::Timeout { limit, request: Box::new(facts) }),
@@ -163,7 +143,7 @@ impl Sending {
             id.clone_into(&mut facts.request_id);
         }
         if answer.status().is_success() {
-            self.outcome().request = Some(facts);
+            self.remember(&facts);
             return Ok(Response::from(answer));
         }
         Err(refused(&answer, facts))
@@ -182,8 +162,8 @@ impl Sending {
         Ok(Answer::Whole(answer))
     }
 
-    fn outcome(&self) -> std::sync::MutexGuard<'_, Outcome> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remember(&self, facts: &RequestFacts) {
+        *self.request.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts.clone());
     }
 }
 
@@ -209,7 +189,8 @@ fn explain(failure: Failure) -> String {
     match failure {
         Failure::Shape(error) => error.to_string(),
         Failure::Request(error) => reason(error),
-        Failure::UnexpectedResponse(response) => format!("{} is not in the contract", response.status()),
+        Failure::Status(status) => format!("{status} is not in the contract"),
+        Failure::Failed(error) => error.to_string(),
     }
 }
 

@@ -193,6 +193,13 @@ impl VisitMut for Runtime {
 
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
         visit_mut::visit_expr_mut(self, expression);
+        if let Expr::Call(call) = expression
+            && let function = &call.func
+            && quote!(#function).to_string() == "Error :: UnexpectedResponse"
+        {
+            *expression = parse_quote!(Error::Status(response.status()));
+            return;
+        }
         let Expr::MethodCall(call) = expression else { return };
         if call.method == "exec" {
             call.args = call.args.first().cloned().into_iter().collect();

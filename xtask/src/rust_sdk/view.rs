@@ -82,7 +82,7 @@ fn schema(schema: &mut Map<String, Value>) {
         schema.extend(description.map(|description| ("description".to_owned(), description)));
     }
     schema.retain(|key, value| !LEFT_OUT.contains(&key.as_str()) || value.is_object());
-    optional_fields(schema);
+    fields(schema);
 }
 
 /// The type of an integer by its bounds.
@@ -90,16 +90,20 @@ fn integer(schema: &Map<String, Value>) -> &'static str {
     let bound = |name| schema.get(name).and_then(Value::as_i64);
     match (bound("minimum"), bound("maximum")) {
         (Some(0..), Some(..=0xffff_ffff)) => "uint32",
-        (Some(0..), _) => "uint64",
         (_, Some(..=0x7fff_ffff)) => "int32",
         _ => "int64",
     }
 }
 
-/// What may be absent is an `Option` already; only of lists `null` and nothing differ from an empty one.
-fn optional_fields(schema: &mut Map<String, Value>) {
+/// What may be absent is an `Option` already; only of lists `null` and nothing differ from an empty one. Money is one
+/// type, whatever its bounds.
+fn fields(schema: &mut Map<String, Value>) {
     let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
-    for property in properties.values_mut().filter_map(Value::as_object_mut) {
+    for (name, property) in properties {
+        let Some(property) = property.as_object_mut() else { continue };
+        if name.ends_with("_minor") {
+            property.retain(|key, _| key != "minimum" && key != "maximum");
+        }
         if property.get("type") != Some(&json!("array")) {
             property.remove("nullable");
         }

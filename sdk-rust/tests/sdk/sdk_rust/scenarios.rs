@@ -159,7 +159,7 @@ impl Known {
         }
     }
 
-    async fn one<T: Serialize + Send, Q: Send>(
+    async fn one<T: Serialize + Send + 'static, Q: Send + 'static>(
         &self,
         mut call: Call<'_, T, Q>,
         step: &Step,
@@ -175,8 +175,8 @@ impl Known {
 
     async fn page<T, Q>(&self, mut pages: Pages<'_, T, Q>, step: &Step) -> Result<Value, Error>
     where
-        T: Serialize + Send,
-        Q: Clone + Send + Sync,
+        T: Serialize + Send + 'static,
+        Q: Clone + Send + Sync + 'static,
     {
         if let Some(token) = &step.token {
             pages = pages.token(text(&self.resolved(token)));

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use eventflow_sdk::{Client, tickets};
 
-async fn door(eventflow: &Client, code: &str) -> Result<(), Box<dyn std::error::Error>> {
+pub async fn door(eventflow: &Client, code: &str) -> Result<(), Box<dyn std::error::Error>> {
     let keys = eventflow.ticket_keys().list().all(100).await?;
     let ring = tickets::key_ring(&keys)?;
 

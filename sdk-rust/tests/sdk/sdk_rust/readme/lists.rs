@@ -2,7 +2,7 @@ use eventflow_sdk::nouns::query;
 use eventflow_sdk::types::OrdersListState;
 use eventflow_sdk::{Client, Error, TryStreamExt};
 
-async fn lists(eventflow: &Client, event_id: &str) -> Result<(), Error> {
+pub async fn lists(eventflow: &Client, event_id: &str) -> Result<(), Error> {
     let paid = query::OrdersList {
         event_id: Some(event_id.into()),
         state: Some(OrdersListState::Paid),

@@ -1,7 +1,7 @@
 use eventflow_sdk::types::{BestAvailable, BuyerInput, NewHold, NewOrderInput, Provider};
 use eventflow_sdk::{Client, Error};
 
-async fn sell(url: &str, secret_key: &str, event_id: &str) -> Result<(), Error> {
+pub async fn sell(url: &str, secret_key: &str, event_id: &str) -> Result<(), Error> {
     let eventflow = Client::new(url, secret_key)?;
 
     let best_available = Some(BestAvailable::new(2));

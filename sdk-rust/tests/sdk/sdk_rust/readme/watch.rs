@@ -1,6 +1,6 @@
 use eventflow_sdk::{AvailabilityEvent, Client, Error, SeatStatus, StreamOptions, TryStreamExt};
 
-async fn watch(eventflow: &Client, event_id: &str) -> Result<(), Error> {
+pub async fn watch(eventflow: &Client, event_id: &str) -> Result<(), Error> {
     let mut live = eventflow.events().stream(event_id, StreamOptions::default());
     while let Some(event) = live.try_next().await? {
         match event {
