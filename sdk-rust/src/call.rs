@@ -101,7 +101,7 @@ impl<T, Q> fmt::Debug for Call<'_, T, Q> {
 }
 
 /// Nothing, or dots alone, would lead to another path.
-pub(crate) fn check_ids(operation: &str, ids: &Ids<'_>) -> Result<(), Error> {
+pub(crate) fn check_ids(operation: &str, ids: &[(&'static str, &str)]) -> Result<(), Error> {
     match ids.iter().find(|(_, value)| value.chars().all(|letter| letter == '.')) {
         Some((name, _)) => Err(Error::Usage(format!("{operation}: {name} is missing"))),
         None => Ok(()),

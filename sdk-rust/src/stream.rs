@@ -215,7 +215,7 @@ impl Watcher {
             is_stream: true,
             ..CallOptions::default()
         };
-        check_ids(OPERATION, &vec![("event_id", &self.event_id)])?;
+        check_ids(OPERATION, &[("event_id", &self.event_id)])?;
         let run = async |core: core::Client| call::value(core.availability_stream(&self.event_id).await);
         let (answer, request) = send::send(&self.client, OPERATION, options, run).await?;
         Ok(Connection {

@@ -31,6 +31,7 @@ pub fn test_javascript() -> Result<()> {
 /// Every test of the Rust SDK with its examples, against a platform of its own. What is generated is compared first.
 pub fn test_rust() -> Result<()> {
     rust_sdk::generate(true)?;
+    repository::build_binaries()?;
     let command = repository::cargo(&["test", "--workspace", "--test", "sdk"]);
     process::run("the Rust SDK", command)
 }

@@ -113,3 +113,58 @@ fn fields(schema: &mut Map<String, Value>) {
 fn entries(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract() -> Value {
+        json!({
+            "paths": {
+                "/v1/webhooks/stripe": { "post": { "operationId": "webhooks.stripe", "responses": { "200": {} } } },
+                "/v1/holds": { "post": {
+                    "operationId": "holds.create",
+                    "parameters": [{ "in": "header", "name": "Idempotency-Key" }, { "in": "query", "name": "limit" }],
+                    "responses": { "201": {}, "304": {}, "409": {} },
+                } },
+            },
+            "components": { "schemas": { "Hold": {
+                "type": "object",
+                "properties": {
+                    "pattern": { "type": "string", "pattern": "^a", "maxLength": 3, "nullable": true },
+                    "seat": { "type": "integer", "format": "int64", "minimum": 0, "maximum": 4_294_967_295_u32 },
+                    "revision": { "type": "integer", "format": "int64", "minimum": 0, "maximum": 9_007_199_254_740_991_i64 },
+                    "price_minor": { "type": "integer", "format": "int32", "minimum": 0, "maximum": 100 },
+                    "codes": { "type": "array", "nullable": true, "maxItems": 5, "items": { "type": "string" } },
+                    "rules": { "allOf": [{ "$ref": "#/components/schemas/Hold" }, { "default": {} }], "default": {} },
+                },
+            } } },
+        })
+    }
+
+    #[test]
+    fn what_only_the_server_judges_is_left_out() {
+        let view = of(&contract()).unwrap();
+        let expected = json!({
+            "pattern": { "type": "string" },
+            "seat": { "type": "integer", "format": "uint32" },
+            "revision": { "type": "integer", "format": "int64" },
+            "price_minor": { "type": "integer", "format": "int64" },
+            "codes": { "type": "array", "nullable": true, "items": { "type": "string" } },
+            "rules": { "allOf": [{ "$ref": "#/components/schemas/Hold" }] },
+        });
+        assert_eq!(view["components"]["schemas"]["Hold"]["properties"], expected);
+    }
+
+    #[test]
+    fn operations_are_those_of_clients_with_one_answer() {
+        let view = of(&contract()).unwrap();
+        assert_eq!(view["paths"].as_object().unwrap().len(), 1);
+        let hold = &view["paths"]["/v1/holds"]["post"];
+        assert_eq!(hold["parameters"], json!([{ "in": "query", "name": "limit" }]));
+        assert_eq!(hold["responses"], json!({ "201": {} }));
+        let mut two = contract();
+        two["paths"]["/v1/holds"]["post"]["responses"]["202"] = json!({});
+        assert!(of(&two).is_err());
+    }
+}

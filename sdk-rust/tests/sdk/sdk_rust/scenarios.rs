@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use eventflow_sdk::nouns::query;
 use eventflow_sdk::webhooks::{self, Message};
 use eventflow_sdk::{Call, Client, Error, Page, Pages, tickets};
 use serde::de::DeserializeOwned;
@@ -138,9 +139,11 @@ impl Known {
             "orders.create" => self.one(client.orders().create(&self.body(step)), step).await,
             "orders.get" => self.one(client.orders().get(&id("order_id")), step).await,
             "orders.list" => {
-                let mut query = eventflow_sdk::nouns::query::OrdersList::default();
-                query.event_id = self.parameter(step, "event_id");
-                query.state = self.parameter(step, "state");
+                let query = query::OrdersList {
+                    event_id: self.parameter(step, "event_id"),
+                    state: self.parameter(step, "state"),
+                    ..query::OrdersList::default()
+                };
                 self.page(client.orders().list().query(query), step).await
             }
             "orders.refresh" => self.one(client.orders().refresh(&id("order_id")), step).await,
@@ -149,9 +152,10 @@ impl Known {
             }
             "tickets.get" => self.one(client.tickets().get(&id("ticket_id")), step).await,
             "tickets.list" => {
-                let mut query = eventflow_sdk::nouns::query::TicketsList::default();
-                query.order_id = self.parameter(step, "order_id");
-                query.event_id = self.parameter(step, "event_id");
+                let query = query::TicketsList {
+                    order_id: self.parameter(step, "order_id"),
+                    event_id: self.parameter(step, "event_id"),
+                };
                 self.page(client.tickets().list().query(query), step).await
             }
             "venues.create" => self.one(client.venues().create(&self.body(step)), step).await,
