@@ -1,6 +1,8 @@
 //! A box office: `box-office events`, `box-office sell evt_… --places 2`.
 #![expect(clippy::print_stdout, reason = "a command-line program speaks through stdout")]
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use eventflow_sdk::nouns::query::EventsList;
 use eventflow_sdk::types::{
@@ -33,7 +35,17 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("not sold: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let Arguments { url, key, command } = Arguments::parse();
     let eventflow = Client::builder(&url, &key).app_info("box-office/1.0").build()?;
     let Command::Sell { event_id, places, name } = command else {
