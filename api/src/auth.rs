@@ -28,7 +28,7 @@ use crate::{
     app::App,
     credentials::{self, Stored},
     openapi,
-    operations::{Credential, Operation, RateClass},
+    operations::{self, Credential, Operation, RateClass},
     problem::{Failure, request_id},
     shares::Part,
     tokens::{BuyerToken, Subject},
@@ -69,6 +69,24 @@ pub struct Call {
 }
 
 impl Call {
+    /// The worker looks at an object of a tenant as a server of theirs may that has every right.
+    pub fn of_worker(app: &Arc<App>, scope: &Scope) -> Self {
+        Self {
+            app: app.clone(),
+            operation: operations::find("events_log.list").expect("the table has it"),
+            principal: Principal::Secret {
+                key: Id::from_uuid(uuid::Uuid::nil()),
+                scopes: Permission::ALL.into(),
+            },
+            scope: scope.clone(),
+            credential: None,
+            origins: [].into(),
+            livemode: false,
+            ip: IpAddr::from([127, 0, 0, 1]),
+            idempotency: None,
+        }
+    }
+
     pub fn tenant(&self) -> Id<id::Tenant> {
         self.scope.tenant
     }

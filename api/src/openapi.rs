@@ -6,7 +6,7 @@ use std::{
     sync::LazyLock,
 };
 
-use eventflow_core::ErrorCode;
+use eventflow_core::{ErrorCode, event_types::EventType};
 use poem::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -127,7 +127,71 @@ fn publish(mut document: Value) -> Value {
         }
     }
     document["components"]["responses"] = problems.into_iter().collect::<Map<_, _>>().into();
+    document["components"]["schemas"]["WebhookEvent"] = webhook_event();
+    // What OpenAPI 3.1 calls `webhooks`; tools read it under this name in 3.0.
+    document["x-webhooks"] = webhooks();
     sorted(document)
+}
+
+/// The body of every webhook.
+fn webhook_event() -> Value {
+    let types: Vec<&str> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
+    json!({
+        "description": "The body of a webhook.",
+        "type": "object",
+        "required": ["id", "type", "timestamp", "tenant_id", "data"],
+        "properties": {
+            "id": { "type": "string", "description": "The same as the header `webhook-id`: act once on each." },
+            "type": { "type": "string", "description": format!("More types may come. Now: {}.", types.join(", ")) },
+            "timestamp": { "type": "string", "format": "date-time", "description": "When it happened." },
+            "tenant_id": { "type": "string" },
+            "data": {
+                "type": "object",
+                "required": ["resource", "id", "detail"],
+                "properties": {
+                    "resource": { "type": "string", "description": "What it is about." },
+                    "id": { "type": "string", "description": "The id of what it is about." },
+                    "detail": {
+                        "type": "object", "additionalProperties": true,
+                        "description": "More, by type; neither personal data nor secrets."
+                    },
+                    "object": {
+                        "type": "object",
+                        "description": "In fat payloads, what it is about as its GET answers it when the message is sent. Absent when it is gone, or larger than 256 KiB."
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// A message for each type of events.
+fn webhooks() -> Value {
+    let message = |kind: &EventType| {
+        let event = json!({ "$ref": "#/components/schemas/WebhookEvent" });
+        let schema = match kind.resource().schema() {
+            None => event,
+            Some(name) => {
+                let object = json!({ "$ref": format!("#/components/schemas/{name}") });
+                let data = json!({ "type": "object", "properties": { "object": object } });
+                json!({ "allOf": [event, { "type": "object", "properties": { "data": data } }] })
+            }
+        };
+        let post = json!({
+            "operationId": kind.as_str(),
+            "summary": format!("{}.", kind.description()),
+            "description": format!("{}.", kind.description()),
+            "tags": ["Webhooks"],
+            "security": [],
+            "requestBody": { "required": true, "content": { "application/json": { "schema": schema } } },
+            "responses": {
+                "200": { "description": "It was taken, as with any other status from 200 to 299." },
+                "4XX": { "description": "It is sent again for three days; 410 disables the endpoint." },
+            },
+        });
+        (kind.as_str().to_owned(), json!({ "post": post }))
+    };
+    EventType::ALL.iter().map(message).collect::<Map<_, _>>().into()
 }
 
 /// The headers that the server adds to answers of every operation.
@@ -602,6 +666,23 @@ mod tests {
             let id = op["operationId"].as_str().unwrap();
             follow(&op["requestBody"], id, &mut seen, &mut bounded);
             follow(&op["parameters"], id, &mut seen, &mut bounded);
+        }
+    }
+
+    #[test]
+    fn every_type_of_events_is_a_webhook_whose_object_has_a_schema() {
+        let webhooks = document()["x-webhooks"].as_object().unwrap();
+        assert_eq!(webhooks.len(), EventType::ALL.len());
+        for kind in EventType::ALL {
+            let post = &webhooks[kind.as_str()]["post"];
+            let schema = &post["requestBody"]["content"]["application/json"]["schema"];
+            match kind.resource().schema() {
+                Some(_) => {
+                    let object = &schema["allOf"][1]["properties"]["data"]["properties"]["object"];
+                    assert_eq!(resolved(object)["type"], "object", "{kind}");
+                }
+                None => assert_eq!(resolved(schema)["type"], "object", "{kind}"),
+            }
         }
     }
 

@@ -217,6 +217,20 @@ class World:
         self.install()
         return self.install(f"?event_id={self.event}")
 
+    def new_webhook_endpoint(self):
+        endpoints = call("GET", "/v1/webhook-endpoints")["data"]
+        # A tenant has 16 at most.
+        for endpoint in endpoints if len(endpoints) > 12 else []:
+            SESSION.delete(f"{URL}/v1/webhook-endpoints/{endpoint['id']}", timeout=10)
+        made = post("/v1/webhook-endpoints", {"url": "https://hooks.example.org/", "event_types": ["ticket.voided"]})
+        endpoint = made["webhook_endpoint"]["id"]
+        # Nothing is sent from here.
+        call("PATCH", f"/v1/webhook-endpoints/{endpoint}", {"state": "paused"})
+        return endpoint
+
+    def new_webhook_delivery(self):
+        return post(f"/v1/webhook-endpoints/{self.new_webhook_endpoint()}/ping")["id"]
+
     def new_plugin(self):
         return upload(f"p{next(COUNTER) % 10000:04}")["plugin_id"]
 
@@ -242,8 +256,14 @@ class World:
 
     # By parameter of the path; an entry for one operation wins.
     def id_for(self, operation, parameter):
-        if parameter in ("key", "name"):
-            return {"key": self.with_value, "name": self.with_secret}[parameter]()
+        made = {
+            "key": self.with_value,
+            "name": self.with_secret,
+            "webhook_delivery_id": self.new_webhook_delivery,
+            "webhook_endpoint_id": self.new_webhook_endpoint,
+        }.get(parameter)
+        if made:
+            return made()
         fresh = {
             "api_keys.delete": self.new_key,
             "api_keys.rotate": self.new_key,
@@ -390,6 +410,9 @@ def mend_prices(body):
     for field in ["price_minor", "fee_minor"]:
         if body.get(field) is not None:
             body[field] = min(body[field], 1_000_000_000)
+    # The fewest tickets of a hold are not more than the most.
+    if body.get("min_per_hold"):
+        body["min_per_hold"] = 1
 
 
 def mend_key(body):
@@ -452,6 +475,16 @@ def mend_plugin_order(body):
     body["plugin_ids"] = [plugin["id"] for plugin in call("GET", "/v1/plugins")["data"]]
 
 
+def mend_webhook_endpoint(body):
+    if body.get("url") is not None:
+        WORLD.new_webhook_endpoint()
+        body["url"] = "https://hooks.example.org/"
+
+
+def mend_replay(body):
+    body["since"], body["until"] = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+
+
 def mend_map(body):
     body.pop("draft_revision", None)
     if body.get("document") is not None:
@@ -482,6 +515,9 @@ MEND = {
     "seat_maps.update": mend_map,
     "seats.update": mend_seats,
     "tenants.create": lambda body: body.update(origins=["https://tickets.example.org"]),
+    "webhook_endpoints.create": mend_webhook_endpoint,
+    "webhook_endpoints.replay": mend_replay,
+    "webhook_endpoints.update": mend_webhook_endpoint,
 }
 
 

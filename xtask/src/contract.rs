@@ -62,16 +62,18 @@ pub fn lint() -> Result<()> {
 }
 
 /// Schemathesis against a server of its own with a tenant of its own: once with the secret key, once with the
-/// publishable one. `tools/contract/hooks.py` makes what the requests speak of.
+/// publishable one. `tools/contract/hooks.py` makes what the requests speak of. Before it, a webhook of that server is
+/// verified with the official package of Standard Webhooks.
 pub fn schemathesis() -> Result<()> {
     let tools = repository::root().join(TOOLS);
-    let program =
-        packages::pip_install("schemathesis", &tools.join("requirements.txt"))?.join("bin/schemathesis");
+    let python = packages::pip_install("schemathesis", &tools.join("requirements.txt"))?.join("bin");
+    let program = python.join("schemathesis");
     // What the hooks upload.
     let plugin = plugins::build_rust()?.join("hello.wasm");
     let data = demo::TemporaryData::new("schemathesis")?;
     let server = Server::start_unlimited(data.path(), demo::server::Ports::free()?)?;
     let tried = tenant_keys(&server).and_then(|[secret, publishable]| {
+        webhook(&python.join("python"), &server, &secret)?;
         let bootstrap = server.bootstrap_token();
         let program = Program { schemathesis: &program, plugin: &plugin };
         try_with(program, &server, "secret key", &secret, [&secret, bootstrap], &[])?;
@@ -83,6 +85,17 @@ pub fn schemathesis() -> Result<()> {
         println!("the end of the server's log:\n{}", process::tail(server.log(), 20));
     }
     server.stop().and(tried)
+}
+
+/// `tools/contract/webhooks.py`
+fn webhook(python: &Path, server: &Server, secret: &str) -> Result<()> {
+    let mut command = Command::new(python);
+    command
+        .arg(format!("{TOOLS}/webhooks.py"))
+        .current_dir(repository::root())
+        .env("EVENTFLOW_URL", server.url())
+        .env("EVENTFLOW_SECRET_KEY", secret);
+    process::run("a webhook, verified in Python", command)
 }
 
 /// The keys of a new tenant: the secret one and the publishable one.

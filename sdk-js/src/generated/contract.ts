@@ -221,6 +221,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the types of events.
+         * @description List the types of events.
+         */
+        get: operations["event_types.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -239,6 +259,27 @@ export interface paths {
          * @description Create an event.
          */
         post: operations["events.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what happened, from a cursor on.
+         * @description For programs that prefer to ask. Every entry comes once and none is left out, however many changes are made at the same
+         *     moment: an entry appears when every change that began before it has ended.
+         */
+        get: operations["events_log.list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1644,6 +1685,181 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-deliveries/{webhook_delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a delivery.
+         * @description Get a delivery.
+         */
+        get: operations["webhook_deliveries.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-deliveries/{webhook_delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver an entry of the log once more.
+         * @description A new delivery with the same `webhook-id`.
+         */
+        post: operations["webhook_deliveries.replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhook endpoints.
+         * @description List webhook endpoints.
+         */
+        get: operations["webhook_endpoints.list"];
+        put?: never;
+        /**
+         * Create a webhook endpoint.
+         * @description It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
+         *     with a status from 200 to 299 within 15 seconds; anything else is tried again for three days.
+         */
+        post: operations["webhook_endpoints.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook endpoint.
+         * @description Get a webhook endpoint.
+         */
+        get: operations["webhook_endpoints.get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook endpoint with its deliveries.
+         * @description Delete a webhook endpoint with its deliveries.
+         */
+        delete: operations["webhook_endpoints.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change, pause or enable a webhook endpoint.
+         * @description One that goes on gets what happened meanwhile. What it is told of counts from now on.
+         */
+        patch: operations["webhook_endpoints.update"];
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries to a webhook endpoint, newest first.
+         * @description Those that have ended are kept for 30 days.
+         */
+        get: operations["webhook_deliveries.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook endpoint.
+         * @description A message of the type `webhook_endpoint.ping`, which only this endpoint gets; ask for the delivery to see what came of
+         *     it. One that is paused gets it when it goes on.
+         */
+        post: operations["webhook_endpoints.ping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver what happened in a time once more.
+         * @description With the same `webhook-id`, so that a receiver that remembers them acts once. What the endpoint has not come to yet is
+         *     not among it: that is delivered anyway.
+         */
+        post: operations["webhook_endpoints.replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook endpoint a new secret and a new pair of keys.
+         * @description For 24 hours messages have the signatures of both.
+         */
+        post: operations["webhook_endpoints.rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/webhooks/stripe": {
         parameters: {
             query?: never;
@@ -2174,6 +2390,19 @@ export interface components {
          */
         EventState: "draft" | "published" | "cancelled";
         /**
+         * EventTypeInfo
+         * @description A type of events.
+         */
+        EventTypeInfo: {
+            description: string;
+            /** @description Whether fat payloads have `data.object`, as the `GET` of the resource answers it. */
+            has_object: boolean;
+            /** @description `noun.verb`. */
+            name: string;
+            /** @description What events of this type are about. */
+            resource: string;
+        };
+        /**
          * @description The formats of other programs.
          * @enum {string}
          */
@@ -2385,6 +2614,48 @@ export interface components {
             refund_id?: string | null;
         };
         /**
+         * LogEntry
+         * @description Something that happened.
+         */
+        LogEntry: {
+            /** @description More, by type; neither personal data nor secrets. */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Webhooks have it as `webhook-id`.
+             * @example log_01h455vb4pex5vsknk084sn02q
+             */
+            id: string;
+            /** @description What it is about: `order`, `event`, … */
+            resource: string;
+            resource_id: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description One of `GET /v1/event-types`. */
+            type: string;
+        };
+        /**
+         * LogPart
+         * @description A part of the log.
+         */
+        LogPart: {
+            /** @description Keep it, and pass it as `cursor` for what comes next; also when nothing came. */
+            cursor: string;
+            /** @description In the order in which they happened. */
+            data: components["schemas"]["LogEntry"][];
+            /** @description Whether more has happened already: ask again at once. */
+            has_more: boolean;
+        };
+        /**
+         * @description Where to begin without a cursor.
+         * @enum {string}
+         */
+        LogStart: "oldest" | "newest";
+        /**
          * MadeApiKey
          * @description A new key and its text, which is told this once.
          */
@@ -2401,6 +2672,15 @@ export interface components {
             device: components["schemas"]["Device"];
             /** @description Send it as `Authorization: Bearer <token>`. */
             token: string;
+        };
+        /**
+         * MadeWebhookEndpoint
+         * @description An endpoint and its secret, which is told this once.
+         */
+        MadeWebhookEndpoint: {
+            /** @description `whsec_…`: verifies the signatures `v1`. */
+            secret: string;
+            webhook_endpoint: components["schemas"]["WebhookEndpoint"];
         };
         /**
          * @description How a manual order is paid. An invoice is paid later, by `orders.pay`; the others have been paid at the counter.
@@ -3028,6 +3308,31 @@ export interface components {
             reason?: string | null;
         };
         /**
+         * NewReplay
+         * @description What to deliver once more.
+         * @example {
+         *       "only_missing": true,
+         *       "since": "2025-11-25T22:00:00+00:00"
+         *     }
+         */
+        NewReplay: {
+            /**
+             * @description Only what the endpoint has not taken, nor waits for.
+             * @default true
+             */
+            only_missing?: boolean | null;
+            /**
+             * Format: date-time
+             * @description What happened from this moment on.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description And before this one; now unless given.
+             */
+            until?: string | null;
+        };
+        /**
          * NewSeatMap
          * @description A new seat map.
          * @example {
@@ -3158,6 +3463,31 @@ export interface components {
             street?: string | null;
             /** @description IANA name, as `Europe/Berlin`. */
             time_zone: string;
+        };
+        /**
+         * NewWebhookEndpoint
+         * @description A new webhook endpoint.
+         * @example {
+         *       "description": "Accounting",
+         *       "event_types": [
+         *         "order.paid",
+         *         "refund.succeeded"
+         *       ],
+         *       "payload": "thin",
+         *       "url": "https://hooks.example.org/eventflow"
+         *     }
+         */
+        NewWebhookEndpoint: {
+            /** @default  */
+            description?: string | null;
+            /**
+             * @description Only these types; all when there is none.
+             * @default []
+             */
+            event_types?: ("tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping")[] | null;
+            payload?: (string & components["schemas"]["WebhookPayload"]) | null;
+            /** @description `https://`, and a host on the public internet. */
+            url: string;
         };
         /**
          * Note
@@ -3352,6 +3682,16 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page_EventTypeInfo
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_EventTypeInfo: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["EventTypeInfo"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
          * Page_LedgerEntry
          * @description A page of a list, oldest first unless the operation says otherwise.
          */
@@ -3532,6 +3872,26 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page_WebhookDelivery
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_WebhookDelivery: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["WebhookDelivery"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_WebhookEndpoint
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         */
+        Page_WebhookEndpoint: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["WebhookEndpoint"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
          * Payment
          * @description The attempt to pay.
          */
@@ -3552,7 +3912,7 @@ export interface components {
          * @description Something that a credential may do; `GET /v1/roles` describes them.
          * @enum {string}
          */
-        Permission: "tenant:read" | "tenant:write" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "venues:read" | "venues:write" | "events:read" | "events:write" | "holds:write" | "orders:read" | "orders:write" | "orders:manual" | "orders:cancel" | "refunds:write" | "tickets:read" | "tickets:write" | "messages:read" | "messages:write" | "check_ins:read" | "check_ins:write" | "check_ins:override" | "ledger:read" | "plugins:read" | "plugins:write";
+        Permission: "tenant:read" | "tenant:write" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "venues:read" | "venues:write" | "events:read" | "events:write" | "holds:write" | "orders:read" | "orders:write" | "orders:manual" | "orders:cancel" | "refunds:write" | "tickets:read" | "tickets:write" | "messages:read" | "messages:write" | "check_ins:read" | "check_ins:write" | "check_ins:override" | "ledger:read" | "plugins:read" | "plugins:write" | "events_log:read" | "webhook_endpoints:read" | "webhook_endpoints:write";
         /**
          * PermissionInfo
          * @description A permission in words.
@@ -3994,6 +4354,17 @@ export interface components {
             reason: string;
             /** @description `pending`, `unknown` (asked, and no answer yet: we find out), `succeeded` or `failed`. */
             state: string;
+        };
+        /**
+         * Replay
+         * @description What is delivered once more.
+         */
+        Replay: {
+            /**
+             * Format: int64
+             * @description How many entries of the log.
+             */
+            entries: number;
         };
         /**
          * RoleInfo
@@ -4507,6 +4878,144 @@ export interface components {
             reason: string;
         };
         /**
+         * WebhookDelivery
+         * @description An entry of the log on its way to an endpoint. What is said of the answer is that of the last attempt.
+         */
+        WebhookDelivery: {
+            /** Format: date-time */
+            attempted_at?: string | null;
+            /** Format: int64 */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Format: int64 */
+            duration_ms?: number | null;
+            /**
+             * @description The `webhook-id`.
+             * @example log_01h455vb4pex5vsknk084sn02q
+             */
+            entry_id: string;
+            /** @example whd_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            /** @description What went wrong. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description Of a pending one. It waits longer while its endpoint is paused, or fails at everything.
+             */
+            next_attempt_at?: string | null;
+            resource_id: string;
+            /** @description The first 1,024 bytes of the answer. */
+            response?: string | null;
+            state: components["schemas"]["WebhookDeliveryState"];
+            /**
+             * Format: int32
+             * @description The HTTP status of the answer; absent when there was none.
+             */
+            status?: number | null;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            type: string;
+            /** @example whk_01h455vb4pex5vsknk084sn02q */
+            webhook_endpoint_id: string;
+        };
+        /**
+         * @description How far a delivery has come.
+         * @enum {string}
+         */
+        WebhookDeliveryState: "pending" | "delivered" | "failed";
+        /**
+         * WebhookEndpoint
+         * @description Where a tenant is told what happens.
+         */
+        WebhookEndpoint: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            disabled_reason?: string | null;
+            /** @description Types of `GET /v1/event-types`; empty for all, with those to come. */
+            event_types: string[];
+            /**
+             * Format: date-time
+             * @description Since when every attempt failed. After five days the endpoint is disabled.
+             */
+            failing_since?: string | null;
+            /** @example whk_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            payload: components["schemas"]["WebhookPayload"];
+            /**
+             * Format: date-time
+             * @description Until then the keys before the last rotation sign too.
+             */
+            previous_keys_until?: string | null;
+            /** @description `whpk_…`: verifies the signatures `v1a`, instead of the secret. */
+            public_key: string;
+            state: components["schemas"]["WebhookEndpointState"];
+            /** Format: date-time */
+            updated_at: string;
+            url: string;
+        };
+        /**
+         * WebhookEndpointPatch
+         * @description The fields to change; absent ones stay as they are.
+         * @example {
+         *       "state": "paused"
+         *     }
+         */
+        WebhookEndpointPatch: {
+            description?: string | null;
+            event_types?: ("tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping")[] | null;
+            payload?: (string & components["schemas"]["WebhookPayload"]) | null;
+            state?: (string & components["schemas"]["WebhookEndpointSwitch"]) | null;
+            url?: string | null;
+        };
+        /**
+         * @description Whether an endpoint is told what happens.
+         * @enum {string}
+         */
+        WebhookEndpointState: "enabled" | "paused" | "disabled";
+        /**
+         * @description How an endpoint is switched.
+         * @enum {string}
+         */
+        WebhookEndpointSwitch: "enabled" | "paused";
+        /** @description The body of a webhook. */
+        WebhookEvent: {
+            data: {
+                /** @description More, by type; neither personal data nor secrets. */
+                detail: {
+                    [key: string]: unknown;
+                };
+                /** @description The id of what it is about. */
+                id: string;
+                /** @description In fat payloads, what it is about as its GET answers it when the message is sent. Absent when it is gone, or larger than 256 KiB. */
+                object?: Record<string, never>;
+                /** @description What it is about. */
+                resource: string;
+            };
+            /** @description The same as the header `webhook-id`: act once on each. */
+            id: string;
+            tenant_id: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description More types may come. Now: tenant.updated, ticket_key.rotated, venue.created, venue.updated, seat_map.created, seat_map.updated, seat_map.published, event.created, event.updated, event.published, event.moved, event.seats_updated, event.price_limits_updated, event.cancelled, price_tier.created, price_tier.updated, price_tier.deleted, order.created, order.processing, order.paid, order.reseated, order.expired, order.cancelled, order.refund_due, order.partially_refunded, order.refunded, order.needs_review, dispute.opened, dispute.won, dispute.lost, payment.failed, payment.expired, refund.created, refund.succeeded, refund.failed, ticket.voided, check_in_list.created, check_in_list.updated, device.created, device.deleted, check_in.admitted, check_in.already_admitted, check_in.refused, plugin.uploaded, plugin.published, plugin.rolled_back, plugin.installed, plugin.uninstalled, plugin.deleted, webhook_endpoint.disabled, webhook_endpoint.ping. */
+            type: string;
+        };
+        /**
+         * @description What a payload has.
+         * @enum {string}
+         */
+        WebhookPayload: "thin" | "fat";
+        /**
          * WebhookReceipt
          * @description The event arrived.
          */
@@ -4914,6 +5423,7 @@ export type DryRun = components['schemas']['DryRun'];
 export type Event = components['schemas']['Event'];
 export type EventPatch = components['schemas']['EventPatch'];
 export type EventState = components['schemas']['EventState'];
+export type EventTypeInfo = components['schemas']['EventTypeInfo'];
 export type FileFormat = components['schemas']['FileFormat'];
 export type Finding = components['schemas']['Finding'];
 export type Founded = components['schemas']['Founded'];
@@ -4926,8 +5436,12 @@ export type Jwk = components['schemas']['Jwk'];
 export type Jwks = components['schemas']['Jwks'];
 export type KeyKind = components['schemas']['KeyKind'];
 export type LedgerEntry = components['schemas']['LedgerEntry'];
+export type LogEntry = components['schemas']['LogEntry'];
+export type LogPart = components['schemas']['LogPart'];
+export type LogStart = components['schemas']['LogStart'];
 export type MadeApiKey = components['schemas']['MadeApiKey'];
 export type MadeDevice = components['schemas']['MadeDevice'];
+export type MadeWebhookEndpoint = components['schemas']['MadeWebhookEndpoint'];
 export type ManualMethod = components['schemas']['ManualMethod'];
 export type Member = components['schemas']['Member'];
 export type MemberPatch = components['schemas']['MemberPatch'];
@@ -4949,9 +5463,11 @@ export type NewPluginSecret = components['schemas']['NewPluginSecret'];
 export type NewPluginValue = components['schemas']['NewPluginValue'];
 export type NewPriceTier = components['schemas']['NewPriceTier'];
 export type NewRefund = components['schemas']['NewRefund'];
+export type NewReplay = components['schemas']['NewReplay'];
 export type NewSeatMap = components['schemas']['NewSeatMap'];
 export type NewTenant = components['schemas']['NewTenant'];
 export type NewVenue = components['schemas']['NewVenue'];
+export type NewWebhookEndpoint = components['schemas']['NewWebhookEndpoint'];
 export type Note = components['schemas']['Note'];
 export type OnFailure = components['schemas']['OnFailure'];
 export type Order = components['schemas']['Order'];
@@ -4966,6 +5482,7 @@ export type PageCheckIn = components['schemas']['Page_CheckIn'];
 export type PageCheckInList = components['schemas']['Page_CheckInList'];
 export type PageDevice = components['schemas']['Page_Device'];
 export type PageEvent = components['schemas']['Page_Event'];
+export type PageEventTypeInfo = components['schemas']['Page_EventTypeInfo'];
 export type PageLedgerEntry = components['schemas']['Page_LedgerEntry'];
 export type PageMember = components['schemas']['Page_Member'];
 export type PageMessage = components['schemas']['Page_Message'];
@@ -4984,6 +5501,8 @@ export type PageSeatMap = components['schemas']['Page_SeatMap'];
 export type PageTicket = components['schemas']['Page_Ticket'];
 export type PageTicketKey = components['schemas']['Page_TicketKey'];
 export type PageVenue = components['schemas']['Page_Venue'];
+export type PageWebhookDelivery = components['schemas']['Page_WebhookDelivery'];
+export type PageWebhookEndpoint = components['schemas']['Page_WebhookEndpoint'];
 export type Payment = components['schemas']['Payment'];
 export type Permission = components['schemas']['Permission'];
 export type PermissionInfo = components['schemas']['PermissionInfo'];
@@ -5009,6 +5528,7 @@ export type Publication = components['schemas']['Publication'];
 export type PublishEvent = components['schemas']['PublishEvent'];
 export type Quality = components['schemas']['Quality'];
 export type Refund = components['schemas']['Refund'];
+export type Replay = components['schemas']['Replay'];
 export type RoleInfo = components['schemas']['RoleInfo'];
 export type RoleName = components['schemas']['RoleName'];
 export type Rotation = components['schemas']['Rotation'];
@@ -5040,6 +5560,14 @@ export type Validation = components['schemas']['Validation'];
 export type Venue = components['schemas']['Venue'];
 export type VenuePatch = components['schemas']['VenuePatch'];
 export type Voiding = components['schemas']['Voiding'];
+export type WebhookDelivery = components['schemas']['WebhookDelivery'];
+export type WebhookDeliveryState = components['schemas']['WebhookDeliveryState'];
+export type WebhookEndpoint = components['schemas']['WebhookEndpoint'];
+export type WebhookEndpointPatch = components['schemas']['WebhookEndpointPatch'];
+export type WebhookEndpointState = components['schemas']['WebhookEndpointState'];
+export type WebhookEndpointSwitch = components['schemas']['WebhookEndpointSwitch'];
+export type WebhookEvent = components['schemas']['WebhookEvent'];
+export type WebhookPayload = components['schemas']['WebhookPayload'];
 export type WebhookReceipt = components['schemas']['WebhookReceipt'];
 export type ResponseBadGateway = components['responses']['BadGateway'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
@@ -5644,6 +6172,39 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    "event_types.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EventTypeInfo"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     "events.list": {
         parameters: {
             query?: {
@@ -5717,6 +6278,47 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "events_log.list": {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of the part before. */
+                cursor?: string;
+                limit?: number;
+                /** @description Without a cursor: where to begin; at the oldest entry unless given. */
+                start?: components["schemas"]["LogStart"];
+                /** @description Only entries of this type. */
+                type?: "tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPart"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
@@ -9186,6 +9788,434 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_deliveries.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_deliveries.replay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook_delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The object was created. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhookEndpoint"];
+            };
+        };
+        responses: {
+            /** @description The object was created. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookEndpointPatch"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_deliveries.list": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                limit?: number;
+                state?: components["schemas"]["WebhookDeliveryState"];
+                /** @description Only deliveries of this type. */
+                type?: "tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping";
+            };
+            header?: never;
+            path: {
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.ping": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The object was created. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.replay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReplay"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.rotate": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];

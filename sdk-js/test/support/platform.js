@@ -35,6 +35,8 @@ export async function startPlatform() {
     EVENTFLOW_LISTEN: url.slice("http://".length),
     EVENTFLOW_SANDBOX_PORT: String(await freePort()),
     EVENTFLOW_BOOTSTRAP_TOKEN: BOOTSTRAP_TOKEN,
+    // Receivers of webhooks are in the tests.
+    EVENTFLOW_WEBHOOKS_ALLOW_LOOPBACK: "true",
     // The tests send as fast as they can.
     EVENTFLOW_RATE_LIMIT_SCALE: "0",
   };
