@@ -1028,6 +1028,275 @@ cancelled one all but the texts.*/
             value.parse()
         }
     }
+    /// A type of events.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EventTypeInfo {
+        pub description: ::std::string::String,
+        /// Whether fat payloads have `data.object`, as the `GET` of the resource answers it.
+        pub has_object: bool,
+        /// `noun.verb`.
+        pub name: ::std::string::String,
+        /// What events of this type are about.
+        pub resource: ::std::string::String,
+    }
+    /// `EventsLogListType`
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum EventsLogListType {
+        #[serde(rename = "tenant.updated")]
+        TenantUpdated,
+        #[serde(rename = "ticket_key.rotated")]
+        TicketKeyRotated,
+        #[serde(rename = "venue.created")]
+        VenueCreated,
+        #[serde(rename = "venue.updated")]
+        VenueUpdated,
+        #[serde(rename = "seat_map.created")]
+        SeatMapCreated,
+        #[serde(rename = "seat_map.updated")]
+        SeatMapUpdated,
+        #[serde(rename = "seat_map.published")]
+        SeatMapPublished,
+        #[serde(rename = "event.created")]
+        EventCreated,
+        #[serde(rename = "event.updated")]
+        EventUpdated,
+        #[serde(rename = "event.published")]
+        EventPublished,
+        #[serde(rename = "event.moved")]
+        EventMoved,
+        #[serde(rename = "event.seats_updated")]
+        EventSeatsUpdated,
+        #[serde(rename = "event.price_limits_updated")]
+        EventPriceLimitsUpdated,
+        #[serde(rename = "event.cancelled")]
+        EventCancelled,
+        #[serde(rename = "price_tier.created")]
+        PriceTierCreated,
+        #[serde(rename = "price_tier.updated")]
+        PriceTierUpdated,
+        #[serde(rename = "price_tier.deleted")]
+        PriceTierDeleted,
+        #[serde(rename = "order.created")]
+        OrderCreated,
+        #[serde(rename = "order.processing")]
+        OrderProcessing,
+        #[serde(rename = "order.paid")]
+        OrderPaid,
+        #[serde(rename = "order.reseated")]
+        OrderReseated,
+        #[serde(rename = "order.expired")]
+        OrderExpired,
+        #[serde(rename = "order.cancelled")]
+        OrderCancelled,
+        #[serde(rename = "order.refund_due")]
+        OrderRefundDue,
+        #[serde(rename = "order.partially_refunded")]
+        OrderPartiallyRefunded,
+        #[serde(rename = "order.refunded")]
+        OrderRefunded,
+        #[serde(rename = "order.needs_review")]
+        OrderNeedsReview,
+        #[serde(rename = "dispute.opened")]
+        DisputeOpened,
+        #[serde(rename = "dispute.won")]
+        DisputeWon,
+        #[serde(rename = "dispute.lost")]
+        DisputeLost,
+        #[serde(rename = "payment.failed")]
+        PaymentFailed,
+        #[serde(rename = "payment.expired")]
+        PaymentExpired,
+        #[serde(rename = "refund.created")]
+        RefundCreated,
+        #[serde(rename = "refund.succeeded")]
+        RefundSucceeded,
+        #[serde(rename = "refund.failed")]
+        RefundFailed,
+        #[serde(rename = "ticket.voided")]
+        TicketVoided,
+        #[serde(rename = "check_in_list.created")]
+        CheckInListCreated,
+        #[serde(rename = "check_in_list.updated")]
+        CheckInListUpdated,
+        #[serde(rename = "device.created")]
+        DeviceCreated,
+        #[serde(rename = "device.deleted")]
+        DeviceDeleted,
+        #[serde(rename = "check_in.admitted")]
+        CheckInAdmitted,
+        #[serde(rename = "check_in.already_admitted")]
+        CheckInAlreadyAdmitted,
+        #[serde(rename = "check_in.refused")]
+        CheckInRefused,
+        #[serde(rename = "plugin.uploaded")]
+        PluginUploaded,
+        #[serde(rename = "plugin.published")]
+        PluginPublished,
+        #[serde(rename = "plugin.rolled_back")]
+        PluginRolledBack,
+        #[serde(rename = "plugin.installed")]
+        PluginInstalled,
+        #[serde(rename = "plugin.uninstalled")]
+        PluginUninstalled,
+        #[serde(rename = "plugin.deleted")]
+        PluginDeleted,
+        #[serde(rename = "webhook_endpoint.disabled")]
+        WebhookEndpointDisabled,
+        #[serde(rename = "webhook_endpoint.ping")]
+        WebhookEndpointPing,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for EventsLogListType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::TenantUpdated => f.write_str("tenant.updated"),
+                Self::TicketKeyRotated => f.write_str("ticket_key.rotated"),
+                Self::VenueCreated => f.write_str("venue.created"),
+                Self::VenueUpdated => f.write_str("venue.updated"),
+                Self::SeatMapCreated => f.write_str("seat_map.created"),
+                Self::SeatMapUpdated => f.write_str("seat_map.updated"),
+                Self::SeatMapPublished => f.write_str("seat_map.published"),
+                Self::EventCreated => f.write_str("event.created"),
+                Self::EventUpdated => f.write_str("event.updated"),
+                Self::EventPublished => f.write_str("event.published"),
+                Self::EventMoved => f.write_str("event.moved"),
+                Self::EventSeatsUpdated => f.write_str("event.seats_updated"),
+                Self::EventPriceLimitsUpdated => {
+                    f.write_str("event.price_limits_updated")
+                }
+                Self::EventCancelled => f.write_str("event.cancelled"),
+                Self::PriceTierCreated => f.write_str("price_tier.created"),
+                Self::PriceTierUpdated => f.write_str("price_tier.updated"),
+                Self::PriceTierDeleted => f.write_str("price_tier.deleted"),
+                Self::OrderCreated => f.write_str("order.created"),
+                Self::OrderProcessing => f.write_str("order.processing"),
+                Self::OrderPaid => f.write_str("order.paid"),
+                Self::OrderReseated => f.write_str("order.reseated"),
+                Self::OrderExpired => f.write_str("order.expired"),
+                Self::OrderCancelled => f.write_str("order.cancelled"),
+                Self::OrderRefundDue => f.write_str("order.refund_due"),
+                Self::OrderPartiallyRefunded => f.write_str("order.partially_refunded"),
+                Self::OrderRefunded => f.write_str("order.refunded"),
+                Self::OrderNeedsReview => f.write_str("order.needs_review"),
+                Self::DisputeOpened => f.write_str("dispute.opened"),
+                Self::DisputeWon => f.write_str("dispute.won"),
+                Self::DisputeLost => f.write_str("dispute.lost"),
+                Self::PaymentFailed => f.write_str("payment.failed"),
+                Self::PaymentExpired => f.write_str("payment.expired"),
+                Self::RefundCreated => f.write_str("refund.created"),
+                Self::RefundSucceeded => f.write_str("refund.succeeded"),
+                Self::RefundFailed => f.write_str("refund.failed"),
+                Self::TicketVoided => f.write_str("ticket.voided"),
+                Self::CheckInListCreated => f.write_str("check_in_list.created"),
+                Self::CheckInListUpdated => f.write_str("check_in_list.updated"),
+                Self::DeviceCreated => f.write_str("device.created"),
+                Self::DeviceDeleted => f.write_str("device.deleted"),
+                Self::CheckInAdmitted => f.write_str("check_in.admitted"),
+                Self::CheckInAlreadyAdmitted => f.write_str("check_in.already_admitted"),
+                Self::CheckInRefused => f.write_str("check_in.refused"),
+                Self::PluginUploaded => f.write_str("plugin.uploaded"),
+                Self::PluginPublished => f.write_str("plugin.published"),
+                Self::PluginRolledBack => f.write_str("plugin.rolled_back"),
+                Self::PluginInstalled => f.write_str("plugin.installed"),
+                Self::PluginUninstalled => f.write_str("plugin.uninstalled"),
+                Self::PluginDeleted => f.write_str("plugin.deleted"),
+                Self::WebhookEndpointDisabled => f.write_str("webhook_endpoint.disabled"),
+                Self::WebhookEndpointPing => f.write_str("webhook_endpoint.ping"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for EventsLogListType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "tenant.updated" => Ok(Self::TenantUpdated),
+                "ticket_key.rotated" => Ok(Self::TicketKeyRotated),
+                "venue.created" => Ok(Self::VenueCreated),
+                "venue.updated" => Ok(Self::VenueUpdated),
+                "seat_map.created" => Ok(Self::SeatMapCreated),
+                "seat_map.updated" => Ok(Self::SeatMapUpdated),
+                "seat_map.published" => Ok(Self::SeatMapPublished),
+                "event.created" => Ok(Self::EventCreated),
+                "event.updated" => Ok(Self::EventUpdated),
+                "event.published" => Ok(Self::EventPublished),
+                "event.moved" => Ok(Self::EventMoved),
+                "event.seats_updated" => Ok(Self::EventSeatsUpdated),
+                "event.price_limits_updated" => Ok(Self::EventPriceLimitsUpdated),
+                "event.cancelled" => Ok(Self::EventCancelled),
+                "price_tier.created" => Ok(Self::PriceTierCreated),
+                "price_tier.updated" => Ok(Self::PriceTierUpdated),
+                "price_tier.deleted" => Ok(Self::PriceTierDeleted),
+                "order.created" => Ok(Self::OrderCreated),
+                "order.processing" => Ok(Self::OrderProcessing),
+                "order.paid" => Ok(Self::OrderPaid),
+                "order.reseated" => Ok(Self::OrderReseated),
+                "order.expired" => Ok(Self::OrderExpired),
+                "order.cancelled" => Ok(Self::OrderCancelled),
+                "order.refund_due" => Ok(Self::OrderRefundDue),
+                "order.partially_refunded" => Ok(Self::OrderPartiallyRefunded),
+                "order.refunded" => Ok(Self::OrderRefunded),
+                "order.needs_review" => Ok(Self::OrderNeedsReview),
+                "dispute.opened" => Ok(Self::DisputeOpened),
+                "dispute.won" => Ok(Self::DisputeWon),
+                "dispute.lost" => Ok(Self::DisputeLost),
+                "payment.failed" => Ok(Self::PaymentFailed),
+                "payment.expired" => Ok(Self::PaymentExpired),
+                "refund.created" => Ok(Self::RefundCreated),
+                "refund.succeeded" => Ok(Self::RefundSucceeded),
+                "refund.failed" => Ok(Self::RefundFailed),
+                "ticket.voided" => Ok(Self::TicketVoided),
+                "check_in_list.created" => Ok(Self::CheckInListCreated),
+                "check_in_list.updated" => Ok(Self::CheckInListUpdated),
+                "device.created" => Ok(Self::DeviceCreated),
+                "device.deleted" => Ok(Self::DeviceDeleted),
+                "check_in.admitted" => Ok(Self::CheckInAdmitted),
+                "check_in.already_admitted" => Ok(Self::CheckInAlreadyAdmitted),
+                "check_in.refused" => Ok(Self::CheckInRefused),
+                "plugin.uploaded" => Ok(Self::PluginUploaded),
+                "plugin.published" => Ok(Self::PluginPublished),
+                "plugin.rolled_back" => Ok(Self::PluginRolledBack),
+                "plugin.installed" => Ok(Self::PluginInstalled),
+                "plugin.uninstalled" => Ok(Self::PluginUninstalled),
+                "plugin.deleted" => Ok(Self::PluginDeleted),
+                "webhook_endpoint.disabled" => Ok(Self::WebhookEndpointDisabled),
+                "webhook_endpoint.ping" => Ok(Self::WebhookEndpointPing),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for EventsLogListType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for EventsLogListType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
     /// The formats of other programs.
     #[derive(
         ::serde::Deserialize,
@@ -1300,6 +1569,92 @@ send `expected_total_minor` with it.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub refund_id: ::std::option::Option<::std::string::String>,
     }
+    /// Something that happened.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct LogEntry {
+        /// More, by type; neither personal data nor secrets.
+        pub detail: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        /// Webhooks have it as `webhook-id`.
+        pub id: ::std::string::String,
+        /// What it is about: `order`, `event`, …
+        pub resource: ::std::string::String,
+        pub resource_id: ::std::string::String,
+        /// When it happened.
+        pub timestamp: ::chrono::DateTime<::chrono::offset::Utc>,
+        /// One of `GET /v1/event-types`.
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+    }
+    /// A part of the log.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct LogPart {
+        /// Keep it, and pass it as `cursor` for what comes next; also when nothing came.
+        pub cursor: ::std::string::String,
+        /// In the order in which they happened.
+        pub data: ::std::vec::Vec<LogEntry>,
+        /// Whether more has happened already: ask again at once.
+        pub has_more: bool,
+    }
+    /// Where to begin without a cursor.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum LogStart {
+        #[serde(rename = "oldest")]
+        Oldest,
+        #[serde(rename = "newest")]
+        Newest,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for LogStart {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Oldest => f.write_str("oldest"),
+                Self::Newest => f.write_str("newest"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for LogStart {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "oldest" => Ok(Self::Oldest),
+                "newest" => Ok(Self::Newest),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for LogStart {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for LogStart {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
     /// A new key and its text, which is told this once.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct MadeApiKey {
@@ -1313,6 +1668,13 @@ send `expected_total_minor` with it.*/
         pub device: Device,
         /// Send it as `Authorization: Bearer <token>`.
         pub token: ::std::string::String,
+    }
+    /// An endpoint and its secret, which is told this once.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct MadeWebhookEndpoint {
+        /// `whsec_…`: verifies the signatures `v1`.
+        pub secret: ::std::string::String,
+        pub webhook_endpoint: WebhookEndpoint,
     }
     /// How a manual order is paid. An invoice is paid later, by `orders.pay`; the others have been paid at the counter.
     #[derive(
@@ -1801,6 +2163,18 @@ shows the order and its tickets. Without a secret key: a page of an origin that 
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub reason: ::std::option::Option<::std::string::String>,
     }
+    /// What to deliver once more.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct NewReplay {
+        /// Only what the endpoint has not taken, nor waits for.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub only_missing: ::std::option::Option<bool>,
+        /// What happened from this moment on.
+        pub since: ::chrono::DateTime<::chrono::offset::Utc>,
+        /// And before this one; now unless given.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub until: ::std::option::Option<::chrono::DateTime<::chrono::offset::Utc>>,
+    }
     /// A new seat map.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct NewSeatMap {
@@ -1840,6 +2214,280 @@ unfinished is accepted and gets findings.*/
         pub street: ::std::option::Option<::std::string::String>,
         /// IANA name, as `Europe/Berlin`.
         pub time_zone: ::std::string::String,
+    }
+    /// A new webhook endpoint.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct NewWebhookEndpoint {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub description: ::std::option::Option<::std::string::String>,
+        /// Only these types; all when there is none.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub event_types: ::std::option::Option<
+            ::std::vec::Vec<NewWebhookEndpointEventTypesItem>,
+        >,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub payload: ::std::option::Option<WebhookPayload>,
+        /// `https://`, and a host on the public internet.
+        pub url: ::std::string::String,
+    }
+    /// `NewWebhookEndpointEventTypesItem`
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum NewWebhookEndpointEventTypesItem {
+        #[serde(rename = "tenant.updated")]
+        TenantUpdated,
+        #[serde(rename = "ticket_key.rotated")]
+        TicketKeyRotated,
+        #[serde(rename = "venue.created")]
+        VenueCreated,
+        #[serde(rename = "venue.updated")]
+        VenueUpdated,
+        #[serde(rename = "seat_map.created")]
+        SeatMapCreated,
+        #[serde(rename = "seat_map.updated")]
+        SeatMapUpdated,
+        #[serde(rename = "seat_map.published")]
+        SeatMapPublished,
+        #[serde(rename = "event.created")]
+        EventCreated,
+        #[serde(rename = "event.updated")]
+        EventUpdated,
+        #[serde(rename = "event.published")]
+        EventPublished,
+        #[serde(rename = "event.moved")]
+        EventMoved,
+        #[serde(rename = "event.seats_updated")]
+        EventSeatsUpdated,
+        #[serde(rename = "event.price_limits_updated")]
+        EventPriceLimitsUpdated,
+        #[serde(rename = "event.cancelled")]
+        EventCancelled,
+        #[serde(rename = "price_tier.created")]
+        PriceTierCreated,
+        #[serde(rename = "price_tier.updated")]
+        PriceTierUpdated,
+        #[serde(rename = "price_tier.deleted")]
+        PriceTierDeleted,
+        #[serde(rename = "order.created")]
+        OrderCreated,
+        #[serde(rename = "order.processing")]
+        OrderProcessing,
+        #[serde(rename = "order.paid")]
+        OrderPaid,
+        #[serde(rename = "order.reseated")]
+        OrderReseated,
+        #[serde(rename = "order.expired")]
+        OrderExpired,
+        #[serde(rename = "order.cancelled")]
+        OrderCancelled,
+        #[serde(rename = "order.refund_due")]
+        OrderRefundDue,
+        #[serde(rename = "order.partially_refunded")]
+        OrderPartiallyRefunded,
+        #[serde(rename = "order.refunded")]
+        OrderRefunded,
+        #[serde(rename = "order.needs_review")]
+        OrderNeedsReview,
+        #[serde(rename = "dispute.opened")]
+        DisputeOpened,
+        #[serde(rename = "dispute.won")]
+        DisputeWon,
+        #[serde(rename = "dispute.lost")]
+        DisputeLost,
+        #[serde(rename = "payment.failed")]
+        PaymentFailed,
+        #[serde(rename = "payment.expired")]
+        PaymentExpired,
+        #[serde(rename = "refund.created")]
+        RefundCreated,
+        #[serde(rename = "refund.succeeded")]
+        RefundSucceeded,
+        #[serde(rename = "refund.failed")]
+        RefundFailed,
+        #[serde(rename = "ticket.voided")]
+        TicketVoided,
+        #[serde(rename = "check_in_list.created")]
+        CheckInListCreated,
+        #[serde(rename = "check_in_list.updated")]
+        CheckInListUpdated,
+        #[serde(rename = "device.created")]
+        DeviceCreated,
+        #[serde(rename = "device.deleted")]
+        DeviceDeleted,
+        #[serde(rename = "check_in.admitted")]
+        CheckInAdmitted,
+        #[serde(rename = "check_in.already_admitted")]
+        CheckInAlreadyAdmitted,
+        #[serde(rename = "check_in.refused")]
+        CheckInRefused,
+        #[serde(rename = "plugin.uploaded")]
+        PluginUploaded,
+        #[serde(rename = "plugin.published")]
+        PluginPublished,
+        #[serde(rename = "plugin.rolled_back")]
+        PluginRolledBack,
+        #[serde(rename = "plugin.installed")]
+        PluginInstalled,
+        #[serde(rename = "plugin.uninstalled")]
+        PluginUninstalled,
+        #[serde(rename = "plugin.deleted")]
+        PluginDeleted,
+        #[serde(rename = "webhook_endpoint.disabled")]
+        WebhookEndpointDisabled,
+        #[serde(rename = "webhook_endpoint.ping")]
+        WebhookEndpointPing,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for NewWebhookEndpointEventTypesItem {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::TenantUpdated => f.write_str("tenant.updated"),
+                Self::TicketKeyRotated => f.write_str("ticket_key.rotated"),
+                Self::VenueCreated => f.write_str("venue.created"),
+                Self::VenueUpdated => f.write_str("venue.updated"),
+                Self::SeatMapCreated => f.write_str("seat_map.created"),
+                Self::SeatMapUpdated => f.write_str("seat_map.updated"),
+                Self::SeatMapPublished => f.write_str("seat_map.published"),
+                Self::EventCreated => f.write_str("event.created"),
+                Self::EventUpdated => f.write_str("event.updated"),
+                Self::EventPublished => f.write_str("event.published"),
+                Self::EventMoved => f.write_str("event.moved"),
+                Self::EventSeatsUpdated => f.write_str("event.seats_updated"),
+                Self::EventPriceLimitsUpdated => {
+                    f.write_str("event.price_limits_updated")
+                }
+                Self::EventCancelled => f.write_str("event.cancelled"),
+                Self::PriceTierCreated => f.write_str("price_tier.created"),
+                Self::PriceTierUpdated => f.write_str("price_tier.updated"),
+                Self::PriceTierDeleted => f.write_str("price_tier.deleted"),
+                Self::OrderCreated => f.write_str("order.created"),
+                Self::OrderProcessing => f.write_str("order.processing"),
+                Self::OrderPaid => f.write_str("order.paid"),
+                Self::OrderReseated => f.write_str("order.reseated"),
+                Self::OrderExpired => f.write_str("order.expired"),
+                Self::OrderCancelled => f.write_str("order.cancelled"),
+                Self::OrderRefundDue => f.write_str("order.refund_due"),
+                Self::OrderPartiallyRefunded => f.write_str("order.partially_refunded"),
+                Self::OrderRefunded => f.write_str("order.refunded"),
+                Self::OrderNeedsReview => f.write_str("order.needs_review"),
+                Self::DisputeOpened => f.write_str("dispute.opened"),
+                Self::DisputeWon => f.write_str("dispute.won"),
+                Self::DisputeLost => f.write_str("dispute.lost"),
+                Self::PaymentFailed => f.write_str("payment.failed"),
+                Self::PaymentExpired => f.write_str("payment.expired"),
+                Self::RefundCreated => f.write_str("refund.created"),
+                Self::RefundSucceeded => f.write_str("refund.succeeded"),
+                Self::RefundFailed => f.write_str("refund.failed"),
+                Self::TicketVoided => f.write_str("ticket.voided"),
+                Self::CheckInListCreated => f.write_str("check_in_list.created"),
+                Self::CheckInListUpdated => f.write_str("check_in_list.updated"),
+                Self::DeviceCreated => f.write_str("device.created"),
+                Self::DeviceDeleted => f.write_str("device.deleted"),
+                Self::CheckInAdmitted => f.write_str("check_in.admitted"),
+                Self::CheckInAlreadyAdmitted => f.write_str("check_in.already_admitted"),
+                Self::CheckInRefused => f.write_str("check_in.refused"),
+                Self::PluginUploaded => f.write_str("plugin.uploaded"),
+                Self::PluginPublished => f.write_str("plugin.published"),
+                Self::PluginRolledBack => f.write_str("plugin.rolled_back"),
+                Self::PluginInstalled => f.write_str("plugin.installed"),
+                Self::PluginUninstalled => f.write_str("plugin.uninstalled"),
+                Self::PluginDeleted => f.write_str("plugin.deleted"),
+                Self::WebhookEndpointDisabled => f.write_str("webhook_endpoint.disabled"),
+                Self::WebhookEndpointPing => f.write_str("webhook_endpoint.ping"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for NewWebhookEndpointEventTypesItem {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "tenant.updated" => Ok(Self::TenantUpdated),
+                "ticket_key.rotated" => Ok(Self::TicketKeyRotated),
+                "venue.created" => Ok(Self::VenueCreated),
+                "venue.updated" => Ok(Self::VenueUpdated),
+                "seat_map.created" => Ok(Self::SeatMapCreated),
+                "seat_map.updated" => Ok(Self::SeatMapUpdated),
+                "seat_map.published" => Ok(Self::SeatMapPublished),
+                "event.created" => Ok(Self::EventCreated),
+                "event.updated" => Ok(Self::EventUpdated),
+                "event.published" => Ok(Self::EventPublished),
+                "event.moved" => Ok(Self::EventMoved),
+                "event.seats_updated" => Ok(Self::EventSeatsUpdated),
+                "event.price_limits_updated" => Ok(Self::EventPriceLimitsUpdated),
+                "event.cancelled" => Ok(Self::EventCancelled),
+                "price_tier.created" => Ok(Self::PriceTierCreated),
+                "price_tier.updated" => Ok(Self::PriceTierUpdated),
+                "price_tier.deleted" => Ok(Self::PriceTierDeleted),
+                "order.created" => Ok(Self::OrderCreated),
+                "order.processing" => Ok(Self::OrderProcessing),
+                "order.paid" => Ok(Self::OrderPaid),
+                "order.reseated" => Ok(Self::OrderReseated),
+                "order.expired" => Ok(Self::OrderExpired),
+                "order.cancelled" => Ok(Self::OrderCancelled),
+                "order.refund_due" => Ok(Self::OrderRefundDue),
+                "order.partially_refunded" => Ok(Self::OrderPartiallyRefunded),
+                "order.refunded" => Ok(Self::OrderRefunded),
+                "order.needs_review" => Ok(Self::OrderNeedsReview),
+                "dispute.opened" => Ok(Self::DisputeOpened),
+                "dispute.won" => Ok(Self::DisputeWon),
+                "dispute.lost" => Ok(Self::DisputeLost),
+                "payment.failed" => Ok(Self::PaymentFailed),
+                "payment.expired" => Ok(Self::PaymentExpired),
+                "refund.created" => Ok(Self::RefundCreated),
+                "refund.succeeded" => Ok(Self::RefundSucceeded),
+                "refund.failed" => Ok(Self::RefundFailed),
+                "ticket.voided" => Ok(Self::TicketVoided),
+                "check_in_list.created" => Ok(Self::CheckInListCreated),
+                "check_in_list.updated" => Ok(Self::CheckInListUpdated),
+                "device.created" => Ok(Self::DeviceCreated),
+                "device.deleted" => Ok(Self::DeviceDeleted),
+                "check_in.admitted" => Ok(Self::CheckInAdmitted),
+                "check_in.already_admitted" => Ok(Self::CheckInAlreadyAdmitted),
+                "check_in.refused" => Ok(Self::CheckInRefused),
+                "plugin.uploaded" => Ok(Self::PluginUploaded),
+                "plugin.published" => Ok(Self::PluginPublished),
+                "plugin.rolled_back" => Ok(Self::PluginRolledBack),
+                "plugin.installed" => Ok(Self::PluginInstalled),
+                "plugin.uninstalled" => Ok(Self::PluginUninstalled),
+                "plugin.deleted" => Ok(Self::PluginDeleted),
+                "webhook_endpoint.disabled" => Ok(Self::WebhookEndpointDisabled),
+                "webhook_endpoint.ping" => Ok(Self::WebhookEndpointPing),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for NewWebhookEndpointEventTypesItem {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for NewWebhookEndpointEventTypesItem {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
     }
     /// Something that could not be carried over.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
@@ -2265,6 +2913,15 @@ section and category has room. When nothing better is left, both sell.*/
     }
     /// A page of a list, oldest first unless the operation says otherwise.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PageEventTypeInfo {
+        /// The objects of this page.
+        pub data: ::std::vec::Vec<EventTypeInfo>,
+        /// Pass it as `cursor` to get the next page; absent on the last page.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub next_cursor: ::std::option::Option<::std::string::String>,
+    }
+    /// A page of a list, oldest first unless the operation says otherwise.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct PageLedgerEntry {
         /// The objects of this page.
         pub data: ::std::vec::Vec<LedgerEntry>,
@@ -2425,6 +3082,24 @@ section and category has room. When nothing better is left, both sell.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub next_cursor: ::std::option::Option<::std::string::String>,
     }
+    /// A page of a list, oldest first unless the operation says otherwise.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PageWebhookDelivery {
+        /// The objects of this page.
+        pub data: ::std::vec::Vec<WebhookDelivery>,
+        /// Pass it as `cursor` to get the next page; absent on the last page.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub next_cursor: ::std::option::Option<::std::string::String>,
+    }
+    /// A page of a list, oldest first unless the operation says otherwise.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct PageWebhookEndpoint {
+        /// The objects of this page.
+        pub data: ::std::vec::Vec<WebhookEndpoint>,
+        /// Pass it as `cursor` to get the next page; absent on the last page.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub next_cursor: ::std::option::Option<::std::string::String>,
+    }
     /// The attempt to pay.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct Payment {
@@ -2509,6 +3184,12 @@ section and category has room. When nothing better is left, both sell.*/
         PluginsRead,
         #[serde(rename = "plugins:write")]
         PluginsWrite,
+        #[serde(rename = "events_log:read")]
+        EventsLogRead,
+        #[serde(rename = "webhook_endpoints:read")]
+        WebhookEndpointsRead,
+        #[serde(rename = "webhook_endpoints:write")]
+        WebhookEndpointsWrite,
         /// A value that this version does not know; not to be sent.
         #[serde(other)]
         Unknown,
@@ -2543,6 +3224,9 @@ section and category has room. When nothing better is left, both sell.*/
                 Self::LedgerRead => f.write_str("ledger:read"),
                 Self::PluginsRead => f.write_str("plugins:read"),
                 Self::PluginsWrite => f.write_str("plugins:write"),
+                Self::EventsLogRead => f.write_str("events_log:read"),
+                Self::WebhookEndpointsRead => f.write_str("webhook_endpoints:read"),
+                Self::WebhookEndpointsWrite => f.write_str("webhook_endpoints:write"),
                 Self::Unknown => f.write_str("unknown"),
             }
         }
@@ -2580,6 +3264,9 @@ section and category has room. When nothing better is left, both sell.*/
                 "ledger:read" => Ok(Self::LedgerRead),
                 "plugins:read" => Ok(Self::PluginsRead),
                 "plugins:write" => Ok(Self::PluginsWrite),
+                "events_log:read" => Ok(Self::EventsLogRead),
+                "webhook_endpoints:read" => Ok(Self::WebhookEndpointsRead),
+                "webhook_endpoints:write" => Ok(Self::WebhookEndpointsWrite),
                 _ => Err("invalid value".into()),
             }
         }
@@ -3196,6 +3883,12 @@ less `list_total_minor`.*/
         pub reason: ::std::string::String,
         /// `pending`, `unknown` (asked, and no answer yet: we find out), `succeeded` or `failed`.
         pub state: ::std::string::String,
+    }
+    /// What is delivered once more.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct Replay {
+        /// How many entries of the log.
+        pub entries: u32,
     }
     /// A role and what it may do.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
@@ -3969,6 +4662,877 @@ less `list_total_minor`.*/
         /// For the audit log and the people at the door.
         pub reason: ::std::string::String,
     }
+    /// `WebhookDeliveriesListType`
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum WebhookDeliveriesListType {
+        #[serde(rename = "tenant.updated")]
+        TenantUpdated,
+        #[serde(rename = "ticket_key.rotated")]
+        TicketKeyRotated,
+        #[serde(rename = "venue.created")]
+        VenueCreated,
+        #[serde(rename = "venue.updated")]
+        VenueUpdated,
+        #[serde(rename = "seat_map.created")]
+        SeatMapCreated,
+        #[serde(rename = "seat_map.updated")]
+        SeatMapUpdated,
+        #[serde(rename = "seat_map.published")]
+        SeatMapPublished,
+        #[serde(rename = "event.created")]
+        EventCreated,
+        #[serde(rename = "event.updated")]
+        EventUpdated,
+        #[serde(rename = "event.published")]
+        EventPublished,
+        #[serde(rename = "event.moved")]
+        EventMoved,
+        #[serde(rename = "event.seats_updated")]
+        EventSeatsUpdated,
+        #[serde(rename = "event.price_limits_updated")]
+        EventPriceLimitsUpdated,
+        #[serde(rename = "event.cancelled")]
+        EventCancelled,
+        #[serde(rename = "price_tier.created")]
+        PriceTierCreated,
+        #[serde(rename = "price_tier.updated")]
+        PriceTierUpdated,
+        #[serde(rename = "price_tier.deleted")]
+        PriceTierDeleted,
+        #[serde(rename = "order.created")]
+        OrderCreated,
+        #[serde(rename = "order.processing")]
+        OrderProcessing,
+        #[serde(rename = "order.paid")]
+        OrderPaid,
+        #[serde(rename = "order.reseated")]
+        OrderReseated,
+        #[serde(rename = "order.expired")]
+        OrderExpired,
+        #[serde(rename = "order.cancelled")]
+        OrderCancelled,
+        #[serde(rename = "order.refund_due")]
+        OrderRefundDue,
+        #[serde(rename = "order.partially_refunded")]
+        OrderPartiallyRefunded,
+        #[serde(rename = "order.refunded")]
+        OrderRefunded,
+        #[serde(rename = "order.needs_review")]
+        OrderNeedsReview,
+        #[serde(rename = "dispute.opened")]
+        DisputeOpened,
+        #[serde(rename = "dispute.won")]
+        DisputeWon,
+        #[serde(rename = "dispute.lost")]
+        DisputeLost,
+        #[serde(rename = "payment.failed")]
+        PaymentFailed,
+        #[serde(rename = "payment.expired")]
+        PaymentExpired,
+        #[serde(rename = "refund.created")]
+        RefundCreated,
+        #[serde(rename = "refund.succeeded")]
+        RefundSucceeded,
+        #[serde(rename = "refund.failed")]
+        RefundFailed,
+        #[serde(rename = "ticket.voided")]
+        TicketVoided,
+        #[serde(rename = "check_in_list.created")]
+        CheckInListCreated,
+        #[serde(rename = "check_in_list.updated")]
+        CheckInListUpdated,
+        #[serde(rename = "device.created")]
+        DeviceCreated,
+        #[serde(rename = "device.deleted")]
+        DeviceDeleted,
+        #[serde(rename = "check_in.admitted")]
+        CheckInAdmitted,
+        #[serde(rename = "check_in.already_admitted")]
+        CheckInAlreadyAdmitted,
+        #[serde(rename = "check_in.refused")]
+        CheckInRefused,
+        #[serde(rename = "plugin.uploaded")]
+        PluginUploaded,
+        #[serde(rename = "plugin.published")]
+        PluginPublished,
+        #[serde(rename = "plugin.rolled_back")]
+        PluginRolledBack,
+        #[serde(rename = "plugin.installed")]
+        PluginInstalled,
+        #[serde(rename = "plugin.uninstalled")]
+        PluginUninstalled,
+        #[serde(rename = "plugin.deleted")]
+        PluginDeleted,
+        #[serde(rename = "webhook_endpoint.disabled")]
+        WebhookEndpointDisabled,
+        #[serde(rename = "webhook_endpoint.ping")]
+        WebhookEndpointPing,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for WebhookDeliveriesListType {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::TenantUpdated => f.write_str("tenant.updated"),
+                Self::TicketKeyRotated => f.write_str("ticket_key.rotated"),
+                Self::VenueCreated => f.write_str("venue.created"),
+                Self::VenueUpdated => f.write_str("venue.updated"),
+                Self::SeatMapCreated => f.write_str("seat_map.created"),
+                Self::SeatMapUpdated => f.write_str("seat_map.updated"),
+                Self::SeatMapPublished => f.write_str("seat_map.published"),
+                Self::EventCreated => f.write_str("event.created"),
+                Self::EventUpdated => f.write_str("event.updated"),
+                Self::EventPublished => f.write_str("event.published"),
+                Self::EventMoved => f.write_str("event.moved"),
+                Self::EventSeatsUpdated => f.write_str("event.seats_updated"),
+                Self::EventPriceLimitsUpdated => {
+                    f.write_str("event.price_limits_updated")
+                }
+                Self::EventCancelled => f.write_str("event.cancelled"),
+                Self::PriceTierCreated => f.write_str("price_tier.created"),
+                Self::PriceTierUpdated => f.write_str("price_tier.updated"),
+                Self::PriceTierDeleted => f.write_str("price_tier.deleted"),
+                Self::OrderCreated => f.write_str("order.created"),
+                Self::OrderProcessing => f.write_str("order.processing"),
+                Self::OrderPaid => f.write_str("order.paid"),
+                Self::OrderReseated => f.write_str("order.reseated"),
+                Self::OrderExpired => f.write_str("order.expired"),
+                Self::OrderCancelled => f.write_str("order.cancelled"),
+                Self::OrderRefundDue => f.write_str("order.refund_due"),
+                Self::OrderPartiallyRefunded => f.write_str("order.partially_refunded"),
+                Self::OrderRefunded => f.write_str("order.refunded"),
+                Self::OrderNeedsReview => f.write_str("order.needs_review"),
+                Self::DisputeOpened => f.write_str("dispute.opened"),
+                Self::DisputeWon => f.write_str("dispute.won"),
+                Self::DisputeLost => f.write_str("dispute.lost"),
+                Self::PaymentFailed => f.write_str("payment.failed"),
+                Self::PaymentExpired => f.write_str("payment.expired"),
+                Self::RefundCreated => f.write_str("refund.created"),
+                Self::RefundSucceeded => f.write_str("refund.succeeded"),
+                Self::RefundFailed => f.write_str("refund.failed"),
+                Self::TicketVoided => f.write_str("ticket.voided"),
+                Self::CheckInListCreated => f.write_str("check_in_list.created"),
+                Self::CheckInListUpdated => f.write_str("check_in_list.updated"),
+                Self::DeviceCreated => f.write_str("device.created"),
+                Self::DeviceDeleted => f.write_str("device.deleted"),
+                Self::CheckInAdmitted => f.write_str("check_in.admitted"),
+                Self::CheckInAlreadyAdmitted => f.write_str("check_in.already_admitted"),
+                Self::CheckInRefused => f.write_str("check_in.refused"),
+                Self::PluginUploaded => f.write_str("plugin.uploaded"),
+                Self::PluginPublished => f.write_str("plugin.published"),
+                Self::PluginRolledBack => f.write_str("plugin.rolled_back"),
+                Self::PluginInstalled => f.write_str("plugin.installed"),
+                Self::PluginUninstalled => f.write_str("plugin.uninstalled"),
+                Self::PluginDeleted => f.write_str("plugin.deleted"),
+                Self::WebhookEndpointDisabled => f.write_str("webhook_endpoint.disabled"),
+                Self::WebhookEndpointPing => f.write_str("webhook_endpoint.ping"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for WebhookDeliveriesListType {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "tenant.updated" => Ok(Self::TenantUpdated),
+                "ticket_key.rotated" => Ok(Self::TicketKeyRotated),
+                "venue.created" => Ok(Self::VenueCreated),
+                "venue.updated" => Ok(Self::VenueUpdated),
+                "seat_map.created" => Ok(Self::SeatMapCreated),
+                "seat_map.updated" => Ok(Self::SeatMapUpdated),
+                "seat_map.published" => Ok(Self::SeatMapPublished),
+                "event.created" => Ok(Self::EventCreated),
+                "event.updated" => Ok(Self::EventUpdated),
+                "event.published" => Ok(Self::EventPublished),
+                "event.moved" => Ok(Self::EventMoved),
+                "event.seats_updated" => Ok(Self::EventSeatsUpdated),
+                "event.price_limits_updated" => Ok(Self::EventPriceLimitsUpdated),
+                "event.cancelled" => Ok(Self::EventCancelled),
+                "price_tier.created" => Ok(Self::PriceTierCreated),
+                "price_tier.updated" => Ok(Self::PriceTierUpdated),
+                "price_tier.deleted" => Ok(Self::PriceTierDeleted),
+                "order.created" => Ok(Self::OrderCreated),
+                "order.processing" => Ok(Self::OrderProcessing),
+                "order.paid" => Ok(Self::OrderPaid),
+                "order.reseated" => Ok(Self::OrderReseated),
+                "order.expired" => Ok(Self::OrderExpired),
+                "order.cancelled" => Ok(Self::OrderCancelled),
+                "order.refund_due" => Ok(Self::OrderRefundDue),
+                "order.partially_refunded" => Ok(Self::OrderPartiallyRefunded),
+                "order.refunded" => Ok(Self::OrderRefunded),
+                "order.needs_review" => Ok(Self::OrderNeedsReview),
+                "dispute.opened" => Ok(Self::DisputeOpened),
+                "dispute.won" => Ok(Self::DisputeWon),
+                "dispute.lost" => Ok(Self::DisputeLost),
+                "payment.failed" => Ok(Self::PaymentFailed),
+                "payment.expired" => Ok(Self::PaymentExpired),
+                "refund.created" => Ok(Self::RefundCreated),
+                "refund.succeeded" => Ok(Self::RefundSucceeded),
+                "refund.failed" => Ok(Self::RefundFailed),
+                "ticket.voided" => Ok(Self::TicketVoided),
+                "check_in_list.created" => Ok(Self::CheckInListCreated),
+                "check_in_list.updated" => Ok(Self::CheckInListUpdated),
+                "device.created" => Ok(Self::DeviceCreated),
+                "device.deleted" => Ok(Self::DeviceDeleted),
+                "check_in.admitted" => Ok(Self::CheckInAdmitted),
+                "check_in.already_admitted" => Ok(Self::CheckInAlreadyAdmitted),
+                "check_in.refused" => Ok(Self::CheckInRefused),
+                "plugin.uploaded" => Ok(Self::PluginUploaded),
+                "plugin.published" => Ok(Self::PluginPublished),
+                "plugin.rolled_back" => Ok(Self::PluginRolledBack),
+                "plugin.installed" => Ok(Self::PluginInstalled),
+                "plugin.uninstalled" => Ok(Self::PluginUninstalled),
+                "plugin.deleted" => Ok(Self::PluginDeleted),
+                "webhook_endpoint.disabled" => Ok(Self::WebhookEndpointDisabled),
+                "webhook_endpoint.ping" => Ok(Self::WebhookEndpointPing),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for WebhookDeliveriesListType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for WebhookDeliveriesListType {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    /// An entry of the log on its way to an endpoint. What is said of the answer is that of the last attempt.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct WebhookDelivery {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub attempted_at: ::std::option::Option<
+            ::chrono::DateTime<::chrono::offset::Utc>,
+        >,
+        pub attempts: u32,
+        pub created_at: ::chrono::DateTime<::chrono::offset::Utc>,
+        pub detail: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub duration_ms: ::std::option::Option<u32>,
+        /// The `webhook-id`.
+        pub entry_id: ::std::string::String,
+        pub id: ::std::string::String,
+        /// What went wrong.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub last_error: ::std::option::Option<::std::string::String>,
+        /// Of a pending one. It waits longer while its endpoint is paused, or fails at everything.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub next_attempt_at: ::std::option::Option<
+            ::chrono::DateTime<::chrono::offset::Utc>,
+        >,
+        pub resource_id: ::std::string::String,
+        /// The first 1,024 bytes of the answer.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub response: ::std::option::Option<::std::string::String>,
+        pub state: WebhookDeliveryState,
+        /// The HTTP status of the answer; absent when there was none.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub status: ::std::option::Option<u32>,
+        /// When it happened.
+        pub timestamp: ::chrono::DateTime<::chrono::offset::Utc>,
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+        pub webhook_endpoint_id: ::std::string::String,
+    }
+    /// How far a delivery has come.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum WebhookDeliveryState {
+        #[serde(rename = "pending")]
+        Pending,
+        #[serde(rename = "delivered")]
+        Delivered,
+        #[serde(rename = "failed")]
+        Failed,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for WebhookDeliveryState {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Pending => f.write_str("pending"),
+                Self::Delivered => f.write_str("delivered"),
+                Self::Failed => f.write_str("failed"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for WebhookDeliveryState {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "pending" => Ok(Self::Pending),
+                "delivered" => Ok(Self::Delivered),
+                "failed" => Ok(Self::Failed),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for WebhookDeliveryState {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for WebhookDeliveryState {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    /// Where a tenant is told what happens.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct WebhookEndpoint {
+        pub created_at: ::chrono::DateTime<::chrono::offset::Utc>,
+        pub description: ::std::string::String,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub disabled_reason: ::std::option::Option<::std::string::String>,
+        /// Types of `GET /v1/event-types`; empty for all, with those to come.
+        pub event_types: ::std::vec::Vec<::std::string::String>,
+        /// Since when every attempt failed. After five days the endpoint is disabled.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub failing_since: ::std::option::Option<
+            ::chrono::DateTime<::chrono::offset::Utc>,
+        >,
+        pub id: ::std::string::String,
+        pub payload: WebhookPayload,
+        /// Until then the keys before the last rotation sign too.
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub previous_keys_until: ::std::option::Option<
+            ::chrono::DateTime<::chrono::offset::Utc>,
+        >,
+        /// `whpk_…`: verifies the signatures `v1a`, instead of the secret.
+        pub public_key: ::std::string::String,
+        pub state: WebhookEndpointState,
+        pub updated_at: ::chrono::DateTime<::chrono::offset::Utc>,
+        pub url: ::std::string::String,
+    }
+    /// The fields to change; absent ones stay as they are.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
+    pub struct WebhookEndpointPatch {
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub description: ::std::option::Option<::std::string::String>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub event_types: ::std::option::Option<
+            ::std::vec::Vec<WebhookEndpointPatchEventTypesItem>,
+        >,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub payload: ::std::option::Option<WebhookPayload>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub state: ::std::option::Option<WebhookEndpointSwitch>,
+        #[serde(skip_serializing_if = "::std::option::Option::is_none")]
+        pub url: ::std::option::Option<::std::string::String>,
+    }
+    /// `WebhookEndpointPatchEventTypesItem`
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum WebhookEndpointPatchEventTypesItem {
+        #[serde(rename = "tenant.updated")]
+        TenantUpdated,
+        #[serde(rename = "ticket_key.rotated")]
+        TicketKeyRotated,
+        #[serde(rename = "venue.created")]
+        VenueCreated,
+        #[serde(rename = "venue.updated")]
+        VenueUpdated,
+        #[serde(rename = "seat_map.created")]
+        SeatMapCreated,
+        #[serde(rename = "seat_map.updated")]
+        SeatMapUpdated,
+        #[serde(rename = "seat_map.published")]
+        SeatMapPublished,
+        #[serde(rename = "event.created")]
+        EventCreated,
+        #[serde(rename = "event.updated")]
+        EventUpdated,
+        #[serde(rename = "event.published")]
+        EventPublished,
+        #[serde(rename = "event.moved")]
+        EventMoved,
+        #[serde(rename = "event.seats_updated")]
+        EventSeatsUpdated,
+        #[serde(rename = "event.price_limits_updated")]
+        EventPriceLimitsUpdated,
+        #[serde(rename = "event.cancelled")]
+        EventCancelled,
+        #[serde(rename = "price_tier.created")]
+        PriceTierCreated,
+        #[serde(rename = "price_tier.updated")]
+        PriceTierUpdated,
+        #[serde(rename = "price_tier.deleted")]
+        PriceTierDeleted,
+        #[serde(rename = "order.created")]
+        OrderCreated,
+        #[serde(rename = "order.processing")]
+        OrderProcessing,
+        #[serde(rename = "order.paid")]
+        OrderPaid,
+        #[serde(rename = "order.reseated")]
+        OrderReseated,
+        #[serde(rename = "order.expired")]
+        OrderExpired,
+        #[serde(rename = "order.cancelled")]
+        OrderCancelled,
+        #[serde(rename = "order.refund_due")]
+        OrderRefundDue,
+        #[serde(rename = "order.partially_refunded")]
+        OrderPartiallyRefunded,
+        #[serde(rename = "order.refunded")]
+        OrderRefunded,
+        #[serde(rename = "order.needs_review")]
+        OrderNeedsReview,
+        #[serde(rename = "dispute.opened")]
+        DisputeOpened,
+        #[serde(rename = "dispute.won")]
+        DisputeWon,
+        #[serde(rename = "dispute.lost")]
+        DisputeLost,
+        #[serde(rename = "payment.failed")]
+        PaymentFailed,
+        #[serde(rename = "payment.expired")]
+        PaymentExpired,
+        #[serde(rename = "refund.created")]
+        RefundCreated,
+        #[serde(rename = "refund.succeeded")]
+        RefundSucceeded,
+        #[serde(rename = "refund.failed")]
+        RefundFailed,
+        #[serde(rename = "ticket.voided")]
+        TicketVoided,
+        #[serde(rename = "check_in_list.created")]
+        CheckInListCreated,
+        #[serde(rename = "check_in_list.updated")]
+        CheckInListUpdated,
+        #[serde(rename = "device.created")]
+        DeviceCreated,
+        #[serde(rename = "device.deleted")]
+        DeviceDeleted,
+        #[serde(rename = "check_in.admitted")]
+        CheckInAdmitted,
+        #[serde(rename = "check_in.already_admitted")]
+        CheckInAlreadyAdmitted,
+        #[serde(rename = "check_in.refused")]
+        CheckInRefused,
+        #[serde(rename = "plugin.uploaded")]
+        PluginUploaded,
+        #[serde(rename = "plugin.published")]
+        PluginPublished,
+        #[serde(rename = "plugin.rolled_back")]
+        PluginRolledBack,
+        #[serde(rename = "plugin.installed")]
+        PluginInstalled,
+        #[serde(rename = "plugin.uninstalled")]
+        PluginUninstalled,
+        #[serde(rename = "plugin.deleted")]
+        PluginDeleted,
+        #[serde(rename = "webhook_endpoint.disabled")]
+        WebhookEndpointDisabled,
+        #[serde(rename = "webhook_endpoint.ping")]
+        WebhookEndpointPing,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for WebhookEndpointPatchEventTypesItem {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::TenantUpdated => f.write_str("tenant.updated"),
+                Self::TicketKeyRotated => f.write_str("ticket_key.rotated"),
+                Self::VenueCreated => f.write_str("venue.created"),
+                Self::VenueUpdated => f.write_str("venue.updated"),
+                Self::SeatMapCreated => f.write_str("seat_map.created"),
+                Self::SeatMapUpdated => f.write_str("seat_map.updated"),
+                Self::SeatMapPublished => f.write_str("seat_map.published"),
+                Self::EventCreated => f.write_str("event.created"),
+                Self::EventUpdated => f.write_str("event.updated"),
+                Self::EventPublished => f.write_str("event.published"),
+                Self::EventMoved => f.write_str("event.moved"),
+                Self::EventSeatsUpdated => f.write_str("event.seats_updated"),
+                Self::EventPriceLimitsUpdated => {
+                    f.write_str("event.price_limits_updated")
+                }
+                Self::EventCancelled => f.write_str("event.cancelled"),
+                Self::PriceTierCreated => f.write_str("price_tier.created"),
+                Self::PriceTierUpdated => f.write_str("price_tier.updated"),
+                Self::PriceTierDeleted => f.write_str("price_tier.deleted"),
+                Self::OrderCreated => f.write_str("order.created"),
+                Self::OrderProcessing => f.write_str("order.processing"),
+                Self::OrderPaid => f.write_str("order.paid"),
+                Self::OrderReseated => f.write_str("order.reseated"),
+                Self::OrderExpired => f.write_str("order.expired"),
+                Self::OrderCancelled => f.write_str("order.cancelled"),
+                Self::OrderRefundDue => f.write_str("order.refund_due"),
+                Self::OrderPartiallyRefunded => f.write_str("order.partially_refunded"),
+                Self::OrderRefunded => f.write_str("order.refunded"),
+                Self::OrderNeedsReview => f.write_str("order.needs_review"),
+                Self::DisputeOpened => f.write_str("dispute.opened"),
+                Self::DisputeWon => f.write_str("dispute.won"),
+                Self::DisputeLost => f.write_str("dispute.lost"),
+                Self::PaymentFailed => f.write_str("payment.failed"),
+                Self::PaymentExpired => f.write_str("payment.expired"),
+                Self::RefundCreated => f.write_str("refund.created"),
+                Self::RefundSucceeded => f.write_str("refund.succeeded"),
+                Self::RefundFailed => f.write_str("refund.failed"),
+                Self::TicketVoided => f.write_str("ticket.voided"),
+                Self::CheckInListCreated => f.write_str("check_in_list.created"),
+                Self::CheckInListUpdated => f.write_str("check_in_list.updated"),
+                Self::DeviceCreated => f.write_str("device.created"),
+                Self::DeviceDeleted => f.write_str("device.deleted"),
+                Self::CheckInAdmitted => f.write_str("check_in.admitted"),
+                Self::CheckInAlreadyAdmitted => f.write_str("check_in.already_admitted"),
+                Self::CheckInRefused => f.write_str("check_in.refused"),
+                Self::PluginUploaded => f.write_str("plugin.uploaded"),
+                Self::PluginPublished => f.write_str("plugin.published"),
+                Self::PluginRolledBack => f.write_str("plugin.rolled_back"),
+                Self::PluginInstalled => f.write_str("plugin.installed"),
+                Self::PluginUninstalled => f.write_str("plugin.uninstalled"),
+                Self::PluginDeleted => f.write_str("plugin.deleted"),
+                Self::WebhookEndpointDisabled => f.write_str("webhook_endpoint.disabled"),
+                Self::WebhookEndpointPing => f.write_str("webhook_endpoint.ping"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for WebhookEndpointPatchEventTypesItem {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "tenant.updated" => Ok(Self::TenantUpdated),
+                "ticket_key.rotated" => Ok(Self::TicketKeyRotated),
+                "venue.created" => Ok(Self::VenueCreated),
+                "venue.updated" => Ok(Self::VenueUpdated),
+                "seat_map.created" => Ok(Self::SeatMapCreated),
+                "seat_map.updated" => Ok(Self::SeatMapUpdated),
+                "seat_map.published" => Ok(Self::SeatMapPublished),
+                "event.created" => Ok(Self::EventCreated),
+                "event.updated" => Ok(Self::EventUpdated),
+                "event.published" => Ok(Self::EventPublished),
+                "event.moved" => Ok(Self::EventMoved),
+                "event.seats_updated" => Ok(Self::EventSeatsUpdated),
+                "event.price_limits_updated" => Ok(Self::EventPriceLimitsUpdated),
+                "event.cancelled" => Ok(Self::EventCancelled),
+                "price_tier.created" => Ok(Self::PriceTierCreated),
+                "price_tier.updated" => Ok(Self::PriceTierUpdated),
+                "price_tier.deleted" => Ok(Self::PriceTierDeleted),
+                "order.created" => Ok(Self::OrderCreated),
+                "order.processing" => Ok(Self::OrderProcessing),
+                "order.paid" => Ok(Self::OrderPaid),
+                "order.reseated" => Ok(Self::OrderReseated),
+                "order.expired" => Ok(Self::OrderExpired),
+                "order.cancelled" => Ok(Self::OrderCancelled),
+                "order.refund_due" => Ok(Self::OrderRefundDue),
+                "order.partially_refunded" => Ok(Self::OrderPartiallyRefunded),
+                "order.refunded" => Ok(Self::OrderRefunded),
+                "order.needs_review" => Ok(Self::OrderNeedsReview),
+                "dispute.opened" => Ok(Self::DisputeOpened),
+                "dispute.won" => Ok(Self::DisputeWon),
+                "dispute.lost" => Ok(Self::DisputeLost),
+                "payment.failed" => Ok(Self::PaymentFailed),
+                "payment.expired" => Ok(Self::PaymentExpired),
+                "refund.created" => Ok(Self::RefundCreated),
+                "refund.succeeded" => Ok(Self::RefundSucceeded),
+                "refund.failed" => Ok(Self::RefundFailed),
+                "ticket.voided" => Ok(Self::TicketVoided),
+                "check_in_list.created" => Ok(Self::CheckInListCreated),
+                "check_in_list.updated" => Ok(Self::CheckInListUpdated),
+                "device.created" => Ok(Self::DeviceCreated),
+                "device.deleted" => Ok(Self::DeviceDeleted),
+                "check_in.admitted" => Ok(Self::CheckInAdmitted),
+                "check_in.already_admitted" => Ok(Self::CheckInAlreadyAdmitted),
+                "check_in.refused" => Ok(Self::CheckInRefused),
+                "plugin.uploaded" => Ok(Self::PluginUploaded),
+                "plugin.published" => Ok(Self::PluginPublished),
+                "plugin.rolled_back" => Ok(Self::PluginRolledBack),
+                "plugin.installed" => Ok(Self::PluginInstalled),
+                "plugin.uninstalled" => Ok(Self::PluginUninstalled),
+                "plugin.deleted" => Ok(Self::PluginDeleted),
+                "webhook_endpoint.disabled" => Ok(Self::WebhookEndpointDisabled),
+                "webhook_endpoint.ping" => Ok(Self::WebhookEndpointPing),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for WebhookEndpointPatchEventTypesItem {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String>
+    for WebhookEndpointPatchEventTypesItem {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    /// Whether an endpoint is told what happens.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum WebhookEndpointState {
+        #[serde(rename = "enabled")]
+        Enabled,
+        #[serde(rename = "paused")]
+        Paused,
+        #[serde(rename = "disabled")]
+        Disabled,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for WebhookEndpointState {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Enabled => f.write_str("enabled"),
+                Self::Paused => f.write_str("paused"),
+                Self::Disabled => f.write_str("disabled"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for WebhookEndpointState {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "enabled" => Ok(Self::Enabled),
+                "paused" => Ok(Self::Paused),
+                "disabled" => Ok(Self::Disabled),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for WebhookEndpointState {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for WebhookEndpointState {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    /// How an endpoint is switched.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum WebhookEndpointSwitch {
+        #[serde(rename = "enabled")]
+        Enabled,
+        #[serde(rename = "paused")]
+        Paused,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for WebhookEndpointSwitch {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Enabled => f.write_str("enabled"),
+                Self::Paused => f.write_str("paused"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for WebhookEndpointSwitch {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "enabled" => Ok(Self::Enabled),
+                "paused" => Ok(Self::Paused),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for WebhookEndpointSwitch {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for WebhookEndpointSwitch {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    /// The body of a webhook.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct WebhookEvent {
+        pub data: WebhookEventData,
+        /// The same as the header `webhook-id`: act once on each.
+        pub id: ::std::string::String,
+        pub tenant_id: ::std::string::String,
+        /// When it happened.
+        pub timestamp: ::chrono::DateTime<::chrono::offset::Utc>,
+        /// More types may come. Now: tenant.updated, ticket_key.rotated, venue.created, venue.updated, seat_map.created, seat_map.updated, seat_map.published, event.created, event.updated, event.published, event.moved, event.seats_updated, event.price_limits_updated, event.cancelled, price_tier.created, price_tier.updated, price_tier.deleted, order.created, order.processing, order.paid, order.reseated, order.expired, order.cancelled, order.refund_due, order.partially_refunded, order.refunded, order.needs_review, dispute.opened, dispute.won, dispute.lost, payment.failed, payment.expired, refund.created, refund.succeeded, refund.failed, ticket.voided, check_in_list.created, check_in_list.updated, device.created, device.deleted, check_in.admitted, check_in.already_admitted, check_in.refused, plugin.uploaded, plugin.published, plugin.rolled_back, plugin.installed, plugin.uninstalled, plugin.deleted, webhook_endpoint.disabled, webhook_endpoint.ping.
+        #[serde(rename = "type")]
+        pub type_: ::std::string::String,
+    }
+    /// `WebhookEventData`
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct WebhookEventData {
+        /// More, by type; neither personal data nor secrets.
+        pub detail: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        /// The id of what it is about.
+        pub id: ::std::string::String,
+        /// In fat payloads, what it is about as its GET answers it when the message is sent. Absent when it is gone, or larger than 256 KiB.
+        #[serde(default, skip_serializing_if = "::serde_json::Map::is_empty")]
+        pub object: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
+        /// What it is about.
+        pub resource: ::std::string::String,
+    }
+    /// What a payload has.
+    #[derive(
+        ::serde::Deserialize,
+        ::serde::Serialize,
+        Clone,
+        Copy,
+        Debug,
+        Eq,
+        Hash,
+        Ord,
+        PartialEq,
+        PartialOrd
+    )]
+    #[non_exhaustive]
+    pub enum WebhookPayload {
+        #[serde(rename = "thin")]
+        Thin,
+        #[serde(rename = "fat")]
+        Fat,
+        /// A value that this version does not know; not to be sent.
+        #[serde(other)]
+        Unknown,
+    }
+    impl ::std::fmt::Display for WebhookPayload {
+        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            match *self {
+                Self::Thin => f.write_str("thin"),
+                Self::Fat => f.write_str("fat"),
+                Self::Unknown => f.write_str("unknown"),
+            }
+        }
+    }
+    impl ::std::str::FromStr for WebhookPayload {
+        type Err = self::error::ConversionError;
+        fn from_str(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            match value {
+                "thin" => Ok(Self::Thin),
+                "fat" => Ok(Self::Fat),
+                _ => Err("invalid value".into()),
+            }
+        }
+    }
+    impl ::std::convert::TryFrom<&str> for WebhookPayload {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: &str,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
+    impl ::std::convert::TryFrom<::std::string::String> for WebhookPayload {
+        type Error = self::error::ConversionError;
+        fn try_from(
+            value: ::std::string::String,
+        ) -> ::std::result::Result<Self, self::error::ConversionError> {
+            value.parse()
+        }
+    }
     /// The event arrived.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct WebhookReceipt {
@@ -4210,6 +5774,16 @@ less `list_total_minor`.*/
             }
         }
     }
+    impl NewReplay {
+        /// With what it must have; the rest is absent.
+        pub fn new(since: ::chrono::DateTime<::chrono::offset::Utc>) -> Self {
+            Self {
+                only_missing: ::std::default::Default::default(),
+                since,
+                until: ::std::default::Default::default(),
+            }
+        }
+    }
     impl NewSeatMap {
         /// With what it must have; the rest is absent.
         pub fn new(
@@ -4253,6 +5827,17 @@ less `list_total_minor`.*/
                 postal_code: ::std::default::Default::default(),
                 street: ::std::default::Default::default(),
                 time_zone: time_zone.into(),
+            }
+        }
+    }
+    impl NewWebhookEndpoint {
+        /// With what it must have; the rest is absent.
+        pub fn new(url: impl ::std::convert::Into<::std::string::String>) -> Self {
+            Self {
+                description: ::std::default::Default::default(),
+                event_types: ::std::default::Default::default(),
+                payload: ::std::default::Default::default(),
+                url: url.into(),
             }
         }
     }
@@ -4682,6 +6267,26 @@ impl Client {
             _ => Err(Error::Status(response.status())),
         }
     }
+    pub async fn event_types_list<'a>(
+        &'a self,
+    ) -> Result<ResponseValue<types::PageEventTypeInfo>, Error> {
+        let url = format!("{}/v1/event-types", self.baseurl,);
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
     pub async fn events_list<'a>(
         &'a self,
         cursor: Option<&'a str>,
@@ -4727,6 +6332,34 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             201u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn events_log_list<'a>(
+        &'a self,
+        cursor: Option<&'a str>,
+        limit: Option<u32>,
+        start: Option<types::LogStart>,
+        type_: Option<types::EventsLogListType>,
+    ) -> Result<ResponseValue<types::LogPart>, Error> {
+        let url = format!("{}/v1/events-log", self.baseurl,);
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&runtime::QueryParam::new("cursor", &cursor))
+            .query(&runtime::QueryParam::new("limit", &limit))
+            .query(&runtime::QueryParam::new("start", &start))
+            .query(&runtime::QueryParam::new("type", &type_))
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
             _ => Err(Error::Status(response.status())),
         }
     }
@@ -6786,6 +8419,269 @@ impl Client {
         let response = result?;
         match response.status().as_u16() {
             201u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_deliveries_get<'a>(
+        &'a self,
+        webhook_delivery_id: &'a str,
+    ) -> Result<ResponseValue<types::WebhookDelivery>, Error> {
+        let url = format!(
+            "{}/v1/webhook-deliveries/{}", self.baseurl, encode_path(&
+            webhook_delivery_id.to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_deliveries_replay<'a>(
+        &'a self,
+        webhook_delivery_id: &'a str,
+    ) -> Result<ResponseValue<types::WebhookDelivery>, Error> {
+        let url = format!(
+            "{}/v1/webhook-deliveries/{}/replay", self.baseurl, encode_path(&
+            webhook_delivery_id.to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_list<'a>(
+        &'a self,
+    ) -> Result<ResponseValue<types::PageWebhookEndpoint>, Error> {
+        let url = format!("{}/v1/webhook-endpoints", self.baseurl,);
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_create<'a>(
+        &'a self,
+        body: &'a types::NewWebhookEndpoint,
+    ) -> Result<ResponseValue<types::MadeWebhookEndpoint>, Error> {
+        let url = format!("{}/v1/webhook-endpoints", self.baseurl,);
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_get<'a>(
+        &'a self,
+        webhook_endpoint_id: &'a str,
+    ) -> Result<ResponseValue<types::WebhookEndpoint>, Error> {
+        let url = format!(
+            "{}/v1/webhook-endpoints/{}", self.baseurl, encode_path(& webhook_endpoint_id
+            .to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_delete<'a>(
+        &'a self,
+        webhook_endpoint_id: &'a str,
+    ) -> Result<ResponseValue<()>, Error> {
+        let url = format!(
+            "{}/v1/webhook-endpoints/{}", self.baseurl, encode_path(& webhook_endpoint_id
+            .to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self.client.delete(url).build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            204u16 => Ok(ResponseValue::empty(response)),
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_update<'a>(
+        &'a self,
+        webhook_endpoint_id: &'a str,
+        body: &'a types::WebhookEndpointPatch,
+    ) -> Result<ResponseValue<types::WebhookEndpoint>, Error> {
+        let url = format!(
+            "{}/v1/webhook-endpoints/{}", self.baseurl, encode_path(& webhook_endpoint_id
+            .to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .patch(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_deliveries_list<'a>(
+        &'a self,
+        webhook_endpoint_id: &'a str,
+        cursor: Option<&'a str>,
+        limit: Option<u32>,
+        state: Option<types::WebhookDeliveryState>,
+        type_: Option<types::WebhookDeliveriesListType>,
+    ) -> Result<ResponseValue<types::PageWebhookDelivery>, Error> {
+        let url = format!(
+            "{}/v1/webhook-endpoints/{}/deliveries", self.baseurl, encode_path(&
+            webhook_endpoint_id.to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .get(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .query(&runtime::QueryParam::new("cursor", &cursor))
+            .query(&runtime::QueryParam::new("limit", &limit))
+            .query(&runtime::QueryParam::new("state", &state))
+            .query(&runtime::QueryParam::new("type", &type_))
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_ping<'a>(
+        &'a self,
+        webhook_endpoint_id: &'a str,
+    ) -> Result<ResponseValue<types::WebhookDelivery>, Error> {
+        let url = format!(
+            "{}/v1/webhook-endpoints/{}/ping", self.baseurl, encode_path(&
+            webhook_endpoint_id.to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            201u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_replay<'a>(
+        &'a self,
+        webhook_endpoint_id: &'a str,
+        body: &'a types::NewReplay,
+    ) -> Result<ResponseValue<types::Replay>, Error> {
+        let url = format!(
+            "{}/v1/webhook-endpoints/{}/replay", self.baseurl, encode_path(&
+            webhook_endpoint_id.to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .json(&body)
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
+            _ => Err(Error::Status(response.status())),
+        }
+    }
+    pub async fn webhook_endpoints_rotate<'a>(
+        &'a self,
+        webhook_endpoint_id: &'a str,
+    ) -> Result<ResponseValue<types::MadeWebhookEndpoint>, Error> {
+        let url = format!(
+            "{}/v1/webhook-endpoints/{}/rotate", self.baseurl, encode_path(&
+            webhook_endpoint_id.to_string()),
+        );
+        #[allow(unused_mut)]
+        let mut request = self
+            .client
+            .post(url)
+            .header(
+                ::reqwest::header::ACCEPT,
+                ::reqwest::header::HeaderValue::from_static("application/json"),
+            )
+            .build()?;
+        let result = self.exec(request).await;
+        let response = result?;
+        match response.status().as_u16() {
+            200u16 => ResponseValue::from_response(response).await,
             _ => Err(Error::Status(response.status())),
         }
     }

@@ -30,9 +30,17 @@ impl Client {
     pub fn devices(&self) -> Devices<'_> {
         Devices { client: self }
     }
+    /// The operations of `event_types`.
+    pub fn event_types(&self) -> EventTypes<'_> {
+        EventTypes { client: self }
+    }
     /// The operations of `events`.
     pub fn events(&self) -> Events<'_> {
         Events { client: self }
+    }
+    /// The operations of `events_log`.
+    pub fn events_log(&self) -> EventsLog<'_> {
+        EventsLog { client: self }
     }
     /// The operations of `holds`.
     pub fn holds(&self) -> Holds<'_> {
@@ -131,6 +139,14 @@ impl Client {
     /// The operations of `venues`.
     pub fn venues(&self) -> Venues<'_> {
         Venues { client: self }
+    }
+    /// The operations of `webhook_deliveries`.
+    pub fn webhook_deliveries(&self) -> WebhookDeliveries<'_> {
+        WebhookDeliveries { client: self }
+    }
+    /// The operations of `webhook_endpoints`.
+    pub fn webhook_endpoints(&self) -> WebhookEndpoints<'_> {
+        WebhookEndpoints { client: self }
     }
 }
 /// The operations of `api_keys`.
@@ -447,6 +463,30 @@ Permission: `check_ins:read`.*/
         )
     }
 }
+/// The operations of `event_types`.
+#[derive(Debug, Clone, Copy)]
+pub struct EventTypes<'c> {
+    pub(crate) client: &'c Client,
+}
+impl EventTypes<'_> {
+    /**List the types of events.
+
+Permission: `events_log:read`.*/
+    pub fn list<'a>(&self) -> Pages<'a, types::EventTypeInfo> {
+        Pages::new(
+            self.client,
+            "event_types.list",
+            vec![],
+            move |core, (), _| Box::pin(async move {
+                call::value(core.event_types_list().await)
+                    .map(|page| Page {
+                        data: page.data,
+                        next_cursor: page.next_cursor,
+                    })
+            }),
+        )
+    }
+}
 /// The operations of `events`.
 #[derive(Debug, Clone, Copy)]
 pub struct Events<'c> {
@@ -577,6 +617,38 @@ Permission: `events:write`.*/
             vec![("event_id", event_id)],
             move |core, ()| Box::pin(async move {
                 call::value(core.events_update(event_id, body).await)
+            }),
+        )
+    }
+}
+/// The operations of `events_log`.
+#[derive(Debug, Clone, Copy)]
+pub struct EventsLog<'c> {
+    pub(crate) client: &'c Client,
+}
+impl EventsLog<'_> {
+    /**Read what happened, from a cursor on.
+
+For programs that prefer to ask. Every entry comes once and none is left out, however many changes are made at the same
+moment: an entry appears when every change that began before it has ended.
+
+Permission: `events_log:read`.*/
+    pub fn list<'a>(&self) -> Call<'a, types::LogPart, query::EventsLogList> {
+        Call::new(
+            self.client,
+            "events_log.list",
+            vec![],
+            move |core, query: query::EventsLogList| Box::pin(async move {
+                call::value(
+                    core
+                        .events_log_list(
+                            query.cursor.as_deref(),
+                            query.limit,
+                            query.start,
+                            query.type_,
+                        )
+                        .await,
+                )
             }),
         )
     }
@@ -2121,6 +2193,231 @@ Permission: `venues:write`.*/
         )
     }
 }
+/// The operations of `webhook_deliveries`.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookDeliveries<'c> {
+    pub(crate) client: &'c Client,
+}
+impl WebhookDeliveries<'_> {
+    /**Get a delivery.
+
+Permission: `webhook_endpoints:read`.*/
+    pub fn get<'a>(
+        &self,
+        webhook_delivery_id: &'a str,
+    ) -> Call<'a, types::WebhookDelivery> {
+        Call::new(
+            self.client,
+            "webhook_deliveries.get",
+            vec![("webhook_delivery_id", webhook_delivery_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(core.webhook_deliveries_get(webhook_delivery_id).await)
+            }),
+        )
+    }
+    /**List the deliveries to a webhook endpoint, newest first.
+
+Those that have ended are kept for 30 days.
+
+Permission: `webhook_endpoints:read`.*/
+    pub fn list<'a>(
+        &self,
+        webhook_endpoint_id: &'a str,
+    ) -> Pages<'a, types::WebhookDelivery, query::WebhookDeliveriesList> {
+        Pages::new(
+            self.client,
+            "webhook_deliveries.list",
+            vec![("webhook_endpoint_id", webhook_endpoint_id)],
+            move |core, query: query::WebhookDeliveriesList, at| Box::pin(async move {
+                call::value(
+                        core
+                            .webhook_deliveries_list(
+                                webhook_endpoint_id,
+                                at.cursor.as_deref(),
+                                at.limit,
+                                query.state,
+                                query.type_,
+                            )
+                            .await,
+                    )
+                    .map(|page| Page {
+                        data: page.data,
+                        next_cursor: page.next_cursor,
+                    })
+            }),
+        )
+    }
+    /**Deliver an entry of the log once more.
+
+A new delivery with the same `webhook-id`.
+
+Permission: `webhook_endpoints:write`.*/
+    pub fn replay<'a>(
+        &self,
+        webhook_delivery_id: &'a str,
+    ) -> Call<'a, types::WebhookDelivery> {
+        Call::new(
+            self.client,
+            "webhook_deliveries.replay",
+            vec![("webhook_delivery_id", webhook_delivery_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(core.webhook_deliveries_replay(webhook_delivery_id).await)
+            }),
+        )
+    }
+}
+/// The operations of `webhook_endpoints`.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookEndpoints<'c> {
+    pub(crate) client: &'c Client,
+}
+impl WebhookEndpoints<'_> {
+    /**Create a webhook endpoint.
+
+It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
+with a status from 200 to 299 within 15 seconds; anything else is tried again for three days.
+
+Permission: `webhook_endpoints:write`.*/
+    pub fn create<'a>(
+        &self,
+        body: &'a types::NewWebhookEndpoint,
+    ) -> Call<'a, types::MadeWebhookEndpoint> {
+        Call::new(
+            self.client,
+            "webhook_endpoints.create",
+            vec![],
+            move |core, ()| Box::pin(async move {
+                call::value(core.webhook_endpoints_create(body).await)
+            }),
+        )
+    }
+    /**Delete a webhook endpoint with its deliveries.
+
+Permission: `webhook_endpoints:write`.*/
+    pub fn delete<'a>(&self, webhook_endpoint_id: &'a str) -> Call<'a, ()> {
+        Call::new(
+            self.client,
+            "webhook_endpoints.delete",
+            vec![("webhook_endpoint_id", webhook_endpoint_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(core.webhook_endpoints_delete(webhook_endpoint_id).await)
+            }),
+        )
+    }
+    /**Get a webhook endpoint.
+
+Permission: `webhook_endpoints:read`.*/
+    pub fn get<'a>(
+        &self,
+        webhook_endpoint_id: &'a str,
+    ) -> Call<'a, types::WebhookEndpoint> {
+        Call::new(
+            self.client,
+            "webhook_endpoints.get",
+            vec![("webhook_endpoint_id", webhook_endpoint_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(core.webhook_endpoints_get(webhook_endpoint_id).await)
+            }),
+        )
+    }
+    /**List webhook endpoints.
+
+Permission: `webhook_endpoints:read`.*/
+    pub fn list<'a>(&self) -> Pages<'a, types::WebhookEndpoint> {
+        Pages::new(
+            self.client,
+            "webhook_endpoints.list",
+            vec![],
+            move |core, (), _| Box::pin(async move {
+                call::value(core.webhook_endpoints_list().await)
+                    .map(|page| Page {
+                        data: page.data,
+                        next_cursor: page.next_cursor,
+                    })
+            }),
+        )
+    }
+    /**Send a test to a webhook endpoint.
+
+A message of the type `webhook_endpoint.ping`, which only this endpoint gets; ask for the delivery to see what came of
+it. One that is paused gets it when it goes on.
+
+Permission: `webhook_endpoints:write`.*/
+    pub fn ping<'a>(
+        &self,
+        webhook_endpoint_id: &'a str,
+    ) -> Call<'a, types::WebhookDelivery> {
+        Call::new(
+            self.client,
+            "webhook_endpoints.ping",
+            vec![("webhook_endpoint_id", webhook_endpoint_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(core.webhook_endpoints_ping(webhook_endpoint_id).await)
+            }),
+        )
+    }
+    /**Deliver what happened in a time once more.
+
+With the same `webhook-id`, so that a receiver that remembers them acts once. What the endpoint has not come to yet is
+not among it: that is delivered anyway.
+
+Permission: `webhook_endpoints:write`.*/
+    pub fn replay<'a>(
+        &self,
+        webhook_endpoint_id: &'a str,
+        body: &'a types::NewReplay,
+    ) -> Call<'a, types::Replay> {
+        Call::new(
+            self.client,
+            "webhook_endpoints.replay",
+            vec![("webhook_endpoint_id", webhook_endpoint_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(
+                    core.webhook_endpoints_replay(webhook_endpoint_id, body).await,
+                )
+            }),
+        )
+    }
+    /**Give a webhook endpoint a new secret and a new pair of keys.
+
+For 24 hours messages have the signatures of both.
+
+Permission: `webhook_endpoints:write`.*/
+    pub fn rotate<'a>(
+        &self,
+        webhook_endpoint_id: &'a str,
+    ) -> Call<'a, types::MadeWebhookEndpoint> {
+        Call::new(
+            self.client,
+            "webhook_endpoints.rotate",
+            vec![("webhook_endpoint_id", webhook_endpoint_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(core.webhook_endpoints_rotate(webhook_endpoint_id).await)
+            }),
+        )
+    }
+    /**Change, pause or enable a webhook endpoint.
+
+One that goes on gets what happened meanwhile. What it is told of counts from now on.
+
+Permission: `webhook_endpoints:write`.*/
+    pub fn update<'a>(
+        &self,
+        webhook_endpoint_id: &'a str,
+        body: &'a types::WebhookEndpointPatch,
+    ) -> Call<'a, types::WebhookEndpoint> {
+        Call::new(
+            self.client,
+            "webhook_endpoints.update",
+            vec![("webhook_endpoint_id", webhook_endpoint_id)],
+            move |core, ()| Box::pin(async move {
+                call::value(
+                    core.webhook_endpoints_update(webhook_endpoint_id, body).await,
+                )
+            }),
+        )
+    }
+}
 /// The parameters of queries, by operation.
 pub mod query {
     use crate::generated::core::types;
@@ -2133,6 +2430,14 @@ pub mod query {
     #[derive(Debug, Clone, Default)]
     pub struct EventsList {
         pub state: Option<types::EventState>,
+    }
+    /// The query of `events_log.list`.
+    #[derive(Debug, Clone, Default)]
+    pub struct EventsLogList {
+        pub cursor: Option<String>,
+        pub limit: Option<u32>,
+        pub start: Option<types::LogStart>,
+        pub type_: Option<types::EventsLogListType>,
     }
     /// The query of `holds.delete`.
     #[derive(Debug, Clone, Default)]
@@ -2249,5 +2554,11 @@ pub mod query {
     #[derive(Debug, Clone, Default)]
     pub struct TicketsQrPng {
         pub scale: Option<u32>,
+    }
+    /// The query of `webhook_deliveries.list`.
+    #[derive(Debug, Clone, Default)]
+    pub struct WebhookDeliveriesList {
+        pub state: Option<types::WebhookDeliveryState>,
+        pub type_: Option<types::WebhookDeliveriesListType>,
     }
 }
