@@ -11,6 +11,7 @@ mod packages;
 mod plugins;
 mod process;
 mod repository;
+mod rust_sdk;
 mod sdks;
 mod steps;
 mod stripe_sdks;
