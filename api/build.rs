@@ -1,6 +1,11 @@
-//! A release holds the files of the seat picker: what `cargo xtask widget` makes anew is compiled in anew.
+//! A release holds the files of the seat picker and the viewer of the contract: what `cargo xtask widget` and
+//! `cargo xtask docs` make anew is compiled in anew.
 
 fn main() {
     let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    println!("cargo::rerun-if-changed={}", if release { "../embed-widget/dist" } else { "build.rs" });
+    let folders: &[&str] =
+        if release { &["../embed-widget/dist", "../tools/viewer/dist"] } else { &["build.rs"] };
+    for folder in folders {
+        println!("cargo::rerun-if-changed={folder}");
+    }
 }

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::{
     bodies::Bodies, config::Config, credentials::CredentialCache, hosting::Widget, mail::Mailer,
     plans::Plans, plugins::Plugins, signing::TicketSigner, streams::Streams, tokens::Tokens,
+    webhooks::Sender,
 };
 
 pub struct App {
@@ -50,7 +51,7 @@ pub struct App {
     pub payments: Option<Arc<dyn PaymentProvider>>,
     /// `None` when no mail server is configured.
     pub mailer: Option<Arc<dyn Mailer>>,
-    /// Secrets of the webhook endpoints; several during a roll.
+    /// Secrets of our own webhook endpoints at Stripe; several during a roll.
     pub webhook_secrets: Vec<SecretString>,
     /// The files of the seat picker.
     pub widget: Widget,
@@ -58,6 +59,8 @@ pub struct App {
     pub plans: Plans,
     /// What tenants uploaded, ready to be called.
     pub plugins: Plugins,
+    /// Sends webhooks to endpoints of tenants.
+    pub sender: Sender,
     /// Our own origin, as browsers write it: the pages that we serve may use every publishable key.
     pub origin: String,
     /// What a sale needs to know of the tenant, for a few seconds.

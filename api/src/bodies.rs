@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// The largest body of an ordinary request: a batch of 500 scans is about 150 kB.
-const BODY_MAX: usize = 512 * 1024;
+pub const BODY_MAX: usize = 512 * 1024;
 /// The largest seat-map document: 100,000 seats as rules with exceptions stay below it.
-const SEAT_MAP_BODY_MAX: usize = 16 * 1024 * 1024;
+pub const SEAT_MAP_BODY_MAX: usize = 16 * 1024 * 1024;
 /// A body must have arrived within this time.
 const BODY_WAIT: Duration = Duration::from_secs(30);
 /// Room for large bodies, in MiB: four of the largest. Reading one takes several times its size.

@@ -37,7 +37,7 @@ use tokio::{
 use crate::{
     app::App, bodies::Bodies, config::Config, connections::Impatient, credentials::CredentialCache,
     embedded::Embedded, hosting::Widget, mail, plans::Plans, plugins::Plugins, server, signing::TicketSigner,
-    streams::Streams, tokens::Tokens, worker,
+    streams::Streams, tokens::Tokens, webhooks::Sender, worker,
 };
 
 /// Requests under way may take this long to end when the server is asked to stop.
@@ -262,6 +262,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         sellers: DashMap::new(),
         plans: Plans::default(),
         plugins: Plugins::new(&config).map_err(anyhow::Error::msg)?,
+        sender: Sender::new(&config).map_err(anyhow::Error::msg)?,
         widget,
         origin: config.origin(),
         config,

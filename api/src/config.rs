@@ -102,6 +102,10 @@ pub struct Config {
     #[arg(long, env = "EVENTFLOW_PLUGIN_HTTP_INSTEAD", value_name = "ADDRESS", hide = true)]
     pub plugin_http_instead: Option<SocketAddr>,
 
+    /// Webhook endpoints may be on this machine, without TLS: for development. Otherwise they are on the public internet.
+    #[arg(long, env = "EVENTFLOW_WEBHOOKS_ALLOW_LOOPBACK")]
+    pub webhooks_allow_loopback: bool,
+
     /// Addresses of reverse proxies whose `X-Forwarded-For` is believed, by commas.
     #[arg(long, env = "EVENTFLOW_TRUSTED_PROXIES", value_delimiter = ',', value_name = "IP")]
     pub trusted_proxies: Vec<std::net::IpAddr>,

@@ -85,7 +85,8 @@ fn main() -> ExitCode {
         _ => None,
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.enable_all();
+    // Plugins are called on these threads: their stack comes on top of what a request takes.
+    runtime.enable_all().thread_stack_size(4 << 20);
     if let Some(threads) = threads {
         runtime.worker_threads(threads.max(2));
     }

@@ -6,7 +6,7 @@ use std::{
     sync::LazyLock,
 };
 
-use eventflow_core::ErrorCode;
+use eventflow_core::{ErrorCode, event_types::EventType};
 use poem::http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,12 @@ use crate::{
     auth::SHARED_KEY_MIN,
     operations::{self, Credential, Operation},
 };
+
+mod examples;
+mod links;
+mod lists;
+pub mod refusals;
+mod words;
 
 /// JSON numbers are exact up to here in every language.
 const INTEGER_MAX: i64 = (1 << 53) - 1;
@@ -59,7 +65,7 @@ pub fn operation_of(method: &Method, pattern: &str) -> Option<&'static Operation
 }
 
 /// Path, method and description of every operation.
-fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+pub(crate) fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let paths = document["paths"].as_object().into_iter().flatten();
     paths.flat_map(|(path, methods)| {
         let methods = methods.as_object().into_iter().flatten();
@@ -116,18 +122,88 @@ fn publish(mut document: Value) -> Value {
         }
     }
     put_right(&mut document);
+    words::complete(&mut document);
+    lists::bound(&mut document);
     document["components"]["securitySchemes"] = security_schemes();
     document["components"]["headers"] = shared_headers();
     let mut problems = BTreeMap::new();
+    let schemas = document["components"]["schemas"].clone();
     let paths = document["paths"].as_object_mut().expect("the document has paths");
     for (path, methods) in paths.iter_mut() {
         for (method, operation) in methods.as_object_mut().expect("a path has methods") {
-            complete_operation(path, method, operation);
+            complete_operation(path, method, operation, &schemas);
             share_problems(operation, &mut problems);
         }
     }
     document["components"]["responses"] = problems.into_iter().collect::<Map<_, _>>().into();
+    document["components"]["schemas"]["WebhookEvent"] = webhook_event();
+    // What OpenAPI 3.1 calls `webhooks`; tools read it under this name in 3.0.
+    document["x-webhooks"] = webhooks();
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        examples::complete(schemas);
+    }
     sorted(document)
+}
+
+/// The body of every webhook.
+fn webhook_event() -> Value {
+    let types: Vec<&str> = EventType::ALL.iter().map(|kind| kind.as_str()).collect();
+    json!({
+        "description": "The body of a webhook.",
+        "type": "object",
+        "required": ["id", "type", "timestamp", "tenant_id", "data"],
+        "properties": {
+            "id": { "type": "string", "maxLength": 40, "description": "The same as the header `webhook-id`: act once on each." },
+            "type": { "type": "string", "description": format!("More types may come. Now: {}.", types.join(", ")) },
+            "timestamp": { "type": "string", "format": "date-time", "description": "When it happened." },
+            "tenant_id": { "type": "string", "maxLength": 40 },
+            "data": {
+                "type": "object",
+                "required": ["resource", "id", "detail"],
+                "properties": {
+                    "resource": { "type": "string", "description": "What it is about." },
+                    "id": { "type": "string", "maxLength": 40, "description": "The id of what it is about." },
+                    "detail": {
+                        "type": "object", "additionalProperties": true,
+                        "description": "More, by type; neither personal data nor secrets."
+                    },
+                    "object": {
+                        "type": "object",
+                        "description": "In fat payloads, what it is about as its GET answers it when the message is sent. Absent when it is gone, or larger than 256 KiB."
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// A message for each type of events.
+fn webhooks() -> Value {
+    let message = |kind: &EventType| {
+        let event = json!({ "$ref": "#/components/schemas/WebhookEvent" });
+        let schema = match kind.resource().schema() {
+            None => event,
+            Some(name) => {
+                let object = json!({ "$ref": format!("#/components/schemas/{name}") });
+                let data = json!({ "type": "object", "properties": { "object": object } });
+                json!({ "allOf": [event, { "type": "object", "properties": { "data": data } }] })
+            }
+        };
+        let post = json!({
+            "operationId": kind.as_str(),
+            "summary": format!("{}.", kind.description()),
+            "description": format!("{}.", kind.description()),
+            "tags": ["Webhooks"],
+            "security": [],
+            "requestBody": { "required": true, "content": { "application/json": { "schema": schema } } },
+            "responses": {
+                "200": { "description": "It was taken, as with any other status from 200 to 299." },
+                "4XX": { "description": "It is sent again for three days; 410 disables the endpoint." },
+            },
+        });
+        (kind.as_str().to_owned(), json!({ "post": post }))
+    };
+    EventType::ALL.iter().map(message).collect::<Map<_, _>>().into()
 }
 
 /// The headers that the server adds to answers of every operation.
@@ -221,7 +297,7 @@ fn security_schemes() -> Value {
 }
 
 /// Security, permission, `Idempotency-Key` and descriptions, from the table.
-fn complete_operation(path: &str, method: &str, operation: &mut Value) {
+fn complete_operation(path: &str, method: &str, operation: &mut Value, schemas: &Value) {
     let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
     let rule = operations::find(&id)
         .unwrap_or_else(|| panic!("{method} {path}: operation `{id}` is missing in the table of operations"));
@@ -229,9 +305,6 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         rule.credentials.iter().map(|c| json!({ c.scheme(): [] })).collect::<Vec<_>>().into();
     if let Some(permission) = rule.permission {
         operation["x-permission"] = json!(permission.as_str());
-    }
-    if operation["description"].is_null() {
-        operation["description"] = operation["summary"].clone();
     }
     if method != "get" && !rule.credentials.is_empty() {
         let mut description = "A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours.".to_owned();
@@ -250,6 +323,8 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         }
         operation["parameters"].as_array_mut().expect("made above").push(header);
     }
+    let codes = refusals::of(rule, method, operation, schemas);
+    operation["x-error-codes"] = codes.iter().map(|code| code.code()).collect();
     let has_body = operation["requestBody"].is_object();
     let responses = operation["responses"].as_object_mut().expect("an operation has responses");
     // The one error type of the code knows all statuses; these cannot come here.
@@ -264,8 +339,12 @@ fn complete_operation(path: &str, method: &str, operation: &mut Value) {
         if !(status.starts_with('2') || status.starts_with('3')) {
             continue;
         }
-        if response["description"].as_str().unwrap_or_default().is_empty() {
-            response["description"] = json!("The answer.");
+        if let Some(events) = response.pointer_mut("/content/text~1event-stream") {
+            events["examples"] = examples::of_stream();
+        }
+        let links = links::of(&id);
+        if status.starts_with('2') && !links.is_empty() {
+            response["links"] = links.into();
         }
         let own = response
             .get_mut("headers")
@@ -351,19 +430,34 @@ fn put_right(value: &mut Value) {
                     members.insert(limit.into(), whole_number(number));
                 }
             }
-            // `allOf: [$ref, {description}]`: the second member is no schema.
-            if let Some(all) = members.get_mut("allOf").and_then(Value::as_array_mut)
-                && all.len() == 2
-                && all[0].get("$ref").is_some()
-                && all[1]
-                    .as_object()
-                    .is_some_and(|second| second.keys().all(|k| k == "description" || k == "title"))
-            {
-                all.truncate(1);
+            // A default of nothing says nothing, and stops a generator for Python.
+            let is_nothing = |default: &Map<String, Value>| default.values().all(Value::is_null);
+            if members.get("default").and_then(Value::as_object).is_some_and(is_nothing) {
+                members.remove("default");
             }
+            put_right_reference(members);
             members.values_mut().for_each(put_right);
         }
         _ => {}
+    }
+}
+
+/// `allOf: [$ref, {description, default}]`: the second member is no schema, and what it says stands beside it.
+fn put_right_reference(members: &mut Map<String, Value>) {
+    let Some(all) = members.get_mut("allOf").and_then(Value::as_array_mut) else { return };
+    let is_note = |second: &Value| {
+        let notes = ["description", "title", "default"];
+        second.as_object().is_some_and(|second| second.keys().all(|name| notes.contains(&name.as_str())))
+    };
+    if all.len() != 2 || all[0].get("$ref").is_none() || !is_note(&all[1]) {
+        return;
+    }
+    all.truncate(1);
+    if members.len() == 1
+        && let Some(Value::Array(mut all)) = members.remove("allOf")
+        && let Some(Value::Object(reference)) = all.pop()
+    {
+        *members = reference;
     }
 }
 
@@ -414,6 +508,14 @@ fn sorted(value: Value) -> Value {
     }
 }
 
+/// What a reference leads to; the value itself when it is none.
+#[cfg(test)]
+fn resolved(value: &Value) -> &Value {
+    let Some(reference) = value["$ref"].as_str() else { return value };
+    let target = document().pointer(reference.trim_start_matches('#'));
+    target.unwrap_or_else(|| panic!("{reference} leads nowhere"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,13 +532,6 @@ mod tests {
             }
             _ => {}
         }
-    }
-
-    fn resolved(value: &Value) -> &Value {
-        let Some(reference) = value["$ref"].as_str() else { return value };
-        document()
-            .pointer(reference.trim_start_matches('#'))
-            .unwrap_or_else(|| panic!("{reference} leads nowhere"))
     }
 
     fn is_dotted(id: &str) -> bool {
@@ -602,6 +697,23 @@ mod tests {
             let id = op["operationId"].as_str().unwrap();
             follow(&op["requestBody"], id, &mut seen, &mut bounded);
             follow(&op["parameters"], id, &mut seen, &mut bounded);
+        }
+    }
+
+    #[test]
+    fn every_type_of_events_is_a_webhook_whose_object_has_a_schema() {
+        let webhooks = document()["x-webhooks"].as_object().unwrap();
+        assert_eq!(webhooks.len(), EventType::ALL.len());
+        for kind in EventType::ALL {
+            let post = &webhooks[kind.as_str()]["post"];
+            let schema = &post["requestBody"]["content"]["application/json"]["schema"];
+            match kind.resource().schema() {
+                Some(_) => {
+                    let object = &schema["allOf"][1]["properties"]["data"]["properties"]["object"];
+                    assert_eq!(resolved(object)["type"], "object", "{kind}");
+                }
+                None => assert_eq!(resolved(schema)["type"], "object", "{kind}"),
+            }
         }
     }
 

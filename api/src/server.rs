@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auth::{RequestFacts, fingerprint},
-    bodies, hosting, openapi, pages,
+    bodies, docs, hosting, openapi, pages,
     problem::{self, Failure, REQUEST_ID},
     resources,
 };
@@ -35,11 +35,10 @@ pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> {
         .at("/readyz", poem::get(pages::ready))
         .at("/openapi.json", poem::get(pages::contract))
         .at("/schemas/seat-map.json", poem::get(pages::seat_map_schema))
-        .at("/docs", poem::get(pages::docs))
-        .at("/docs/", poem::get(pages::docs))
-        .at("/docs/errors", poem::get(pages::error_codes))
         .nest_no_strip("/", api);
-    let inner = Arc::new(hosting::routes(routes).with(CatchPanic::new()).data(app.clone()).map_to_response());
+    let inner = Arc::new(
+        hosting::routes(docs::routes(routes)).with(CatchPanic::new()).data(app.clone()).map_to_response(),
+    );
     poem::endpoint::make(move |request| {
         let (app, inner) = (app.clone(), inner.clone());
         async move { Ok::<_, poem::Error>(answer(&app, inner, request).await) }

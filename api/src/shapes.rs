@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{Id, check_in::Reason, id, order::OrderState};
+use eventflow_core::{Id, check_in::Reason, event_types::EventType, id, order::OrderState};
 use eventflow_plugin_host::values;
 use eventflow_store::tickets::TicketRow;
 use poem_openapi::{
@@ -190,6 +190,17 @@ string_type! {
     OrderStateName(OrderState), "string(order_state)", order_state_schema(), parse_order_state, OrderState::to_string
 }
 
+string_type! {
+    /// The type of an event; `GET /v1/event-types` lists them.
+    EventTypeName(EventType), "string(event_type)", event_type_schema(), parse_event_type, EventType::to_string
+}
+
+impl ParseFromParameter for EventTypeName {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        parse_event_type(value.to_owned()).map(Self).map_err(ParseError::custom)
+    }
+}
+
 impl ParseFromParameter for OrderStateName {
     fn parse_from_parameter(value: &str) -> ParseResult<Self> {
         parse_order_state(value.to_owned()).map(Self).map_err(ParseError::custom)
@@ -203,6 +214,16 @@ fn order_state_schema() -> MetaSchema {
 }
 
 fn parse_order_state(text: String) -> Result<OrderState, eventflow_core::order::UnknownState> {
+    text.parse()
+}
+
+fn event_type_schema() -> MetaSchema {
+    let mut schema = MetaSchema::new("string");
+    schema.enum_items = EventType::ALL.iter().map(|kind| Value::String(kind.to_string())).collect();
+    schema
+}
+
+fn parse_event_type(text: String) -> Result<EventType, eventflow_core::event_types::UnknownEventType> {
     text.parse()
 }
 

@@ -17,13 +17,13 @@ use crate::{
 };
 
 /// Streams of all visitors of the pages of one publishable key, at one server.
-const PUBLISHABLE_MAX: u32 = 5_000;
+pub const PUBLISHABLE_MAX: u32 = 5_000;
 /// Streams of one network with one publishable key: an office or a school shares an address, a crowd does not.
 const NETWORK_WITH_KEY_MAX: u32 = 100;
 /// Streams of one network with all keys: publishable keys are public, and each more would be a hundred more.
-const NETWORK_MAX: u32 = 200;
+pub const NETWORK_MAX: u32 = 200;
 /// A tenant's own servers look once for all of their users.
-const SECRET_MAX: u32 = 100;
+pub const SECRET_MAX: u32 = 100;
 /// A tenant may make many keys: all of them together have this part of the server's most.
 const TENANT_PART: usize = 2;
 /// When somebody who was turned away may come again.

@@ -1,5 +1,6 @@
 //! The worker: everything that happens without a request. It mirrors the outbox into Redis, runs due jobs
-//! (webhooks, lapses, polls, refunds, and apart from those messages), reminds of events, fills the gaps that lost webhooks leave, and forgets old keys.
+//! (webhooks of providers, lapses, polls, refunds, and apart from those messages), sends webhooks to tenants, reminds of
+//! events, fills the gaps that lost webhooks leave, and forgets old keys.
 //! Any number of workers may run; each loop tolerates the others and survives the loss of every dependency.
 
 use std::{sync::Arc, time::Duration};
@@ -13,10 +14,11 @@ use eventflow_store::{
     orders,
     plugins::receipts,
     provider_events::{self, NewEvent},
+    webhook_deliveries,
 };
 use tokio::{sync::watch, task::JoinSet, time};
 
-use crate::{app::App, checkout, notices};
+use crate::{app::App, checkout, notices, webhooks};
 
 /// The mirror looks at the outbox at least this often; a bell wakes it sooner.
 const MIRROR_PERIOD: Duration = Duration::from_millis(200);
@@ -54,11 +56,13 @@ pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
     loops.spawn(mirror(app.clone(), stop.clone()));
     loops.spawn(run_jobs(app.clone(), stop.clone(), Lane::Sales));
     loops.spawn(run_jobs(app.clone(), stop.clone(), Lane::Messages));
+    loops.spawn(webhooks::run(app.clone(), stop.clone()));
     loops.spawn(periodically(app.clone(), stop.clone(), "reminders", REMINDERS_PERIOD, notices::remind));
     loops.spawn(periodically(app.clone(), stop.clone(), "gaps", GAP_PERIOD, fill_gaps));
     loops.spawn(periodically(app, stop, "janitor", JANITOR_PERIOD, async |app| {
         idempotency::sweep(&app.db).await?;
-        receipts::sweep(&app.db).await.map(|_| ())
+        receipts::sweep(&app.db).await?;
+        webhook_deliveries::sweep(&app.db).await.map(|_| ())
     }));
     while loops.join_next().await.is_some() {}
 }

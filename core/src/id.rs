@@ -49,6 +49,10 @@ kinds! {
     PluginVersion = "plv",
     /// The receipt of one call of a plugin.
     PluginReceipt = "plr",
+    /// An entry of the log of events; every delivery of it has this number as its `webhook-id`.
+    LogEntry = "log",
+    WebhookEndpoint = "whk",
+    WebhookDelivery = "whd",
 }
 
 /// An identifier of one kind of object; 16 bytes, a UUIDv7, printed as TypeID.

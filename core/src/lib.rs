@@ -4,6 +4,7 @@
 pub mod access;
 pub mod check_in;
 pub mod error;
+pub mod event_types;
 pub mod id;
 pub mod lean;
 pub mod ledger;

@@ -30,6 +30,7 @@ const files = {
   "errors.ts": errorCodes(),
   "operations.ts": operationTable(),
   "resources.ts": resources(),
+  "webhook-events.ts": webhookEvents(),
 };
 let differing = 0;
 for (const [name, text] of Object.entries(files)) {
@@ -193,6 +194,27 @@ function resources() {
     `${interfaces.join("\n")}\n` +
     `/** Every noun of the API. */\nexport interface Resources {\n${all}}\n\n` +
     `/** What a page may call with a publishable key or a buyer's token. */\nexport interface BrowserResources {\n${browser.join("")}}\n`
+  );
+}
+
+/** The bodies of webhooks, by type; what OpenAPI 3.1 calls `webhooks` is an extension in 3.0. */
+function webhookEvents() {
+  const objects = Object.entries(contract["x-webhooks"]).map(([type, { post }]) => {
+    const { schema } = post.requestBody.content["application/json"];
+    const object = schema.allOf?.[1].properties.data.properties.object;
+    return { type, text: post.summary, object: object ? rootType(nameOf(object)) : undefined };
+  });
+  const names = [...new Set(objects.flatMap(({ object }) => object ?? []))].sort();
+  const rows = objects.map(({ type, text, object }) => `  /** ${text} */\n  "${type}": ${object ?? "undefined"};\n`);
+  return (
+    `${header(CONTRACT)}import type {\n${[...names, "WebhookEvent"].map((name) => `  ${name},\n`).join("")}} from "./contract.ts";\n\n` +
+    `/** What a fat payload has as \`data.object\`, by the type of the event. */\n` +
+    `export interface WebhookObjects {\n${rows.join("")}}\n\n` +
+    `/** The body of a webhook of one type. */\n` +
+    `export type WebhookEventOf<Type extends keyof WebhookObjects> = Omit<WebhookEvent, "type" | "data"> & {\n` +
+    `  type: Type;\n  data: Omit<WebhookEvent["data"], "object"> & { object?: WebhookObjects[Type] };\n};\n\n` +
+    `/** The body of a webhook: \`type\` says which one. More types may come. */\n` +
+    `export type AnyWebhookEvent = { [Type in keyof WebhookObjects]: WebhookEventOf<Type> }[keyof WebhookObjects];\n`
   );
 }
 

@@ -56,6 +56,7 @@ async function runTests(files, tarball) {
       EVENTFLOW_URL: platform.url,
       EVENTFLOW_BOOTSTRAP_TOKEN: platform.bootstrapToken,
       EVENTFLOW_SDK_TARBALL: tarball,
+      EVENTFLOW_STRIPE_KEY: platform.stripeKey,
     });
   } finally {
     await platform.stop();

@@ -4,6 +4,7 @@ export { type AnswerOf, type Bytes, type CallOptions, type ClientOptions, type I
 export { countdown } from "./countdown.ts";
 export * from "./errors.ts";
 export type * from "./generated/contract.ts";
+export type * from "./generated/webhook-events.ts";
 export { CONTRACT_VERSION, VERSION } from "./generated/operations.ts";
 export { type Page, Pages } from "./pages.ts";
 export { type AreaChange, type Changes, decodeDiff, type Diff, type SeatChange, type SeatState, SeatStates } from "./seat-states.ts";

@@ -208,6 +208,17 @@ pub async fn list(
     Ok(query.load(&mut **tx).await?)
 }
 
+/// A stored scan.
+pub async fn get(tx: &mut Tx, id: Id<id::Scan>) -> Result<ScanRow> {
+    scans::table
+        .find((tx.tenant(), id.uuid()))
+        .select(ScanRow::as_select())
+        .first(&mut **tx)
+        .await
+        .optional()
+        .or_not_found("scan")
+}
+
 /// The reasons in a stored scan: their codes with spaces between them.
 pub fn parse_reasons(text: &str) -> Result<Vec<Reason>> {
     text.split_ascii_whitespace()

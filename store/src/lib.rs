@@ -10,6 +10,7 @@ pub mod devices;
 pub mod embed_files;
 pub mod error;
 pub mod events;
+pub mod events_log;
 pub mod failpoints;
 pub mod gate;
 pub mod grants;
@@ -39,6 +40,8 @@ pub mod tenants;
 pub mod ticket_keys;
 pub mod tickets;
 pub mod venues;
+pub mod webhook_deliveries;
+pub mod webhook_endpoints;
 
 pub use db::{Db, Scope, Tx, migrate, new_uuid};
 pub use error::{Error, OnConstraint, OrNotFound, Result};

@@ -258,6 +258,9 @@ pub async fn finish(
     if state == next {
         return Ok(updated);
     }
+    let of_order = Id::<id::Order>::from(order_id);
+    let detail = json!({ "from": state.as_str(), "to": next.as_str(), "order": of_order });
+    audit_log::record(tx, "refunds.move", Id::<id::Refund>::from(id), detail).await?;
     match next {
         RefundState::Succeeded => {
             book(tx, &order, &updated).await?;

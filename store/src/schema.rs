@@ -46,6 +46,7 @@ diesel::table! {
         detail -> Jsonb,
         request_id -> Text,
         at -> Timestamptz,
+        xact_id -> Nullable<Int8>,
     }
 }
 
@@ -616,6 +617,7 @@ diesel::table! {
         actor -> Text,
         scanned_at -> Timestamptz,
         received_at -> Timestamptz,
+        xact_id -> Nullable<Int8>,
     }
 }
 
@@ -800,6 +802,57 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    webhook_deliveries (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        endpoint_id -> Uuid,
+        entry_id -> Uuid,
+        event_type -> Text,
+        resource_id -> Text,
+        detail -> Jsonb,
+        occurred_at -> Timestamptz,
+        state -> Text,
+        attempts -> Int4,
+        next_attempt_at -> Timestamptz,
+        attempted_at -> Nullable<Timestamptz>,
+        status -> Nullable<Int4>,
+        duration_ms -> Nullable<Int4>,
+        response -> Text,
+        last_error -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    webhook_endpoints (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        url -> Text,
+        description -> Text,
+        event_types -> Array<Text>,
+        payload -> Text,
+        state -> Text,
+        disabled_reason -> Text,
+        sealed_keys -> Bytea,
+        previous_sealed_keys -> Nullable<Bytea>,
+        previous_until -> Nullable<Timestamptz>,
+        public_key -> Bytea,
+        position -> Int8,
+        position_id -> Uuid,
+        due_at -> Nullable<Timestamptz>,
+        blocked_until -> Nullable<Timestamptz>,
+        failures -> Int4,
+        failing_since -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     admissions,
     api_keys,
@@ -847,5 +900,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     ticket_keys,
     tickets,
     users,
-    venues
+    venues,
+    webhook_deliveries,
+    webhook_endpoints
 );

@@ -7,17 +7,22 @@ Requests that are meant to be wrong stay as schemathesis made them. Operations t
 (delete, cancel, void, pay, publish, rotate) get a new object each time.
 
 Every fourth request keeps the made-up ids: then the answer is 404, which is worth trying too.
+
+Where schemathesis walks along the links of the contract, what an earlier answer named stays: only what is made up is
+replaced.
 """
 
 import functools
 import itertools
 import os
+import re
 import time
 import uuid
 
 import requests
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import TestPhase
 
 URL = os.environ["EVENTFLOW_URL"]
 # The world is always made by a secret key, whatever key the requests of schemathesis carry.
@@ -163,10 +168,11 @@ class World:
         return key
 
     def revoke_keys(self):
-        """A tenant has 200 keys at most. The one in use stays, known by its last characters, and publishable ones."""
+        """A tenant has 200 keys at most. Those in use stay, known by their last characters, and publishable ones."""
+        used = [os.environ[name][-4:] for name in ("EVENTFLOW_SECRET_KEY", "EVENTFLOW_KEY")]
 
         def superfluous(key):
-            return key["kind"] == "secret" and key["hint"] != os.environ["EVENTFLOW_SECRET_KEY"][-4:]
+            return key["kind"] == "secret" and key["hint"] not in used
 
         while keys := list(filter(superfluous, call("GET", "/v1/api-keys?limit=100")["data"])):
             for key in keys:
@@ -217,6 +223,20 @@ class World:
         self.install()
         return self.install(f"?event_id={self.event}")
 
+    def new_webhook_endpoint(self):
+        endpoints = call("GET", "/v1/webhook-endpoints")["data"]
+        # A tenant has 16 at most.
+        for endpoint in endpoints if len(endpoints) > 12 else []:
+            SESSION.delete(f"{URL}/v1/webhook-endpoints/{endpoint['id']}", timeout=10)
+        made = post("/v1/webhook-endpoints", {"url": "https://hooks.example.org/", "event_types": ["ticket.voided"]})
+        endpoint = made["webhook_endpoint"]["id"]
+        # Nothing is sent from here.
+        call("PATCH", f"/v1/webhook-endpoints/{endpoint}", {"state": "paused"})
+        return endpoint
+
+    def new_webhook_delivery(self):
+        return post(f"/v1/webhook-endpoints/{self.new_webhook_endpoint()}/ping")["id"]
+
     def new_plugin(self):
         return upload(f"p{next(COUNTER) % 10000:04}")["plugin_id"]
 
@@ -242,8 +262,14 @@ class World:
 
     # By parameter of the path; an entry for one operation wins.
     def id_for(self, operation, parameter):
-        if parameter in ("key", "name"):
-            return {"key": self.with_value, "name": self.with_secret}[parameter]()
+        made = {
+            "key": self.with_value,
+            "name": self.with_secret,
+            "webhook_delivery_id": self.new_webhook_delivery,
+            "webhook_endpoint_id": self.new_webhook_endpoint,
+        }.get(parameter)
+        if made:
+            return made()
         fresh = {
             "api_keys.delete": self.new_key,
             "api_keys.rotate": self.new_key,
@@ -318,7 +344,7 @@ def mend_event(body):
         "sale_ends_at": "2099-06-01T18:00:00Z",
     }
     body.update({field: time for field, time in times.items() if body.get(field) is not None})
-    if body.get("seat_map_id"):
+    if body.get("seat_map_id") and body["seat_map_id"] not in SEEN:
         body["seat_map_id"] = WORLD.seat_map
     if body.get("venue_id"):
         body["venue_id"] = WORLD.venue
@@ -359,6 +385,13 @@ def mend_items(body):
 
 
 def mend_order(body):
+    if body.get("hold_id") in SEEN and body.get("hold_token"):
+        # The hold of the step before; its link brings the token and the price too.
+        mend_wishes(body)
+        for field in ["items", "best_available", "event_id", "codes"]:
+            body.pop(field, None)
+        mend_payment(body)
+        return
     mend_items(body)
     mend_wishes(body)
     for field in ["hold_token", "expected_total_minor"]:
@@ -371,6 +404,10 @@ def mend_order(body):
         hold = WORLD.new_hold()
         body.pop("codes", None)
         body.update(hold_id=hold["id"], hold_token=hold["token"])
+    mend_payment(body)
+
+
+def mend_payment(body):
     if body.get("provider") == "free":
         body["provider"] = "manual"
     if not body["buyer"].get("email"):
@@ -390,6 +427,9 @@ def mend_prices(body):
     for field in ["price_minor", "fee_minor"]:
         if body.get(field) is not None:
             body[field] = min(body[field], 1_000_000_000)
+    # The fewest tickets of a hold are not more than the most.
+    if body.get("min_per_hold"):
+        body["min_per_hold"] = 1
 
 
 def mend_key(body):
@@ -452,6 +492,16 @@ def mend_plugin_order(body):
     body["plugin_ids"] = [plugin["id"] for plugin in call("GET", "/v1/plugins")["data"]]
 
 
+def mend_webhook_endpoint(body):
+    if body.get("url") is not None:
+        WORLD.new_webhook_endpoint()
+        body["url"] = "https://hooks.example.org/"
+
+
+def mend_replay(body):
+    body["since"], body["until"] = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+
+
 def mend_map(body):
     body.pop("draft_revision", None)
     if body.get("document") is not None:
@@ -482,7 +532,25 @@ MEND = {
     "seat_maps.update": mend_map,
     "seats.update": mend_seats,
     "tenants.create": lambda body: body.update(origins=["https://tickets.example.org"]),
+    "webhook_endpoints.create": mend_webhook_endpoint,
+    "webhook_endpoints.replay": mend_replay,
+    "webhook_endpoints.update": mend_webhook_endpoint,
 }
+
+
+# The ids of all answers along the links.
+SEEN = set()
+ID = re.compile(r"\b[a-z]+_[0-7][0-9a-hjkmnp-tv-z]{25}\b")
+
+
+def walks(case):
+    return case.meta is not None and case.meta.phase.name == TestPhase.STATEFUL
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    if walks(case):
+        SEEN.update(ID.findall(response.text))
 
 
 @schemathesis.hook
@@ -495,8 +563,9 @@ def before_call(context, case, **kwargs):
         # Schemathesis sends one key with different bodies, which is refused.
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
     if case.path_parameters and known:
-        for parameter in list(case.path_parameters):
-            case.path_parameters[parameter] = WORLD.id_for(operation, parameter)
+        for parameter, value in list(case.path_parameters.items()):
+            if value not in SEEN:
+                case.path_parameters[parameter] = WORLD.id_for(operation, parameter)
     query = case.query or {}
     if known:
         for parameter, value in {
@@ -504,10 +573,10 @@ def before_call(context, case, **kwargs):
             "order_id": WORLD.order["id"],
             "check_in_list_id": WORLD.check_in_list,
         }.items():
-            if parameter in query:
+            if parameter in query and query[parameter] not in SEEN:
                 query[parameter] = value
     # A secret key has to name the event of a hold; a buyer's token need not.
-    if operation.startswith("holds.") and operation != "holds.create":
+    if operation.startswith("holds.") and operation != "holds.create" and query.get("event_id") not in SEEN:
         case.query = {**query, "event_id": WORLD.event}
     if operation == "seat_maps.import":
         case.body, case.query = TABLE, {"format": "csv"}

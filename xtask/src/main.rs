@@ -2,17 +2,21 @@
 #![expect(clippy::print_stdout, reason = "a command-line program speaks through stdout")]
 
 mod bench;
+mod compatibility;
 mod contract;
 mod demo;
+mod generators;
 mod install;
 mod packages;
 mod plugins;
 mod process;
 mod repository;
+mod rust_sdk;
 mod sdks;
 mod steps;
 mod stripe_sdks;
 mod torture;
+mod viewer;
 mod widget;
 
 use std::process::ExitCode;
@@ -37,10 +41,15 @@ enum Command {
     Check(steps::Options),
     /// Write openapi/eventflow.json and openapi/seat-map.schema.json from the code
     Openapi {
-        /// Write nothing; fail when the committed contract differs
+        /// Write nothing; fail when the committed contract differs, or breaks clients of the released one
         #[arg(long)]
         check: bool,
+        /// Keep the contract as the one of its version, in openapi/released
+        #[arg(long, conflicts_with = "check")]
+        release: bool,
     },
+    /// Fetch the viewer of /docs, into tools/viewer/dist
+    Docs,
     /// Write the generated parts of the SDKs from the committed contract
     Codegen {
         /// Write nothing; fail when a committed file differs
@@ -86,7 +95,9 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Test(options) => steps::run(&options, steps::Set::All),
         Command::Check(options) => steps::run(&options, steps::Set::Fast),
-        Command::Openapi { check } => contract::build_and_update(check),
+        Command::Openapi { release: true, .. } => contract::release(),
+        Command::Openapi { check, .. } => contract::build_and_update(check),
+        Command::Docs => viewer::build(),
         Command::Codegen { check } => sdks::generate(check),
         Command::Widget(options) => widget::run(&options),
         Command::Plugins { check: true } => plugins::check(),

@@ -11,6 +11,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::repository;
 
+/// Lines of one failed test that are shown.
+const FAILED_LINES: usize = 60;
 const TAIL_LINES: usize = 60;
 const POLL: Duration = Duration::from_millis(100);
 /// Without a terminal (CI), one line says from time to time that it is still running.
@@ -38,6 +40,9 @@ pub fn run(label: &str, mut command: Command) -> Result<()> {
     if status.success() {
         return Ok(());
     }
+    for failed in failed_tests(&log) {
+        println!("{failed}\n");
+    }
     println!("{}", tail(&log, TAIL_LINES));
     bail!("{label} failed ({status}); all of its output: {}", log.display())
 }
@@ -63,6 +68,20 @@ pub fn probe(program: impl AsRef<Path>, arguments: &[&str]) -> Option<String> {
 /// The end of a file of text.
 pub fn tail(file: &Path, lines: usize) -> String {
     last_lines(&String::from_utf8_lossy(&fs::read(file).unwrap_or_default()), lines)
+}
+
+/// What a log in the Test Anything Protocol says of each test that failed: it may stand far above the end.
+fn failed_tests(log: &Path) -> Vec<String> {
+    let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    let begins = lines.iter().enumerate().filter(|(_, line)| line.trim_start().starts_with("not ok "));
+    begins
+        .map(|(at, _)| {
+            let report = lines[at..].iter().take(FAILED_LINES);
+            let end = report.clone().position(|line| line.trim() == "...").unwrap_or(FAILED_LINES);
+            report.take(end).copied().collect::<Vec<_>>().join("\n")
+        })
+        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "xtask has no async runtime; its main thread may wait")]

@@ -6,12 +6,13 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::install::{self, Need};
-use crate::{packages, process, repository};
+use crate::{packages, process, repository, rust_sdk};
 
 const JAVASCRIPT: &str = "sdk-js";
 
 /// `cargo xtask codegen`: with `check` a difference is an error, else it is written.
 pub fn generate(check: bool) -> Result<()> {
+    rust_sdk::generate(check)?;
     install::install(&[Need::Node])?;
     let arguments: &[&str] = if check { &["run", "generate", "--", "--check"] } else { &["run", "generate"] };
     process::run("generate the JavaScript SDK", npm(&javascript()?, arguments))
@@ -25,6 +26,14 @@ pub fn test_javascript() -> Result<()> {
         command.env("CHROMIUM", chromium);
     }
     process::run("the JavaScript SDK", command)
+}
+
+/// Every test of the Rust SDK with its examples, against a platform of its own. What is generated is compared first.
+pub fn test_rust() -> Result<()> {
+    rust_sdk::generate(true)?;
+    repository::build_binaries()?;
+    let command = repository::cargo(&["test", "--workspace", "--test", "sdk"]);
+    process::run("the Rust SDK", command)
 }
 
 /// The folder of the JavaScript SDK, with its tools installed.

@@ -18,15 +18,16 @@ use eventflow_store::{Result, Scope, plugins::secrets};
 use futures_util::{StreamExt, future::join_all};
 use reqwest::{
     Client, Method,
-    dns::{Addrs, Name, Resolve, Resolving},
     header::{HeaderMap, HeaderName, HeaderValue},
-    redirect,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Turn, off_thread};
-use crate::app::App;
+use crate::{
+    app::App,
+    outbound::{self, Loopback},
+};
 
 /// Answers that are kept; beyond it the cache begins anew.
 const CACHED_MAX: usize = 1_000;
@@ -47,32 +48,11 @@ pub struct Fetcher {
     cache: DashMap<CacheKey, (HttpResponse, Instant)>,
 }
 
-/// Resolves names to public addresses only; what is connected to is what was judged.
-struct Guard;
-
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            // The port is put in later.
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<SocketAddr> = found.filter(|address| http::is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err(format!("`{}` has no address on the public internet", name.as_str()).into());
-            }
-            Ok(Box::new(public.into_iter()) as Addrs)
-        })
-    }
-}
-
 impl Fetcher {
     pub fn new(instead: Option<SocketAddr>) -> Result<Self, String> {
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .timeout(Duration::from_millis(limits::RESPONSE_TIMEOUT_MS))
+        let timeout = Duration::from_millis(limits::RESPONSE_TIMEOUT_MS);
+        let client = outbound::client(timeout, Loopback::Refused)
             .https_only(instead.is_none())
-            .no_proxy()
-            .dns_resolver(Guard)
-            .user_agent(concat!("EventFlow/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Self { client, instead, cache: DashMap::new() })
@@ -228,11 +208,6 @@ mod tests {
         let fetcher = Fetcher::new(None).unwrap();
         let error = fetcher.send(&request("https://localhost/"), &Secrets(vec![])).await.unwrap_err();
         assert!(error.contains("error sending request"), "{error}");
-        let error = match Guard.resolve("localhost".parse().unwrap()).await {
-            Ok(_) => panic!("localhost is public"),
-            Err(error) => error.to_string(),
-        };
-        assert_eq!(error, "`localhost` has no address on the public internet");
         let (hosts, none) = (["api.example.org".to_owned()], Secrets(vec![]));
         let response = fetcher.fetch(Uuid::nil(), &hosts, request("https://evil.example/"), &none);
         assert_eq!(response.await, HttpResponse { id: "a".to_owned(), ..HttpResponse::default() });

@@ -11,7 +11,8 @@ use eventflow_core::{
     pricing::{Priced, Totals},
 };
 use eventflow_plugin_host::{
-    FailurePolicy, Hook, Host, Keep, Key, Quote as Asked, Receipt, Refused, Settings, Step,
+    FailurePolicy, Hook, Host, Keep, Key, Patience, Quote as Asked, Receipt, Refused, Settings, Step,
+    Stopped,
     hooks::{self, CartRequests},
     pricing::{GuardRails, Item, Prices},
     values::{Cart, Violation},
@@ -109,6 +110,9 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     })
 }
 
+/// More plugins than this are never called on a thread that serves requests, though each of them may be quick.
+const AT_ONCE_MAX: usize = 8;
+
 type Verdict = Result<Vec<Violation>, Refused>;
 
 /// All calls, off the threads that serve requests; what a plugin wants to have fetched comes between. Whoever judges the cart
@@ -124,13 +128,23 @@ async fn run(
     let steps = |turns: &[Turn]| turns.iter().map(|turn| turn.step.clone()).collect::<Vec<Step>>();
     if pricing.iter().chain(validation).all(|turn| turn.fetches.is_none()) {
         let (pricing, validation) = (steps(pricing), steps(validation));
-        let price = move || {
-            let quoted = host.quote(&mut asked, &pricing);
+        let are_few = pricing.len() + validation.len() <= AT_ONCE_MAX;
+        let price = move |mut asked: Asked, patience| {
+            let quoted = host.quote(&mut asked, &pricing, patience);
             asked.cart.buyer.tickets_owned = tickets_owned;
-            let verdict = quoted.and_then(|()| host.validate(&mut asked, &validation));
+            let verdict = quoted.and_then(|()| host.validate(&mut asked, &validation, patience));
             (asked, verdict)
         };
-        return app.plugins.call(scope.tenant, price).await;
+        // Most calls are shorter than the way to another thread and back.
+        if are_few {
+            let (priced, verdict) = price(asked, Patience::Short);
+            if verdict != Err(Stopped::TooLong) {
+                return Ok((priced, refused(verdict)?));
+            }
+            asked = priced.again();
+        }
+        let (priced, verdict) = app.plugins.call(scope.tenant, move || price(asked, Patience::Full)).await?;
+        return Ok((priced, refused(verdict)?));
     }
     let mut violations = Vec::new();
     let turns = pricing.iter().map(|turn| (turn, false)).chain(validation.iter().map(|turn| (turn, true)));
@@ -146,19 +160,28 @@ async fn run(
         let (host, step) = (host.clone(), turn.step.clone());
         let (back, verdict) = off_thread(move || {
             let verdict = match validates {
-                true => host.validate(&mut asked, std::slice::from_ref(&step)),
-                false => host.price(&mut asked, &step).map(|()| Vec::new()),
+                true => host.validate(&mut asked, std::slice::from_ref(&step), Patience::Full),
+                false => host.price(&mut asked, &step, Patience::Full).map(|()| Vec::new()),
             };
             (asked, verdict)
         })
         .await?;
         asked = back;
-        match verdict {
+        match refused(verdict)? {
             Ok(found) => violations.extend(found),
             Err(refused) => return Ok((asked, Err(refused))),
         }
     }
     Ok((asked, Ok(violations)))
+}
+
+/// What is left of an answer with all the patience that there is.
+fn refused(verdict: Result<Vec<Violation>, Stopped>) -> Result<Verdict, Error> {
+    match verdict {
+        Ok(violations) => Ok(Ok(violations)),
+        Err(Stopped::Refused(refused)) => Ok(Err(refused)),
+        Err(Stopped::TooLong) => Err(Error::Corrupt("a plugin was not called to its end".to_owned())),
+    }
 }
 
 /// The organizer's limits; they hold whatever plugins say.

@@ -12,7 +12,7 @@ use std::{
 use chrono::Utc;
 use dashmap::DashMap;
 use eventflow_core::{Id, id};
-use eventflow_plugin_host::Called;
+use eventflow_plugin_host::{Called, Hook, Outcome};
 use eventflow_store::{
     Db, Error, Scope, new_uuid,
     plugins::receipts::{self as stored, Count, Counted, Receipt},
@@ -42,10 +42,12 @@ pub struct Receipts {
     used: DashMap<Uuid, Used>,
 }
 
+type Counts = HashMap<(Uuid, Hook, Outcome), Count>;
+
 #[derive(Default)]
 struct Waiting {
     receipts: Vec<Receipt>,
-    counts: HashMap<Counted, Count>,
+    counts: Counts,
 }
 
 struct Used {
@@ -107,13 +109,16 @@ impl Receipts {
         })
     }
 
-    /// Counts calls.
+    /// Counts calls; an answer from memory is none.
     pub fn count(&self, tenant: Id<id::Tenant>, calls: &[Called]) {
         let mut waiting = self.lock();
         let counts = &mut waiting.entry(tenant.uuid()).or_default().counts;
         for called in calls {
             let receipt = &called.receipt;
-            let name = (called.plugin, receipt.hook.name().to_owned(), receipt.outcome.name().to_owned());
+            if receipt.is_repeated {
+                continue;
+            }
+            let name = (called.plugin, receipt.hook, receipt.outcome);
             let micros = i64::try_from(receipt.micros).unwrap_or(i64::MAX);
             add(
                 counts.entry(name).or_default(),
@@ -152,14 +157,15 @@ impl Receipts {
     async fn write(&self, db: &Db) {
         let all = std::mem::take(&mut *self.lock());
         for (tenant, Waiting { receipts, counts }) in all {
-            let counts: Vec<(Counted, Count)> = counts.into_iter().collect();
+            let rows: Vec<(Counted, Count)> =
+                counts.iter().map(|(key, count)| (stored_key(*key), count.clone())).collect();
             let scope = Scope::system(tenant.into(), "plugins");
             let written = db
                 .run(&scope, async |tx| {
                     for batch in receipts.chunks(BATCH) {
                         stored::insert(tx, batch).await?;
                     }
-                    if counts.is_empty() { Ok(()) } else { stored::count(tx, &counts).await }
+                    if rows.is_empty() { Ok(()) } else { stored::count(tx, &rows).await }
                 })
                 .await;
             match written {
@@ -176,7 +182,7 @@ impl Receipts {
         self.used.retain(|_, used| used.since.elapsed() < 60 * PERIOD);
     }
 
-    fn wait_on(&self, tenant: Uuid, receipts: Vec<Receipt>, counts: Vec<(Counted, Count)>) {
+    fn wait_on(&self, tenant: Uuid, receipts: Vec<Receipt>, counts: Counts) {
         let mut waiting = self.lock();
         let waiting = waiting.entry(tenant).or_default();
         let room = WAITING_MAX.saturating_sub(waiting.receipts.len());
@@ -199,6 +205,10 @@ impl Receipts {
         }
         self.write(db).await;
     }
+}
+
+fn stored_key((plugin, hook, outcome): (Uuid, Hook, Outcome)) -> Counted {
+    (plugin, hook.name().to_owned(), outcome.name().to_owned())
 }
 
 fn add(sum: &mut Count, count: &Count) {

@@ -38,10 +38,7 @@ fn shape(entry: audit_log::Entry) -> AuditEntry {
         actor: entry.actor,
         action: entry.action,
         object_id: entry.object_id,
-        detail: match entry.detail {
-            Value::Object(members) => members.into_iter().collect(),
-            _ => BTreeMap::new(),
-        },
+        detail: super::members(entry.detail),
         request_id: entry.request_id,
         at: entry.at,
     }

@@ -23,6 +23,8 @@ use crate::{auth::Call, problem::Failure, streams::Place, wire::Ref};
 
 /// A browser that lost the stream comes again after this time.
 const RETRY: &str = "retry: 2000\n\n";
+/// Of the largest revision.
+const REVISION_DIGITS: usize = 20;
 const HEARTBEAT: &str = ": hb\n\n";
 const OFFER: &str = "event: offer\ndata: {}\n\n";
 /// A stream ends after this time, and its client comes again: by then a buyer's token may have ended. Spread, so that
@@ -54,8 +56,9 @@ impl Payload for Events {
         };
         let mut kind = text("What this is.");
         kind.enum_items = ["snapshot", "diff", "offer"].map(Into::into).to_vec();
-        let id =
+        let mut id =
             text("The revision; send the last one as `Last-Event-ID` to go on from there. `offer` has none.");
+        id.max_length = Some(REVISION_DIGITS);
         let data = text("Base64 of an `EFA1` snapshot or of an `EFD1` diff; `{}` of an offer.");
         let members = [("event", kind), ("id", id), ("data", data)];
         let mut event = MetaSchema::new("object");

@@ -1,13 +1,15 @@
 //! Check-in lists: who enters where, by which rules.
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{Refusal, id};
+use eventflow_core::{Id, Refusal, id};
 use eventflow_store::check_in_lists;
 use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::ToJSON,
 };
+use serde_json::Value;
 
 use super::Tag;
 use crate::{
@@ -95,6 +97,11 @@ fn shape(list: check_in_lists::CheckInList) -> CheckInList {
 
 fn uuids(tiers: Vec<Ref<id::PriceTier>>) -> Vec<uuid::Uuid> {
     tiers.into_iter().map(Ref::uuid).collect()
+}
+
+/// The check-in list, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::CheckInList>) -> Result<Option<Value>, Failure> {
+    Ok(CheckInLists.get(call, Path(Ref(id))).await?.0.to_json())
 }
 
 pub struct CheckInLists;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use eventflow_core::{Id, Refusal, access::Permission, check_in, id};
 use eventflow_store::check_ins::{self, NewScan, Presented, ScanResult, ScanRow, Source, Upload};
-use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json};
+use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json, types::ToJSON};
+use serde_json::Value;
 
 use super::Tag;
 use crate::{
@@ -282,6 +283,12 @@ async fn read_scan(
         scanned_at: check_ins::believable(scan.scanned_at.unwrap_or(now), now),
         override_reason: scan.override_request.map(|request| request.reason.0),
     })
+}
+
+/// The scan as lists have it, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::Scan>) -> Result<Option<Value>, Failure> {
+    let row = call.read(async |tx| check_ins::get(tx, id).await).await?;
+    Ok(shape_row(row)?.to_json())
 }
 
 pub struct CheckIns;

@@ -4,7 +4,7 @@ mod seat_rules;
 
 use chrono::{DateTime, Utc};
 use eventflow_core::{
-    id,
+    Id, id,
     seat_map::{SeatIndex, SeatStatus, versions},
 };
 use eventflow_store::{Error, events};
@@ -12,8 +12,9 @@ use poem_openapi::{
     Enum, Object, OpenApi,
     param::{Path, Query},
     payload::Json,
-    types::Example,
+    types::{Example, ToJSON},
 };
+use serde_json::Value;
 
 use seat_rules::{SeatRules, SeatRulesInput};
 
@@ -336,6 +337,11 @@ fn change(patch: EventPatch) -> events::EventChange {
         reseat_late_payments: patch.reseat_late_payments,
         seat_rules: patch.seat_rules.into(),
     }
+}
+
+/// The event, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::Event>) -> Result<Option<Value>, Failure> {
+    Ok(Events.get(call, Path(Ref(id))).await?.0.to_json())
 }
 
 pub struct Events;

@@ -1,10 +1,16 @@
 //! The resources of v1, one file a noun: parse, authorise, one call into the store, shape the answer.
 
-use eventflow_core::Refusal;
+use std::collections::BTreeMap;
+
+use eventflow_core::{Id, Refusal, event_types::Resource, id::Kind};
 use eventflow_store::events::View;
 use poem_openapi::{LicenseObject, OpenApi, OpenApiService, Tags};
+use serde_json::Value;
 
-use crate::auth::{Call, Principal};
+use crate::{
+    auth::{Call, Principal},
+    problem::Failure,
+};
 
 mod api_keys;
 mod audit_log;
@@ -14,6 +20,7 @@ mod check_in_lists;
 mod check_ins;
 mod devices;
 mod events;
+mod events_log;
 mod grants;
 mod holds;
 mod jwks;
@@ -21,7 +28,7 @@ mod ledger;
 mod members;
 mod messages;
 mod orders;
-mod origins;
+pub(crate) mod origins;
 mod places;
 mod plans;
 mod plugins;
@@ -34,6 +41,8 @@ mod secrets;
 mod tenants;
 mod tickets;
 mod venues;
+mod webhook_deliveries;
+mod webhook_endpoints;
 mod webhooks;
 
 /// Groups of operations in the contract.
@@ -59,6 +68,8 @@ pub enum Tag {
     CheckIn,
     /// Plugins: what changes prices and messages, where it acts, and what it did.
     Plugins,
+    /// What happened, for programs: the log of events, and webhooks that tell it.
+    Webhooks,
     /// What providers call, and public keys.
     Platform,
 }
@@ -84,7 +95,9 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     );
     let plugins =
         (plugins::Plugins, plugins::Installations, plugins::Receipts, plugins::Values, price_limits::Limits);
-    OpenApiService::new((tenants, venues::Venues, events, sales, doors, plugins), "EventFlow", env!("CARGO_PKG_VERSION"))
+    let log =
+        (events_log::EventsLog, webhook_endpoints::WebhookEndpoints, webhook_deliveries::WebhookDeliveries);
+    OpenApiService::new((tenants, venues::Venues, events, sales, doors, plugins, log), "EventFlow", env!("CARGO_PKG_VERSION"))
         .summary("Headless, multi-tenant ticketing and seat reservation")
         .description(
             "Sell seats and standing places that cannot be oversold, take payments, issue signed tickets and let \
@@ -92,6 +105,38 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
              are TypeIDs; errors are Problems (RFC 9457) with a stable `code`.",
         )
         .license(LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"))
+}
+
+/// An object as its `GET` answers it, for webhooks; `None` for what has no such answer.
+pub async fn object(call: Call, resource: Resource, id: &str) -> Result<Option<Value>, Failure> {
+    match resource {
+        Resource::Venue => venues::object(call, named(id)?).await,
+        Resource::Event => events::object(call, named(id)?).await,
+        Resource::Order => orders::object(call, named(id)?).await,
+        Resource::Refund => refunds::object(call, named(id)?).await,
+        Resource::Ticket => tickets::object(call, named(id)?).await,
+        Resource::CheckInList => check_in_lists::object(call, named(id)?).await,
+        Resource::CheckIn => check_ins::object(call, named(id)?).await,
+        Resource::Plugin => plugins::object(call, named(id)?).await,
+        Resource::Tenant
+        | Resource::SeatMap
+        | Resource::PriceTier
+        | Resource::Payment
+        | Resource::Device
+        | Resource::WebhookEndpoint => Ok(None),
+    }
+}
+
+fn named<K: Kind>(id: &str) -> Result<Id<K>, Refusal> {
+    id.parse().map_err(|_| Refusal::not_found("object"))
+}
+
+/// The members of an object that we stored.
+fn members(detail: Value) -> BTreeMap<String, Value> {
+    match detail {
+        Value::Object(members) => members.into_iter().collect(),
+        _ => BTreeMap::new(),
+    }
 }
 
 /// What the caller may see of events: public pages know nothing of drafts.

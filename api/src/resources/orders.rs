@@ -12,7 +12,9 @@ use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::ToJSON,
 };
+use serde_json::Value;
 
 use super::{
     Tag,
@@ -194,6 +196,11 @@ async fn load(call: &Call, tx: &mut eventflow_store::Tx, id: Id<id::Order>) -> S
 /// quicker than our cancellation; then the order has expired, which is what was asked for.
 fn is_given_up(state: &str) -> bool {
     matches!(state, "cancelled" | "expired")
+}
+
+/// The order with its tickets, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::Order>) -> Result<Option<Value>, Failure> {
+    Ok(Orders.get(call, Path(Ref(id))).await?.0.to_json())
 }
 
 pub struct Orders;

@@ -9,14 +9,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use eventflow_core::{ErrorCode, Refusal, id};
+use eventflow_core::{ErrorCode, Id, Refusal, id};
 use eventflow_plugin_host::{Hook, InstallError, Manifest, limits};
 use eventflow_store::{Error, plugins as stored};
 use poem_openapi::{
     Enum, Object, OpenApi,
     param::{Path, Query},
     payload::{Binary, Json},
-    types::Example,
+    types::{Example, ToJSON},
 };
 use serde_json::Value;
 
@@ -226,6 +226,11 @@ async fn check_fits(
         }
     }
     Ok(())
+}
+
+/// The plugin, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::Plugin>) -> Result<Option<Value>, Failure> {
+    Ok(Plugins.get(call, Path(Ref(id))).await?.0.to_json())
 }
 
 pub struct Plugins;

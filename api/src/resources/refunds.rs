@@ -1,9 +1,15 @@
 //! Refunds: money back, in parts or whole.
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{Refusal, id};
+use eventflow_core::{Id, Refusal, id};
 use eventflow_store::refunds::{self, RefundRow, Wanted};
-use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::Example};
+use poem_openapi::{
+    Object, OpenApi,
+    param::Path,
+    payload::Json,
+    types::{Example, ToJSON},
+};
+use serde_json::Value;
 
 use super::Tag;
 use crate::{
@@ -84,6 +90,12 @@ fn wanted(new: &NewRefund) -> Result<Wanted, Refusal> {
             Ok(Wanted::Items(ids))
         }
     }
+}
+
+/// The refund as lists have it, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::Refund>) -> Result<Option<Value>, Failure> {
+    let row = call.read(async |tx| refunds::get(tx, id.uuid()).await).await?;
+    Ok(shape(row).to_json())
 }
 
 pub struct Refunds;

@@ -6,7 +6,9 @@ use poem_openapi::{
     ApiResponse, Object, OpenApi,
     param::{Path, Query},
     payload::{Binary, Json, PlainText},
+    types::ToJSON,
 };
+use serde_json::Value;
 
 use super::Tag;
 use crate::{
@@ -82,6 +84,11 @@ async fn code(call: &Call, id: Id<id::Ticket>) -> Result<String, Failure> {
         );
     }
     Ok(call.app.signer.sign(call.tenant(), &ticket).await?)
+}
+
+/// The ticket, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::Ticket>) -> Result<Option<Value>, Failure> {
+    Ok(Tickets.get(call, Path(Ref(id))).await?.0.to_json())
 }
 
 pub struct Tickets;

@@ -1,13 +1,15 @@
 //! Venues: where events take place.
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{Refusal, id};
+use eventflow_core::{Id, Refusal, id};
 use eventflow_store::venues;
 use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
     payload::Json,
+    types::ToJSON,
 };
+use serde_json::Value;
 
 use super::Tag;
 use crate::{
@@ -102,6 +104,11 @@ fn check(country: Option<&str>, time_zone: Option<&str>) -> Result<(), Refusal> 
         return Err(Refusal::invalid("country", "Expected two capital letters (ISO 3166-1), as `DE`."));
     }
     super::check_time_zone(time_zone)
+}
+
+/// The venue, for webhooks.
+pub(super) async fn object(call: Call, id: Id<id::Venue>) -> Result<Option<Value>, Failure> {
+    Ok(Venues.get(call, Path(Ref(id))).await?.0.to_json())
 }
 
 pub struct Venues;

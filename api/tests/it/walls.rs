@@ -13,7 +13,7 @@ use crate::support::{Everything, Platform, platform::rows, text, uuid_of};
 /// Tables that belong to the platform, not to a tenant.
 const PLATFORM_TABLES: [&str; 3] = ["embed_files", "platform_keys", "__diesel_schema_migrations"];
 /// What the role that looks up tenants may do with whole tables; what it may read of others are columns.
-const SYSTEM_TABLES: [(&str, &str); 11] = [
+const SYSTEM_TABLES: [(&str, &str); 12] = [
     ("api_keys", "SELECT"),
     ("devices", "SELECT"),
     ("embed_files", "INSERT SELECT"),
@@ -25,16 +25,21 @@ const SYSTEM_TABLES: [(&str, &str); 11] = [
     ("platform_keys", "INSERT SELECT"),
     ("provider_events", "INSERT SELECT UPDATE"),
     ("tenants", ""),
+    ("webhook_deliveries", "DELETE"),
 ];
 /// Columns that it may read where it may not read the table.
-const SYSTEM_COLUMNS: [(&str, &str); 7] = [
+const SYSTEM_COLUMNS: [(&str, &str); 11] = [
+    ("audit_log", "tenant_id xact_id"),
     ("events", "id starts_at state tenant_id"),
     ("idempotency_keys", "created_at"),
     ("orders", "event_id id tenant_id"),
     ("plugin_receipts", "at"),
     ("plugin_statistics", "hour"),
     ("payments", "account id livemode order_id payment_intent session_id state tenant_id"),
+    ("scans", "tenant_id xact_id"),
     ("tenants", "id livemode"),
+    ("webhook_deliveries", "created_at state"),
+    ("webhook_endpoints", "blocked_until due_at id position state tenant_id"),
 ];
 /// History: the application adds to it and never changes it.
 const HISTORY: [&str; 8] = [
@@ -288,7 +293,9 @@ async fn each_role_reaches_what_it_needs_and_no_more() {
     for of in [
         "venues",
         "tickets",
-        "audit_log",
+        "(SELECT actor, detail FROM audit_log) q",
+        "(SELECT ticket_id FROM scans) q",
+        "(SELECT url FROM webhook_endpoints) q",
         "event_sales",
         "(SELECT name FROM tenants) q",
         "(SELECT buyer_email FROM orders) q",
@@ -353,6 +360,7 @@ async fn every_table_of_a_tenant_is_walled_and_led_by_the_tenant() {
         "provider_events_pkey",
         "provider_events_provider_event_id_key",
         "tenants_pkey",
+        "webhook_deliveries_created_at_idx",
     ];
     let indexes = platform
         .rows(

@@ -17,6 +17,36 @@ use crate::{
     upload::Hook,
 };
 
+/// How long whoever calls can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// A thread that serves requests: for what most calls of most plugins take, a tenth of a millisecond.
+    Short,
+    /// A thread that may block.
+    Full,
+}
+
+/// It would take longer than [`Patience::Short`], and is not called, or was not called to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooLong;
+
+impl Patience {
+    fn fuel(self, lines: usize) -> u64 {
+        match self {
+            Self::Short => limits::fuel(lines).min(limits::FUEL_SHORT),
+            Self::Full => limits::fuel(lines),
+        }
+    }
+
+    const fn ticks(self) -> u64 {
+        match self {
+            // The clock may tick at once.
+            Self::Short => 2,
+            Self::Full => limits::DEADLINE_MS / limits::TICK_MS,
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -116,6 +146,9 @@ pub struct Receipt {
     pub fuel: u64,
     pub fuel_limit: u64,
     pub micros: u64,
+    /// Answered from memory: a look at a cart of which the plugin is told nothing new.
+    #[serde(default)]
+    pub is_repeated: bool,
     pub memory_bytes: usize,
     pub host_calls: u32,
     pub log: Vec<LogLine>,
@@ -147,6 +180,18 @@ impl Plugin {
         settings: &Settings,
         input: &H::Input,
     ) -> Call<H::Output> {
+        self.call_within::<H>(engine, settings, input, Patience::Full)
+    }
+
+    /// As [`Plugin::call`]. With little patience a call that takes more has the outcome `OutOfFuel` or `OutOfTime`, which says
+    /// nothing about it.
+    pub(crate) fn call_within<H: HookType>(
+        &self,
+        engine: &Engine,
+        settings: &Settings,
+        input: &H::Input,
+        patience: Patience,
+    ) -> Call<H::Output> {
         let began = Instant::now();
         let lines = H::lines(input);
         let mut receipt = self.receipt(H::HOOK, limits::fuel(lines));
@@ -158,14 +203,16 @@ impl Plugin {
             let detail = format!("the plugin does not export `{}`", H::HOOK.interface());
             return receipt.not_called(Outcome::NoSuchHook, detail);
         };
-        let mut store = store(engine, settings, H::WRITES, lines);
+        let seen = H::seen(&self.manifest, input);
+        let input = seen.as_ref().unwrap_or(input);
+        let mut store = store(engine, settings, H::WRITES, lines, patience);
         let result = self.pre.instantiate(&mut store).and_then(|instance| {
             let function =
                 instance.get_typed_func::<(&H::Input,), (Result<H::Output, String>,)>(&mut store, export)?;
             function.call(&mut store, (input,))
         });
         receipt.micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        receipt.fuel = receipt.fuel_limit - store.get_fuel().unwrap_or(0);
+        receipt.fuel = patience.fuel(lines) - store.get_fuel().unwrap_or(0);
         let state = store.into_data();
         let (outcome, detail, answer) = match result {
             Ok((Ok(output),)) => match H::check(input, &output) {
@@ -223,6 +270,7 @@ impl Plugin {
             fuel: 0,
             fuel_limit,
             micros: 0,
+            is_repeated: false,
             memory_bytes: 0,
             host_calls: 0,
             log: Vec::new(),
@@ -238,12 +286,18 @@ impl Receipt {
 }
 
 /// A store for one call about so many lines.
-pub(crate) fn store(engine: &Engine, settings: &Settings, may_write: bool, lines: usize) -> Store<State> {
+pub(crate) fn store(
+    engine: &Engine,
+    settings: &Settings,
+    may_write: bool,
+    lines: usize,
+    patience: Patience,
+) -> Store<State> {
     let mut store = Store::new(engine.wasmtime(), State::new(settings.clone(), may_write));
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(limits::output_bytes(lines));
-    store.set_epoch_deadline(limits::DEADLINE_MS / limits::TICK_MS);
-    let _fuel = store.set_fuel(limits::fuel(lines));
+    store.set_epoch_deadline(patience.ticks());
+    let _fuel = store.set_fuel(patience.fuel(lines));
     store
 }
 

@@ -4,7 +4,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 use crate::{
-    limits,
+    facts, limits,
+    manifest::Manifest,
     pricing::is_sensible,
     upload::Hook,
     values::{Adjustment, Cart, Change, Decision, Field, HttpRequest, Notice, TicketFacts, Violation},
@@ -37,6 +38,11 @@ pub trait HookType: 'static {
     /// What the work grows with.
     fn lines(input: &Self::Input) -> usize;
 
+    /// What the plugin is told, if that is less than there is.
+    fn seen(_: &Manifest, _: &Self::Input) -> Option<Self::Input> {
+        None
+    }
+
     /// What is wrong with an answer, for the plugin's author.
     fn check(input: &Self::Input, output: &Self::Output) -> Result<(), String>;
 }
@@ -61,6 +67,10 @@ impl HookType for Pricing {
 
     fn lines(cart: &Cart) -> usize {
         cart.lines.len()
+    }
+
+    fn seen(manifest: &Manifest, cart: &Cart) -> Option<Cart> {
+        manifest.pricing_facts.as_ref().map(|facts| facts::seen(facts, cart))
     }
 
     fn check(cart: &Cart, adjustments: &Vec<Adjustment>) -> Result<(), String> {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     breaker::{BreakerState, Breakers},
     cache::Cache,
-    call::{Call, Outcome},
+    call::{Call, Outcome, Patience, TooLong},
     compile::Compiled,
     engine::Engine,
     hooks::HookType,
@@ -162,10 +162,50 @@ impl Host {
         settings: &Settings,
         input: &H::Input,
     ) -> Option<Call<H::Output>> {
-        let plugin = self.read().get(&key).map(|published| published.plugin.clone())?;
+        let plugin = self.plugin(key)?;
+        Some(self.call_full::<H>(&plugin, key, settings, input))
+    }
+
+    pub(crate) fn plugin(&self, key: Key) -> Option<Arc<Plugin>> {
+        self.read().get(&key).map(|published| published.plugin.clone())
+    }
+
+    /// A call of this version with as much patience as there is.
+    pub(crate) fn call_within<H: HookType>(
+        &self,
+        plugin: &Plugin,
+        step: (Key, &Settings),
+        input: &H::Input,
+        patience: Patience,
+    ) -> Result<Call<H::Output>, TooLong> {
+        let (key, settings) = step;
+        if patience == Patience::Full {
+            return Ok(self.call_full::<H>(plugin, key, settings, input));
+        }
+        let is_closed = self.breakers.state(key, H::HOOK, Instant::now()) == BreakerState::Closed;
+        let place = self.places.take_now(key.tenant).filter(|_| is_closed && !plugin.is_long());
+        let _place = place.ok_or(TooLong)?;
+        let call = plugin.call_within::<H>(&self.engine, settings, input, patience);
+        if matches!(call.receipt.outcome, Outcome::OutOfFuel | Outcome::OutOfTime) {
+            plugin.was_long();
+            return Err(TooLong);
+        }
+        if let Some(permit) = self.breakers.permit(key, H::HOOK, Instant::now()) {
+            self.breakers.record(key, H::HOOK, permit, call.receipt.outcome.is_failure(), Instant::now());
+        }
+        Ok(call)
+    }
+
+    fn call_full<H: HookType>(
+        &self,
+        plugin: &Plugin,
+        key: Key,
+        settings: &Settings,
+        input: &H::Input,
+    ) -> Call<H::Output> {
         let not_called = |outcome, detail: &str| {
             let receipt = plugin.receipt(H::HOOK, limits::fuel(H::lines(input)));
-            Some(receipt.not_called(outcome, detail.to_owned()))
+            receipt.not_called(outcome, detail.to_owned())
         };
         let Some(permit) = self.breakers.permit(key, H::HOOK, Instant::now()) else {
             let detail =
@@ -177,7 +217,7 @@ impl Host {
         };
         let call = plugin.call::<H>(&self.engine, settings, input);
         self.breakers.record(key, H::HOOK, permit, call.receipt.outcome.is_failure(), Instant::now());
-        Some(call)
+        call
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Key, Published>> {

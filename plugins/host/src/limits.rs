@@ -45,6 +45,9 @@ limits! {
     FUEL_PER_LINE: u64 = 300_000, "instructions per line";
     /// About 10 ms of a loop: nobody waits longer for a price.
     FUEL_MAX: u64 = 100_000_000, "instructions per call";
+    /// About a tenth of a millisecond, and ten times what plugins in Rust take: who needs no more is called at once, everybody
+    /// else on a thread that may wait.
+    FUEL_SHORT: u64 = 1_000_000, "instructions per call";
     /// Only a backstop, for fuel counts no time: on a busy machine an innocent call may stand still this long.
     DEADLINE_MS: u64 = 1_000, "ms per call";
     /// How often the clock of the deadline ticks.

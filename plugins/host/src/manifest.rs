@@ -1,9 +1,11 @@
 //! `plugin.json`: what a plugin says about itself. It travels inside of the component, together with the fixtures.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{limits, settings::KeyValues, upload::Hook};
+use crate::{facts::Fact, limits, settings::KeyValues, upload::Hook};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,10 @@ pub struct Manifest {
     /// Whether it asks for the key-value store.
     #[serde(default)]
     pub key_value: bool,
+    /// What its prices depend on, apart from what every plugin is told. Without it: everything. What is not listed is not
+    /// told, and looks at carts that differ in nothing else are answered without another call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pricing_facts: Option<BTreeSet<Fact>>,
     /// Hosts that it asks to have fetched from: "api.example.org", or "*.example.org" for everything below.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub http_hosts: Vec<String>,

@@ -29,6 +29,11 @@ pub(crate) struct Place<'a> {
 }
 
 impl Places {
+    /// A place, if there is one now.
+    pub fn take_now(&self, tenant: Uuid) -> Option<Place<'_>> {
+        self.take_within(tenant, Duration::ZERO)
+    }
+
     /// A place for one call, after a short wait if it has to be; `None` if none became free.
     pub fn take(&self, tenant: Uuid) -> Option<Place<'_>> {
         self.take_within(tenant, Duration::from_millis(limits::PLACE_WAIT_MS))

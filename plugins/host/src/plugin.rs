@@ -1,13 +1,18 @@
 //! A plugin that can be called: linked and tried.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use wasmtime::component::{ComponentExportIndex, Instance, InstancePre};
 
 use crate::{
-    call,
+    call::{self, Patience},
     compile::{CompileError, Compiled},
     engine::Engine,
+    facts::Memory,
     fixtures::FixtureError,
     hooks::{HookType, with_hook},
     limits,
@@ -36,6 +41,9 @@ pub enum InstallError {
     Fixture(#[from] FixtureError),
 }
 
+/// Whoever was kept too long tries no sooner again.
+const LONG_FOR: Duration = Duration::from_secs(60);
+
 /// A version of a plugin, ready for calls from any thread. It keeps nothing between calls.
 pub struct Plugin {
     pub manifest: Manifest,
@@ -43,6 +51,9 @@ pub struct Plugin {
     pub hash: [u8; 32],
     pub(crate) pre: InstancePre<State>,
     pub(crate) hooks: BTreeMap<Hook, ComponentExportIndex>,
+    pub(crate) answers: Memory,
+    /// When a call took longer than a thread that serves requests may be kept.
+    pub(crate) long_at: Mutex<Option<Instant>>,
 }
 
 impl Plugin {
@@ -65,7 +76,14 @@ impl Plugin {
                 })
             })
             .collect::<Result<_, _>>()?;
-        let plugin = Self { manifest: upload.manifest.clone(), hash: upload.hash, pre, hooks };
+        let plugin = Self {
+            manifest: upload.manifest.clone(),
+            hash: upload.hash,
+            pre,
+            hooks,
+            answers: Memory::default(),
+            long_at: Mutex::default(),
+        };
         plugin.start_once(engine)?;
         Ok(plugin)
     }
@@ -74,12 +92,22 @@ impl Plugin {
         self.hooks.contains_key(&hook)
     }
 
+    /// Whether a call took long a moment ago: the next one probably does, too.
+    pub(crate) fn is_long(&self) -> bool {
+        let at = *self.long_at.lock().unwrap_or_else(PoisonError::into_inner);
+        at.is_some_and(|at| at.elapsed() < LONG_FOR)
+    }
+
+    pub(crate) fn was_long(&self) {
+        *self.long_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
     pub fn hooks(&self) -> impl Iterator<Item = Hook> {
         self.hooks.keys().copied()
     }
 
     fn start_once(&self, engine: &Engine) -> Result<(), InstallError> {
-        let mut store = call::store(engine, &Settings::default(), false, 0);
+        let mut store = call::store(engine, &Settings::default(), false, 0, Patience::Full);
         let instance = self
             .pre
             .instantiate(&mut store)

@@ -98,6 +98,12 @@ impl Prices {
         Self { currency, guard_rails, base, now_minor, items: Vec::new() }
     }
 
+    /// As they were before the first change.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self::new(self.currency, self.guard_rails, self.base)
+    }
+
     /// Applies a plugin's answer in its order, all of it or nothing.
     pub fn apply(&mut self, plugin: &str, adjustments: &[Adjustment]) -> Result<(), AnswerError> {
         adjustments.iter().enumerate().try_for_each(|(index, adjustment)| self.check(index, adjustment))?;

@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    call::{Call, Outcome, Receipt},
+    call::{Call, Outcome, Patience, Receipt, TooLong},
+    facts::Asked,
     hooks::{self, HookType},
     host::{Host, Key},
     manifest::Fixture,
+    plugin::Plugin,
     pricing::Prices,
     settings::Settings,
     values::{Adjustment, Cart, Violation},
@@ -63,6 +65,22 @@ pub struct Quote {
     keep: Keep,
 }
 
+/// Why prices are not worked out to the end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stopped {
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Only with [`Patience::Short`]: begin again with more.
+    #[error("it takes longer")]
+    TooLong,
+}
+
+impl From<TooLong> for Stopped {
+    fn from(_: TooLong) -> Self {
+        Self::TooLong
+    }
+}
+
 /// An order cannot be made: a plugin that it must not go without did not answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{plugin}` did not answer")]
@@ -77,6 +95,12 @@ impl Quote {
         Self { cart, prices, calls: Vec::new(), is_degraded: false, keep }
     }
 
+    /// As it was before the first call.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { prices: self.prices.again(), calls: Vec::new(), is_degraded: false, ..self }
+    }
+
     fn missing(&mut self, step: &Step, outcome: Outcome) -> Result<(), Refused> {
         self.is_degraded = true;
         if step.policy == FailurePolicy::Refuse && !self.cart.preview {
@@ -87,32 +111,60 @@ impl Quote {
 }
 
 impl Host {
-    /// Asks each plugin for its prices. Blocks for all calls together.
-    pub fn quote(&self, quote: &mut Quote, steps: &[Step]) -> Result<(), Refused> {
-        steps.iter().try_for_each(|step| self.price(quote, step))
+    /// Asks each plugin for its prices. Blocks for all calls together, as long as there is patience.
+    pub fn quote(&self, quote: &mut Quote, steps: &[Step], patience: Patience) -> Result<(), Stopped> {
+        steps.iter().try_for_each(|step| self.price(quote, step, patience))
     }
 
     /// Asks one plugin for its prices.
-    pub fn price(&self, quote: &mut Quote, step: &Step) -> Result<(), Refused> {
+    pub fn price(&self, quote: &mut Quote, step: &Step, patience: Patience) -> Result<(), Stopped> {
         quote.prices.show(&mut quote.cart);
-        let Some(mut call) = self.call::<hooks::Pricing>(step.key, &step.settings, &quote.cart) else {
-            return quote.missing(step, Outcome::NoSuchHook);
+        let Some(plugin) = self.plugin(step.key) else {
+            return Ok(quote.missing(step, Outcome::NoSuchHook)?);
         };
+        let mut call = self.priced(&plugin, step, &quote.cart, patience)?;
         quote.prices.take(&mut call);
         let outcome = call.receipt.outcome;
         quote.calls.push(kept::<hooks::Pricing>(step, &quote.cart, &call, quote.keep));
-        if outcome == Outcome::Answered { Ok(()) } else { quote.missing(step, outcome) }
+        if outcome == Outcome::Answered { Ok(()) } else { Ok(quote.missing(step, outcome)?) }
+    }
+
+    /// The plugin's answer: one that it gave before, if it is told the same.
+    fn priced(
+        &self,
+        plugin: &Plugin,
+        step: &Step,
+        cart: &Cart,
+        patience: Patience,
+    ) -> Result<Call<Vec<Adjustment>>, TooLong> {
+        let called = (step.key, &step.settings);
+        let Some(asked) = Asked::new(&plugin.manifest, &step.settings, cart) else {
+            return self.call_within::<hooks::Pricing>(plugin, called, cart, patience);
+        };
+        if let Some(call) = plugin.answers.find(&asked) {
+            return Ok(call);
+        }
+        let call = self.call_within::<hooks::Pricing>(plugin, called, &asked.cart, patience)?;
+        plugin.answers.keep(asked, &call);
+        Ok(call)
     }
 
     /// Asks each plugin what speaks against the cart, whose prices are as they are now.
-    pub fn validate(&self, quote: &mut Quote, steps: &[Step]) -> Result<Vec<Violation>, Refused> {
+    pub fn validate(
+        &self,
+        quote: &mut Quote,
+        steps: &[Step],
+        patience: Patience,
+    ) -> Result<Vec<Violation>, Stopped> {
         quote.prices.show(&mut quote.cart);
         let mut violations = Vec::new();
         for step in steps {
-            let Some(call) = self.call::<hooks::Validation>(step.key, &step.settings, &quote.cart) else {
+            let Some(plugin) = self.plugin(step.key) else {
                 quote.missing(step, Outcome::NoSuchHook)?;
                 continue;
             };
+            let called = (step.key, &step.settings);
+            let call = self.call_within::<hooks::Validation>(&plugin, called, &quote.cart, patience)?;
             let outcome = call.receipt.outcome;
             quote.calls.push(kept::<hooks::Validation>(step, &quote.cart, &call, quote.keep));
             match call.answer {
@@ -144,9 +196,12 @@ fn kept<H: HookType>(step: &Step, input: &H::Input, call: &Call<H::Output>, keep
     let is_kept = was_called && (keep == Keep::All || keep == Keep::Failures && !is_answered);
     // An input that is no JSON cannot be: it was made of Rust values.
     let input = is_kept.then(|| serde_json::to_value(input).ok()).flatten();
-    let output =
-        call.answer.as_ref().filter(|_| is_answered).and_then(|answer| serde_json::to_value(answer).ok());
-    let recording = input.map(|input| Box::new(Fixture { output, ..step.settings.recorded(H::HOOK, input) }));
+    let output = || {
+        let answer = call.answer.as_ref().filter(|_| is_answered);
+        answer.and_then(|answer| serde_json::to_value(answer).ok())
+    };
+    let recording =
+        input.map(|input| Box::new(Fixture { output: output(), ..step.settings.recorded(H::HOOK, input) }));
     Called { plugin: step.key.plugin, receipt, recording }
 }
 

@@ -10,7 +10,7 @@ use wasmtime::component::{ComponentType, Lift, Lower};
 /// Records that go into a plugin.
 macro_rules! inputs {
     ($($(#[$meta:meta])* pub struct $name:ident { $($fields:tt)* })*) => { $(
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ComponentType, Lower, Lift)]
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ComponentType, Lower, Lift)]
         #[component(record)]
         #[serde(deny_unknown_fields)]
         $(#[$meta])* pub struct $name { $($fields)* }

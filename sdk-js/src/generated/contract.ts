@@ -221,6 +221,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/event-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the types of events.
+         * @description List the types of events.
+         */
+        get: operations["event_types.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -239,6 +259,27 @@ export interface paths {
          * @description Create an event.
          */
         post: operations["events.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what happened, from a cursor on.
+         * @description For programs that prefer to ask. Every entry comes once and none is left out, however many changes are made at the same
+         *     moment: an entry appears when every change that began before it has ended.
+         */
+        get: operations["events_log.list"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1644,6 +1685,181 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-deliveries/{webhook_delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a delivery.
+         * @description Get a delivery.
+         */
+        get: operations["webhook_deliveries.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-deliveries/{webhook_delivery_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver an entry of the log once more.
+         * @description A new delivery with the same `webhook-id`.
+         */
+        post: operations["webhook_deliveries.replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhook endpoints.
+         * @description List webhook endpoints.
+         */
+        get: operations["webhook_endpoints.list"];
+        put?: never;
+        /**
+         * Create a webhook endpoint.
+         * @description It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
+         *     with a status from 200 to 299 within 15 seconds; anything else is tried again for three days.
+         */
+        post: operations["webhook_endpoints.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a webhook endpoint.
+         * @description Get a webhook endpoint.
+         */
+        get: operations["webhook_endpoints.get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a webhook endpoint with its deliveries.
+         * @description Delete a webhook endpoint with its deliveries.
+         */
+        delete: operations["webhook_endpoints.delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change, pause or enable a webhook endpoint.
+         * @description One that goes on gets what happened meanwhile. What it is told of counts from now on.
+         */
+        patch: operations["webhook_endpoints.update"];
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries to a webhook endpoint, newest first.
+         * @description Those that have ended are kept for 30 days.
+         */
+        get: operations["webhook_deliveries.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test to a webhook endpoint.
+         * @description A message of the type `webhook_endpoint.ping`, which only this endpoint gets; ask for the delivery to see what came of
+         *     it. One that is paused gets it when it goes on.
+         */
+        post: operations["webhook_endpoints.ping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver what happened in a time once more.
+         * @description With the same `webhook-id`, so that a receiver that remembers them acts once. What the endpoint has not come to yet is
+         *     not among it: that is delivered anyway.
+         */
+        post: operations["webhook_endpoints.replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhook-endpoints/{webhook_endpoint_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook endpoint a new secret and a new pair of keys.
+         * @description For 24 hours messages have the signatures of both.
+         */
+        post: operations["webhook_endpoints.rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/webhooks/stripe": {
         parameters: {
             query?: never;
@@ -1671,6 +1887,19 @@ export interface components {
         /**
          * ApiKey
          * @description An API key, without its secret.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "hint": "x7Qa",
+         *       "id": "key_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "secret",
+         *       "livemode": false,
+         *       "name": "Web shop",
+         *       "origins": [],
+         *       "scopes": [
+         *         "events:read",
+         *         "orders:read"
+         *       ]
+         *     }
          */
         ApiKey: {
             /** Format: date-time */
@@ -1695,6 +1924,11 @@ export interface components {
         /**
          * AreaAvailability
          * @description Places left in a general admission area.
+         * @example {
+         *       "capacity": 500,
+         *       "ga_area": "floor",
+         *       "left": 320
+         *     }
          */
         AreaAvailability: {
             /** Format: int64 */
@@ -1706,6 +1940,15 @@ export interface components {
         /**
          * AuditEntry
          * @description A change.
+         * @example {
+         *       "action": "venues.update",
+         *       "actor": "key_01h455vb4pex5vsknk084sn02q",
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "detail": {},
+         *       "id": "aud_01h455vb4pex5vsknk084sn02q",
+         *       "object_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "request_id": "req_01920a5dac96774bbcceb302099a8057"
+         *     }
          */
         AuditEntry: {
             /** @description The operation, as `venues.update`. */
@@ -1728,6 +1971,35 @@ export interface components {
         /**
          * Availability
          * @description What is free. Seats that stand in none of the lists are free.
+         * @example {
+         *       "blocked": 2,
+         *       "blocked_seats": [
+         *         0,
+         *         1
+         *       ],
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "free": 2104,
+         *       "ga_areas": [
+         *         {
+         *           "capacity": 500,
+         *           "ga_area": "floor",
+         *           "left": 320
+         *         }
+         *       ],
+         *       "held": 2,
+         *       "held_seats": [
+         *         412,
+         *         413
+         *       ],
+         *       "revision": 1873,
+         *       "sold": 4,
+         *       "sold_seats": [
+         *         120,
+         *         121,
+         *         122,
+         *         123
+         *       ]
+         *     }
          */
         Availability: {
             /** Format: int64 */
@@ -1754,6 +2026,12 @@ export interface components {
         /**
          * BestAvailable
          * @description The best seats together: same row, nobody left alone, nearest to the focal point.
+         * @example {
+         *       "accessible": false,
+         *       "quantity": 2,
+         *       "section": "stalls",
+         *       "wheelchairs": 0
+         *     }
          */
         BestAvailable: {
             /**
@@ -1783,6 +2061,16 @@ export interface components {
         /**
          * BrokenRule
          * @description A rule of the event that the places break.
+         * @example {
+         *       "detail": "Seat stalls-G-11 would be left alone between sold seats. Take it as well, or move by one seat.",
+         *       "objects": [
+         *         "stalls-G-11"
+         *       ],
+         *       "rule": "orphan",
+         *       "seats": [
+         *         411
+         *       ]
+         *     }
          */
         BrokenRule: {
             /** @description What is wrong, and the way out. */
@@ -1805,6 +2093,10 @@ export interface components {
         /**
          * Buyer
          * @description Who bought.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace"
+         *     }
          */
         Buyer: {
             email: string;
@@ -1813,6 +2105,10 @@ export interface components {
         /**
          * BuyerInput
          * @description Who buys.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "name": "Ada Lovelace"
+         *     }
          */
         BuyerInput: {
             /**
@@ -1847,6 +2143,20 @@ export interface components {
         /**
          * CheckIn
          * @description A stored scan.
+         * @example {
+         *       "actor": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "client_id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "device_id": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "entry_no": 1,
+         *       "gate": "North",
+         *       "id": "chk_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "entry",
+         *       "outcome": "admitted",
+         *       "received_at": "2027-05-14T17:31:09Z",
+         *       "scanned_at": "2027-05-14T17:31:08Z",
+         *       "ticket_id": "tkt_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         CheckIn: {
             /** @description The credential that uploaded it. */
@@ -1892,6 +2202,18 @@ export interface components {
         /**
          * CheckInList
          * @description A check-in list: the rules of one or more gates of an event.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Main entrance",
+         *       "re_entry": false,
+         *       "type_nos": [
+         *         1
+         *       ],
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "zone_mask": 0
+         *     }
          */
         CheckInList: {
             /** Format: date-time */
@@ -1930,6 +2252,20 @@ export interface components {
         /**
          * CheckInResult
          * @description The decision on one scan.
+         * @example {
+         *       "entry_no": 1,
+         *       "first_admitted_at": "2027-05-14T17:31:08Z",
+         *       "gate": "North",
+         *       "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "outcome": "admitted",
+         *       "ticket": {
+         *         "flags": [],
+         *         "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *         "label": "stalls-G-12",
+         *         "tier_name": "Stalls, full price",
+         *         "type_no": 1
+         *       }
+         *     }
          */
         CheckInResult: {
             /**
@@ -1964,6 +2300,24 @@ export interface components {
         /**
          * CheckInResults
          * @description The decisions on an upload, in the order of its scans.
+         * @example {
+         *       "results": [
+         *         {
+         *           "entry_no": 1,
+         *           "first_admitted_at": "2027-05-14T17:31:08Z",
+         *           "gate": "North",
+         *           "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *           "outcome": "admitted",
+         *           "ticket": {
+         *             "flags": [],
+         *             "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *             "label": "stalls-G-12",
+         *             "tier_name": "Stalls, full price",
+         *             "type_no": 1
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         CheckInResults: {
             results: components["schemas"]["CheckInResult"][];
@@ -1971,6 +2325,14 @@ export interface components {
         /**
          * Choice
          * @description Why these seats are the best ones that were left.
+         * @example {
+         *       "groups": 1,
+         *       "mean_distance": 840,
+         *       "orphans": 0,
+         *       "quality": "together",
+         *       "reserved": 0,
+         *       "score": 96
+         *     }
          */
         Choice: {
             /**
@@ -2005,6 +2367,13 @@ export interface components {
         /**
          * Device
          * @description A scanner, without its token.
+         * @example {
+         *       "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "gate": "North",
+         *       "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Scanner 3"
+         *     }
          */
         Device: {
             /** @example list_01h455vb4pex5vsknk084sn02q */
@@ -2020,6 +2389,36 @@ export interface components {
         /**
          * DryRun
          * @description What the call would do.
+         * @example {
+         *       "adjustments": [
+         *         {
+         *           "amount_minor": -420,
+         *           "is_limited": false,
+         *           "item": 0,
+         *           "label": "Early bird",
+         *           "plugin": "early-bird",
+         *           "reason": "before 1 March",
+         *           "version": "1.0.0"
+         *         }
+         *       ],
+         *       "answer": [
+         *         {
+         *           "change": {
+         *             "percent_bps": -1000
+         *           },
+         *           "label": "Early bird"
+         *         }
+         *       ],
+         *       "outcome": "answered",
+         *       "receipt": {},
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       },
+         *       "version_id": "plv_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         DryRun: {
             adjustments: components["schemas"]["PriceAdjustment"][];
@@ -2038,6 +2437,39 @@ export interface components {
         /**
          * Event
          * @description An event.
+         * @example {
+         *       "checkout_secs": 900,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "delayed_payments": false,
+         *       "description": "Symphony No. 2, with choir.",
+         *       "ends_at": "2027-05-14T20:30:00Z",
+         *       "event_no": 17,
+         *       "hold_cap_secs": 3600,
+         *       "hold_ttl_secs": 600,
+         *       "id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "max_per_buyer": 10,
+         *       "max_per_hold": 10,
+         *       "name": "Mahler: Symphony No. 2",
+         *       "published_at": "2027-02-01T10:00:00Z",
+         *       "reseat_late_payments": false,
+         *       "revision": 1873,
+         *       "sale_ends_at": "2027-05-14T18:00:00Z",
+         *       "sale_starts_at": "2027-02-01T10:00:00Z",
+         *       "seat_map_id": "map_01h455vb4pex5vsknk084sn02q",
+         *       "seat_map_version": 4,
+         *       "seat_rules": {
+         *         "adjacent": true,
+         *         "companions": true,
+         *         "min_per_hold": 1,
+         *         "orphans": "lenient"
+         *       },
+         *       "starts_at": "2027-05-14T18:00:00Z",
+         *       "state": "published",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "venue_id": "ven_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         Event: {
             /** Format: date-time */
@@ -2155,15 +2587,7 @@ export interface components {
              * @example map_01h455vb4pex5vsknk084sn02q
              */
             seat_map_id?: string | null;
-            /**
-             * @default {
-             *       "adjacent": null,
-             *       "companions": null,
-             *       "min_per_hold": null,
-             *       "orphans": null
-             *     }
-             */
-            seat_rules?: components["schemas"]["SeatRulesInput"] & unknown;
+            seat_rules?: components["schemas"]["SeatRulesInput"];
             /** Format: date-time */
             starts_at?: string | null;
             time_zone?: string | null;
@@ -2174,6 +2598,25 @@ export interface components {
          */
         EventState: "draft" | "published" | "cancelled";
         /**
+         * EventTypeInfo
+         * @description A type of events.
+         * @example {
+         *       "description": "An order was paid, and its tickets were issued.",
+         *       "has_object": true,
+         *       "name": "order.paid",
+         *       "resource": "order"
+         *     }
+         */
+        EventTypeInfo: {
+            description: string;
+            /** @description Whether fat payloads have `data.object`, as the `GET` of the resource answers it. */
+            has_object: boolean;
+            /** @description `noun.verb`. */
+            name: string;
+            /** @description What events of this type are about. */
+            resource: string;
+        };
+        /**
          * @description The formats of other programs.
          * @enum {string}
          */
@@ -2181,6 +2624,12 @@ export interface components {
         /**
          * Finding
          * @description Something to mend in a seat map.
+         * @example {
+         *       "code": "missing_text",
+         *       "message": "The row has no label.",
+         *       "object": "sections[2].rows[0]",
+         *       "severity": "error"
+         *     }
          */
         Finding: {
             /** @description A stable code to branch on. */
@@ -2193,6 +2642,21 @@ export interface components {
         /**
          * Founded
          * @description A new tenant and its keys, which are told this once.
+         * @example {
+         *       "publishable_key": "ef_pk_test_0000000000000000000000000000",
+         *       "secret_key": "ef_sk_test_0000000000000000000000000000",
+         *       "tenant": {
+         *         "application_fee_bps": 250,
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "currency": "EUR",
+         *         "id": "ten_01h455vb4pex5vsknk084sn02q",
+         *         "livemode": false,
+         *         "name": "Philharmonie Lindenhain",
+         *         "stripe_account": "acct_1A2b3C4d5E6f",
+         *         "time_zone": "Europe/Berlin",
+         *         "updated_at": "2027-03-01T09:12:00Z"
+         *       }
+         *     }
          */
         Founded: {
             /** @description A publishable key for the origins given. */
@@ -2204,6 +2668,47 @@ export interface components {
         /**
          * Hold
          * @description Places that nobody else can take until `expires_at`.
+         * @example {
+         *       "adjustments": [],
+         *       "choice": {
+         *         "groups": 1,
+         *         "mean_distance": 840,
+         *         "orphans": 0,
+         *         "quality": "together",
+         *         "reserved": 0,
+         *         "score": 96
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "expires_at": "2027-03-01T09:22:00Z",
+         *       "extendable_until": "2027-03-01T10:12:00Z",
+         *       "extensions": 0,
+         *       "id": "hold_01h455vb4pex5vsknk084sn02q",
+         *       "is_degraded": false,
+         *       "items": [
+         *         {
+         *           "fee_minor": 0,
+         *           "label": "stalls-G-12",
+         *           "list_total_minor": 4200,
+         *           "price_minor": 3925,
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "tax_minor": 275,
+         *           "tier_name": "Stalls, full price",
+         *           "total_minor": 4200
+         *         }
+         *       ],
+         *       "server_time": "2027-03-01T09:12:00Z",
+         *       "status": "active",
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl",
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       }
+         *     }
          */
         Hold: {
             /**
@@ -2247,6 +2752,17 @@ export interface components {
         /**
          * HoldItem
          * @description A held place with its price.
+         * @example {
+         *       "fee_minor": 0,
+         *       "label": "stalls-G-12",
+         *       "list_total_minor": 4200,
+         *       "price_minor": 3925,
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "tax_minor": 275,
+         *       "tier_name": "Stalls, full price",
+         *       "total_minor": 4200
+         *     }
          */
         HoldItem: {
             /** Format: int64 */
@@ -2284,6 +2800,28 @@ export interface components {
         /**
          * Imported
          * @description A seat map made of a file.
+         * @example {
+         *       "notes": [
+         *         {
+         *           "code": "zones",
+         *           "count": 2,
+         *           "message": "The format has no groups of sections.",
+         *           "object": "zones[0]"
+         *         }
+         *       ],
+         *       "seat_map": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "draft_revision": 7,
+         *         "ga_capacity": 500,
+         *         "id": "map_01h455vb4pex5vsknk084sn02q",
+         *         "name": "Great Hall",
+         *         "published_version": 4,
+         *         "seat_count": 2112,
+         *         "updated_at": "2027-03-01T09:12:00Z",
+         *         "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *         "version": 4
+         *       }
+         *     }
          */
         Imported: {
             /** @description What of the file is not in the seat map, or is there otherwise. */
@@ -2294,6 +2832,10 @@ export interface components {
         /**
          * InstalledHook
          * @description A hook that is called.
+         * @example {
+         *       "hook": "pricing",
+         *       "on_failure": "refuse"
+         *     }
          */
         InstalledHook: {
             hook: components["schemas"]["PluginHook"];
@@ -2303,6 +2845,9 @@ export interface components {
         /**
          * ItemInput
          * @description One thing to hold: `seat` or `label` for a seat, `ga_area` for places of an area.
+         * @example {
+         *       "label": "stalls-G-12"
+         *     }
          */
         ItemInput: {
             /** @description Key of a general admission area. */
@@ -2328,6 +2873,14 @@ export interface components {
         /**
          * Jwk
          * @description A public key, Ed25519.
+         * @example {
+         *       "alg": "EdDSA",
+         *       "crv": "Ed25519",
+         *       "kid": "buyer-1",
+         *       "kty": "OKP",
+         *       "use": "sig",
+         *       "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+         *     }
          */
         Jwk: {
             /** @description `EdDSA`. */
@@ -2346,6 +2899,18 @@ export interface components {
         /**
          * Jwks
          * @description A set of public keys.
+         * @example {
+         *       "keys": [
+         *         {
+         *           "alg": "EdDSA",
+         *           "crv": "Ed25519",
+         *           "kid": "buyer-1",
+         *           "kty": "OKP",
+         *           "use": "sig",
+         *           "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+         *         }
+         *       ]
+         *     }
          */
         Jwks: {
             keys: components["schemas"]["Jwk"][];
@@ -2358,6 +2923,16 @@ export interface components {
         /**
          * LedgerEntry
          * @description One line of a posting. The lines of an order sum to zero.
+         * @example {
+         *       "account": "ticket_revenue",
+         *       "amount_minor": -3925,
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "led_01h455vb4pex5vsknk084sn02q",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "posting": "sale"
+         *     }
          */
         LedgerEntry: {
             /** @description clearing_stripe, clearing_manual, ticket_revenue, fee_revenue, tax_payable, application_fee, held_money, disputed … */
@@ -2385,8 +2960,88 @@ export interface components {
             refund_id?: string | null;
         };
         /**
+         * LogEntry
+         * @description Something that happened.
+         * @example {
+         *       "detail": {},
+         *       "id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "resource": "order",
+         *       "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid"
+         *     }
+         */
+        LogEntry: {
+            /** @description More, by type; neither personal data nor secrets. */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Webhooks have it as `webhook-id`.
+             * @example log_01h455vb4pex5vsknk084sn02q
+             */
+            id: string;
+            /** @description What it is about: `order`, `event`, … */
+            resource: string;
+            resource_id: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description One of `GET /v1/event-types`. */
+            type: string;
+        };
+        /**
+         * LogPart
+         * @description A part of the log.
+         * @example {
+         *       "cursor": "0000000000000a5f-0000000000000003",
+         *       "data": [
+         *         {
+         *           "detail": {},
+         *           "id": "log_01h455vb4pex5vsknk084sn02q",
+         *           "resource": "order",
+         *           "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "timestamp": "2027-03-01T09:15:42Z",
+         *           "type": "order.paid"
+         *         }
+         *       ],
+         *       "has_more": false
+         *     }
+         */
+        LogPart: {
+            /** @description Keep it, and pass it as `cursor` for what comes next; also when nothing came. */
+            cursor: string;
+            /** @description In the order in which they happened. */
+            data: components["schemas"]["LogEntry"][];
+            /** @description Whether more has happened already: ask again at once. */
+            has_more: boolean;
+        };
+        /**
+         * @description Where to begin without a cursor.
+         * @enum {string}
+         */
+        LogStart: "oldest" | "newest";
+        /**
          * MadeApiKey
          * @description A new key and its text, which is told this once.
+         * @example {
+         *       "api_key": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "hint": "x7Qa",
+         *         "id": "key_01h455vb4pex5vsknk084sn02q",
+         *         "kind": "secret",
+         *         "livemode": false,
+         *         "name": "Web shop",
+         *         "origins": [],
+         *         "scopes": [
+         *           "events:read",
+         *           "orders:read"
+         *         ]
+         *       },
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl"
+         *     }
          */
         MadeApiKey: {
             api_key: components["schemas"]["ApiKey"];
@@ -2396,11 +3051,47 @@ export interface components {
         /**
          * MadeDevice
          * @description A new scanner and its token, which is told this once.
+         * @example {
+         *       "device": {
+         *         "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "gate": "North",
+         *         "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *         "name": "Scanner 3"
+         *       },
+         *       "token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJob2xkIn0.c2lnbmF0dXJl"
+         *     }
          */
         MadeDevice: {
             device: components["schemas"]["Device"];
             /** @description Send it as `Authorization: Bearer <token>`. */
             token: string;
+        };
+        /**
+         * MadeWebhookEndpoint
+         * @description An endpoint and its secret, which is told this once.
+         * @example {
+         *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+         *       "webhook_endpoint": {
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "description": "The accounts.",
+         *         "event_types": [
+         *           "order.paid",
+         *           "refund.succeeded"
+         *         ],
+         *         "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *         "payload": "thin",
+         *         "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *         "state": "enabled",
+         *         "updated_at": "2027-03-01T09:12:00Z",
+         *         "url": "https://accounts.example/eventflow"
+         *       }
+         *     }
+         */
+        MadeWebhookEndpoint: {
+            /** @description `whsec_…`: verifies the signatures `v1`. */
+            secret: string;
+            webhook_endpoint: components["schemas"]["WebhookEndpoint"];
         };
         /**
          * @description How a manual order is paid. An invoice is paid later, by `orders.pay`; the others have been paid at the counter.
@@ -2410,6 +3101,19 @@ export interface components {
         /**
          * Member
          * @description Somebody who works for the tenant.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "email": "alma@example.org",
+         *       "id": "mbr_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Alma Mahler",
+         *       "permissions": [
+         *         "events:read",
+         *         "orders:read"
+         *       ],
+         *       "role": "custom",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "user_id": "usr_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         Member: {
             /** Format: date-time */
@@ -2443,6 +3147,25 @@ export interface components {
         /**
          * Message
          * @description A message.
+         * @example {
+         *       "address": "ada@example.org",
+         *       "attachments": [
+         *         "event.ics"
+         *       ],
+         *       "attempts": 1,
+         *       "body": "Your tickets: {TICKETS_URL}",
+         *       "channel": "email",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "msg_01h455vb4pex5vsknk084sn02q",
+         *       "kind": "order.paid",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "provider_message_id": "01h455vb4pex5vsknk084sn02q@tickets.example",
+         *       "recipient": "buyer",
+         *       "sent_at": "2027-03-01T09:15:45Z",
+         *       "state": "sent",
+         *       "subject": "Your tickets for Mahler: Symphony No. 2"
+         *     }
          */
         Message: {
             /** @description Empty when nobody gave one. */
@@ -2715,15 +3438,7 @@ export interface components {
             sale_starts_at?: string | null;
             /** @example map_01h455vb4pex5vsknk084sn02q */
             seat_map_id: string;
-            /**
-             * @default {
-             *       "adjacent": null,
-             *       "companions": null,
-             *       "min_per_hold": null,
-             *       "orphans": null
-             *     }
-             */
-            seat_rules?: components["schemas"]["SeatRulesInput"] & unknown;
+            seat_rules?: components["schemas"]["SeatRulesInput"];
             /** Format: date-time */
             starts_at: string;
             /** @description IANA name, as `Europe/Berlin`; the venue's zone unless given. */
@@ -2867,6 +3582,10 @@ export interface components {
         /**
          * NewOwner
          * @description The first member of a tenant.
+         * @example {
+         *       "email": "alma@example.org",
+         *       "name": "Alma Mahler"
+         *     }
          */
         NewOwner: {
             email: string;
@@ -2891,10 +3610,7 @@ export interface components {
          *     }
          */
         NewPluginInstallation: {
-            /**
-             * @description The settings, as the plugin's schema asks for.
-             * @default {}
-             */
+            /** @description The settings, as the plugin's schema asks for. */
             config?: {
                 [key: string]: unknown;
             } | null;
@@ -3026,6 +3742,31 @@ export interface components {
             item_ids?: string[] | null;
             /** @default  */
             reason?: string | null;
+        };
+        /**
+         * NewReplay
+         * @description What to deliver once more.
+         * @example {
+         *       "only_missing": true,
+         *       "since": "2025-11-25T22:00:00+00:00"
+         *     }
+         */
+        NewReplay: {
+            /**
+             * @description Only what the endpoint has not taken, nor waits for.
+             * @default true
+             */
+            only_missing?: boolean | null;
+            /**
+             * Format: date-time
+             * @description What happened from this moment on.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description And before this one; now unless given.
+             */
+            until?: string | null;
         };
         /**
          * NewSeatMap
@@ -3160,8 +3901,39 @@ export interface components {
             time_zone: string;
         };
         /**
+         * NewWebhookEndpoint
+         * @description A new webhook endpoint.
+         * @example {
+         *       "description": "Accounting",
+         *       "event_types": [
+         *         "order.paid",
+         *         "refund.succeeded"
+         *       ],
+         *       "payload": "thin",
+         *       "url": "https://hooks.example.org/eventflow"
+         *     }
+         */
+        NewWebhookEndpoint: {
+            /** @default  */
+            description?: string | null;
+            /**
+             * @description Only these types; all when there is none.
+             * @default []
+             */
+            event_types?: ("tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping")[] | null;
+            payload?: (string & components["schemas"]["WebhookPayload"]) | null;
+            /** @description `https://`, and a host on the public internet. */
+            url: string;
+        };
+        /**
          * Note
          * @description Something that could not be carried over.
+         * @example {
+         *       "code": "zones",
+         *       "count": 2,
+         *       "message": "The format has no groups of sections.",
+         *       "object": "zones[0]"
+         *     }
          */
         Note: {
             /** @description A stable code to branch on. */
@@ -3183,6 +3955,77 @@ export interface components {
         /**
          * Order
          * @description An order.
+         * @example {
+         *       "adjustments": [],
+         *       "buyer": {
+         *         "email": "ada@example.org",
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "buyer_token": "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJvcmRlciJ9.c2lnbmF0dXJl",
+         *       "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "is_degraded": false,
+         *       "items": [
+         *         {
+         *           "fee_minor": 0,
+         *           "id": "item_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "list_total_minor": 4200,
+         *           "price_minor": 3925,
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "tax_minor": 275,
+         *           "tier_name": "Stalls, full price",
+         *           "total_minor": 4200
+         *         }
+         *       ],
+         *       "paid_at": "2027-03-01T09:15:42Z",
+         *       "pay_until": "2027-03-01T09:27:00Z",
+         *       "payment": {
+         *         "amount_minor": 4200,
+         *         "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *         "id": "pay_01h455vb4pex5vsknk084sn02q",
+         *         "provider": "stripe",
+         *         "state": "paid"
+         *       },
+         *       "refunded_minor": 0,
+         *       "state": "paid",
+         *       "tickets": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fields": [
+         *             {
+         *               "key": "gate",
+         *               "label": "Gate",
+         *               "place": "header",
+         *               "value": "North"
+         *             }
+         *           ],
+         *           "generation": 0,
+         *           "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "not_after": "2027-05-15T20:30:00Z",
+         *           "not_before": "2027-03-01T09:12:00Z",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "state": "valid",
+         *           "tier_name": "Stalls, full price",
+         *           "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *           "type_no": 1
+         *         }
+         *       ],
+         *       "totals": {
+         *         "fee_minor": 0,
+         *         "price_minor": 3925,
+         *         "tax_minor": 275,
+         *         "total_minor": 4200
+         *       }
+         *     }
          */
         Order: {
             /** @description What plugins of the organizer changed of the prices. */
@@ -3225,6 +4068,18 @@ export interface components {
         /**
          * OrderItem
          * @description One place of an order; it becomes one ticket.
+         * @example {
+         *       "fee_minor": 0,
+         *       "id": "item_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "list_total_minor": 4200,
+         *       "price_minor": 3925,
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "tax_minor": 275,
+         *       "tier_name": "Stalls, full price",
+         *       "total_minor": 4200
+         *     }
          */
         OrderItem: {
             /** Format: int64 */
@@ -3252,6 +4107,21 @@ export interface components {
         /**
          * OrderSummary
          * @description An order in a list.
+         * @example {
+         *       "buyer": {
+         *         "email": "ada@example.org",
+         *         "name": "Ada Lovelace"
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "paid_at": "2027-03-01T09:15:42Z",
+         *       "provider": "stripe",
+         *       "refunded_minor": 0,
+         *       "state": "paid",
+         *       "total_minor": 4200
+         *     }
          */
         OrderSummary: {
             buyer: components["schemas"]["Buyer"];
@@ -3286,6 +4156,9 @@ export interface components {
         /**
          * OverrideRequest
          * @description To admit against the decision; needs `check_ins:override`. Never lifts a bad signature.
+         * @example {
+         *       "reason": "The guest showed the order on a phone."
+         *     }
          */
         OverrideRequest: {
             /** @description For the audit log. */
@@ -3294,6 +4167,23 @@ export interface components {
         /**
          * Page_ApiKey
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "hint": "x7Qa",
+         *           "id": "key_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "secret",
+         *           "livemode": false,
+         *           "name": "Web shop",
+         *           "origins": [],
+         *           "scopes": [
+         *             "events:read",
+         *             "orders:read"
+         *           ]
+         *         }
+         *       ]
+         *     }
          */
         Page_ApiKey: {
             /** @description The objects of this page. */
@@ -3304,6 +4194,19 @@ export interface components {
         /**
          * Page_AuditEntry
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "action": "venues.update",
+         *           "actor": "key_01h455vb4pex5vsknk084sn02q",
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "detail": {},
+         *           "id": "aud_01h455vb4pex5vsknk084sn02q",
+         *           "object_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "request_id": "req_01920a5dac96774bbcceb302099a8057"
+         *         }
+         *       ]
+         *     }
          */
         Page_AuditEntry: {
             /** @description The objects of this page. */
@@ -3314,6 +4217,24 @@ export interface components {
         /**
          * Page_CheckIn
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "actor": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "client_id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *           "device_id": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "entry_no": 1,
+         *           "gate": "North",
+         *           "id": "chk_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "entry",
+         *           "outcome": "admitted",
+         *           "received_at": "2027-05-14T17:31:09Z",
+         *           "scanned_at": "2027-05-14T17:31:08Z",
+         *           "ticket_id": "tkt_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_CheckIn: {
             /** @description The objects of this page. */
@@ -3324,6 +4245,22 @@ export interface components {
         /**
          * Page_CheckInList
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Main entrance",
+         *           "re_entry": false,
+         *           "type_nos": [
+         *             1
+         *           ],
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "zone_mask": 0
+         *         }
+         *       ]
+         *     }
          */
         Page_CheckInList: {
             /** @description The objects of this page. */
@@ -3334,6 +4271,17 @@ export interface components {
         /**
          * Page_Device
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "check_in_list_id": "list_01h455vb4pex5vsknk084sn02q",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "gate": "North",
+         *           "id": "dev_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Scanner 3"
+         *         }
+         *       ]
+         *     }
          */
         Page_Device: {
             /** @description The objects of this page. */
@@ -3344,6 +4292,43 @@ export interface components {
         /**
          * Page_Event
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "checkout_secs": 900,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "delayed_payments": false,
+         *           "description": "Symphony No. 2, with choir.",
+         *           "ends_at": "2027-05-14T20:30:00Z",
+         *           "event_no": 17,
+         *           "hold_cap_secs": 3600,
+         *           "hold_ttl_secs": 600,
+         *           "id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "max_per_buyer": 10,
+         *           "max_per_hold": 10,
+         *           "name": "Mahler: Symphony No. 2",
+         *           "published_at": "2027-02-01T10:00:00Z",
+         *           "reseat_late_payments": false,
+         *           "revision": 1873,
+         *           "sale_ends_at": "2027-05-14T18:00:00Z",
+         *           "sale_starts_at": "2027-02-01T10:00:00Z",
+         *           "seat_map_id": "map_01h455vb4pex5vsknk084sn02q",
+         *           "seat_map_version": 4,
+         *           "seat_rules": {
+         *             "adjacent": true,
+         *             "companions": true,
+         *             "min_per_hold": 1,
+         *             "orphans": "lenient"
+         *           },
+         *           "starts_at": "2027-05-14T18:00:00Z",
+         *           "state": "published",
+         *           "time_zone": "Europe/Berlin",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "venue_id": "ven_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_Event: {
             /** @description The objects of this page. */
@@ -3352,8 +4337,42 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page_EventTypeInfo
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "description": "An order was paid, and its tickets were issued.",
+         *           "has_object": true,
+         *           "name": "order.paid",
+         *           "resource": "order"
+         *         }
+         *       ]
+         *     }
+         */
+        Page_EventTypeInfo: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["EventTypeInfo"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
          * Page_LedgerEntry
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "account": "ticket_revenue",
+         *           "amount_minor": -3925,
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "led_01h455vb4pex5vsknk084sn02q",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "posting": "sale"
+         *         }
+         *       ]
+         *     }
          */
         Page_LedgerEntry: {
             /** @description The objects of this page. */
@@ -3364,6 +4383,23 @@ export interface components {
         /**
          * Page_Member
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "email": "alma@example.org",
+         *           "id": "mbr_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Alma Mahler",
+         *           "permissions": [
+         *             "events:read",
+         *             "orders:read"
+         *           ],
+         *           "role": "custom",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "user_id": "usr_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_Member: {
             /** @description The objects of this page. */
@@ -3374,6 +4410,29 @@ export interface components {
         /**
          * Page_Message
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "address": "ada@example.org",
+         *           "attachments": [
+         *             "event.ics"
+         *           ],
+         *           "attempts": 1,
+         *           "body": "Your tickets: {TICKETS_URL}",
+         *           "channel": "email",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "msg_01h455vb4pex5vsknk084sn02q",
+         *           "kind": "order.paid",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "provider_message_id": "01h455vb4pex5vsknk084sn02q@tickets.example",
+         *           "recipient": "buyer",
+         *           "sent_at": "2027-03-01T09:15:45Z",
+         *           "state": "sent",
+         *           "subject": "Your tickets for Mahler: Symphony No. 2"
+         *         }
+         *       ]
+         *     }
          */
         Page_Message: {
             /** @description The objects of this page. */
@@ -3384,6 +4443,25 @@ export interface components {
         /**
          * Page_OrderSummary
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "buyer": {
+         *             "email": "ada@example.org",
+         *             "name": "Ada Lovelace"
+         *           },
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "paid_at": "2027-03-01T09:15:42Z",
+         *           "provider": "stripe",
+         *           "refunded_minor": 0,
+         *           "state": "paid",
+         *           "total_minor": 4200
+         *         }
+         *       ]
+         *     }
          */
         Page_OrderSummary: {
             /** @description The objects of this page. */
@@ -3394,6 +4472,41 @@ export interface components {
         /**
          * Page_Plugin
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "name": "early-bird",
+         *           "position": 0,
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "version": {
+         *             "config_schema": {
+         *               "properties": {
+         *                 "percent": {
+         *                   "type": "integer"
+         *                 }
+         *               },
+         *               "type": "object"
+         *             },
+         *             "created_at": "2027-03-01T09:12:00Z",
+         *             "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *             "description": "Ten per cent less until a day.",
+         *             "hooks": [
+         *               "pricing"
+         *             ],
+         *             "http_hosts": [],
+         *             "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *             "is_published": false,
+         *             "key_value": false,
+         *             "name": "early-bird",
+         *             "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *             "version": "1.0.0",
+         *             "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         Page_Plugin: {
             /** @description The objects of this page. */
@@ -3404,6 +4517,26 @@ export interface components {
         /**
          * Page_PluginInstallation
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "config": {
+         *             "percent": 10
+         *           },
+         *           "enabled": false,
+         *           "hooks": [
+         *             {
+         *               "hook": "pricing",
+         *               "on_failure": "refuse"
+         *             }
+         *           ],
+         *           "http_hosts": [],
+         *           "key_value": false,
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginInstallation: {
             /** @description The objects of this page. */
@@ -3414,6 +4547,23 @@ export interface components {
         /**
          * Page_PluginReceipt
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "at": "2027-03-01T09:12:00Z",
+         *           "hook": "pricing",
+         *           "id": "plr_01h455vb4pex5vsknk084sn02q",
+         *           "outcome": "answered",
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "preview": false,
+         *           "receipt": {
+         *             "fuel": 184220,
+         *             "micros": 41
+         *           },
+         *           "subject": "hold_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginReceipt: {
             /** @description The objects of this page. */
@@ -3424,6 +4574,14 @@ export interface components {
         /**
          * Page_PluginSecret
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "name": "PARTNER",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginSecret: {
             /** @description The objects of this page. */
@@ -3434,6 +4592,15 @@ export interface components {
         /**
          * Page_PluginValue
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "key": "codes",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "value": "FRIENDS"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginValue: {
             /** @description The objects of this page. */
@@ -3444,6 +4611,34 @@ export interface components {
         /**
          * Page_PluginVersion
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "config_schema": {
+         *             "properties": {
+         *               "percent": {
+         *                 "type": "integer"
+         *               }
+         *             },
+         *             "type": "object"
+         *           },
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *           "description": "Ten per cent less until a day.",
+         *           "hooks": [
+         *             "pricing"
+         *           ],
+         *           "http_hosts": [],
+         *           "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *           "is_published": false,
+         *           "key_value": false,
+         *           "name": "early-bird",
+         *           "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *           "version": "1.0.0",
+         *           "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *         }
+         *       ]
+         *     }
          */
         Page_PluginVersion: {
             /** @description The objects of this page. */
@@ -3454,6 +4649,27 @@ export interface components {
         /**
          * Page_PriceTier
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "accompanied": false,
+         *           "active": false,
+         *           "category": "a",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fee_minor": 0,
+         *           "id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "max_per_hold": 10,
+         *           "min_per_hold": 1,
+         *           "name": "Stalls, full price",
+         *           "price_minor": 4200,
+         *           "tax_inclusive": false,
+         *           "tax_rate_bps": 700,
+         *           "type_no": 1,
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_PriceTier: {
             /** @description The objects of this page. */
@@ -3464,6 +4680,22 @@ export interface components {
         /**
          * Page_Refund
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "amount_minor": 4200,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "currency": "EUR",
+         *           "id": "ref_01h455vb4pex5vsknk084sn02q",
+         *           "item_ids": [
+         *             "item_01h455vb4pex5vsknk084sn02q"
+         *           ],
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "reason": "requested_by_buyer",
+         *           "state": "succeeded"
+         *         }
+         *       ]
+         *     }
          */
         Page_Refund: {
             /** @description The objects of this page. */
@@ -3474,6 +4706,20 @@ export interface components {
         /**
          * Page_RoleInfo
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "description": "What it is for.",
+         *           "permissions": [
+         *             {
+         *               "description": "What it is for.",
+         *               "permission": "tenant:read"
+         *             }
+         *           ],
+         *           "role": "owner"
+         *         }
+         *       ]
+         *     }
          */
         Page_RoleInfo: {
             /** @description The objects of this page. */
@@ -3484,6 +4730,22 @@ export interface components {
         /**
          * Page_Seat
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "category": "a",
+         *           "label": "stalls-G-12",
+         *           "number": "12",
+         *           "row": "G",
+         *           "seat": 412,
+         *           "section": "stalls",
+         *           "section_name": "Stalls",
+         *           "traits": [
+         *             "aisle"
+         *           ]
+         *         }
+         *       ]
+         *     }
          */
         Page_Seat: {
             /** @description The objects of this page. */
@@ -3494,6 +4756,22 @@ export interface components {
         /**
          * Page_SeatMap
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "draft_revision": 7,
+         *           "ga_capacity": 500,
+         *           "id": "map_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Great Hall",
+         *           "published_version": 4,
+         *           "seat_count": 2112,
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "version": 4
+         *         }
+         *       ]
+         *     }
          */
         Page_SeatMap: {
             /** @description The objects of this page. */
@@ -3504,6 +4782,34 @@ export interface components {
         /**
          * Page_Ticket
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *           "fields": [
+         *             {
+         *               "key": "gate",
+         *               "label": "Gate",
+         *               "place": "header",
+         *               "value": "North"
+         *             }
+         *           ],
+         *           "generation": 0,
+         *           "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *           "label": "stalls-G-12",
+         *           "not_after": "2027-05-15T20:30:00Z",
+         *           "not_before": "2027-03-01T09:12:00Z",
+         *           "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *           "seat": 412,
+         *           "state": "valid",
+         *           "tier_name": "Stalls, full price",
+         *           "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *           "type_no": 1
+         *         }
+         *       ]
+         *     }
          */
         Page_Ticket: {
             /** @description The objects of this page. */
@@ -3514,6 +4820,16 @@ export interface components {
         /**
          * Page_TicketKey
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "kid": 1,
+         *           "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *           "state": "active"
+         *         }
+         *       ]
+         *     }
          */
         Page_TicketKey: {
             /** @description The objects of this page. */
@@ -3524,6 +4840,21 @@ export interface components {
         /**
          * Page_Venue
          * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "city": "Lindenhain",
+         *           "country": "DE",
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "id": "ven_01h455vb4pex5vsknk084sn02q",
+         *           "name": "Philharmonie",
+         *           "postal_code": "12345",
+         *           "street": "Kastanienallee 1",
+         *           "time_zone": "Europe/Berlin",
+         *           "updated_at": "2027-03-01T09:12:00Z"
+         *         }
+         *       ]
+         *     }
          */
         Page_Venue: {
             /** @description The objects of this page. */
@@ -3532,8 +4863,73 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Page_WebhookDelivery
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "attempted_at": "2027-03-01T09:15:43Z",
+         *           "attempts": 1,
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "detail": {},
+         *           "duration_ms": 84,
+         *           "entry_id": "log_01h455vb4pex5vsknk084sn02q",
+         *           "id": "whd_01h455vb4pex5vsknk084sn02q",
+         *           "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *           "response": "",
+         *           "state": "pending",
+         *           "status": 204,
+         *           "timestamp": "2027-03-01T09:15:42Z",
+         *           "type": "order.paid",
+         *           "webhook_endpoint_id": "whk_01h455vb4pex5vsknk084sn02q"
+         *         }
+         *       ]
+         *     }
+         */
+        Page_WebhookDelivery: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["WebhookDelivery"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * Page_WebhookEndpoint
+         * @description A page of a list, oldest first unless the operation says otherwise.
+         * @example {
+         *       "data": [
+         *         {
+         *           "created_at": "2027-03-01T09:12:00Z",
+         *           "description": "The accounts.",
+         *           "event_types": [
+         *             "order.paid",
+         *             "refund.succeeded"
+         *           ],
+         *           "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *           "payload": "thin",
+         *           "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *           "state": "enabled",
+         *           "updated_at": "2027-03-01T09:12:00Z",
+         *           "url": "https://accounts.example/eventflow"
+         *         }
+         *       ]
+         *     }
+         */
+        Page_WebhookEndpoint: {
+            /** @description The objects of this page. */
+            data: components["schemas"]["WebhookEndpoint"][];
+            /** @description Pass it as `cursor` to get the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
          * Payment
          * @description The attempt to pay.
+         * @example {
+         *       "amount_minor": 4200,
+         *       "checkout_url": "https://checkout.stripe.com/c/pay/cs_test_a1b2c3",
+         *       "id": "pay_01h455vb4pex5vsknk084sn02q",
+         *       "provider": "stripe",
+         *       "state": "paid"
+         *     }
          */
         Payment: {
             /** Format: int64 */
@@ -3552,10 +4948,14 @@ export interface components {
          * @description Something that a credential may do; `GET /v1/roles` describes them.
          * @enum {string}
          */
-        Permission: "tenant:read" | "tenant:write" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "venues:read" | "venues:write" | "events:read" | "events:write" | "holds:write" | "orders:read" | "orders:write" | "orders:manual" | "orders:cancel" | "refunds:write" | "tickets:read" | "tickets:write" | "messages:read" | "messages:write" | "check_ins:read" | "check_ins:write" | "check_ins:override" | "ledger:read" | "plugins:read" | "plugins:write";
+        Permission: "tenant:read" | "tenant:write" | "members:read" | "members:write" | "api_keys:read" | "api_keys:write" | "audit_log:read" | "venues:read" | "venues:write" | "events:read" | "events:write" | "holds:write" | "orders:read" | "orders:write" | "orders:manual" | "orders:cancel" | "refunds:write" | "tickets:read" | "tickets:write" | "messages:read" | "messages:write" | "check_ins:read" | "check_ins:write" | "check_ins:override" | "ledger:read" | "plugins:read" | "plugins:write" | "events_log:read" | "webhook_endpoints:read" | "webhook_endpoints:write";
         /**
          * PermissionInfo
          * @description A permission in words.
+         * @example {
+         *       "description": "What it is for.",
+         *       "permission": "tenant:read"
+         *     }
          */
         PermissionInfo: {
             description: string;
@@ -3564,6 +4964,13 @@ export interface components {
         /**
          * PlaceChange
          * @description A change of a seat or a standing area.
+         * @example {
+         *       "change": "moved",
+         *       "from": "1200,450",
+         *       "harmful": false,
+         *       "label": "stalls-G-12",
+         *       "to": "1200,540"
+         *     }
          */
         PlaceChange: {
             change: components["schemas"]["Change"];
@@ -3578,6 +4985,37 @@ export interface components {
         /**
          * Plugin
          * @description A plugin of the tenant.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "name": "early-bird",
+         *       "position": 0,
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "version": {
+         *         "config_schema": {
+         *           "properties": {
+         *             "percent": {
+         *               "type": "integer"
+         *             }
+         *           },
+         *           "type": "object"
+         *         },
+         *         "created_at": "2027-03-01T09:12:00Z",
+         *         "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *         "description": "Ten per cent less until a day.",
+         *         "hooks": [
+         *           "pricing"
+         *         ],
+         *         "http_hosts": [],
+         *         "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *         "is_published": false,
+         *         "key_value": false,
+         *         "name": "early-bird",
+         *         "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *         "version": "1.0.0",
+         *         "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *       }
+         *     }
          */
         Plugin: {
             /** Format: date-time */
@@ -3604,6 +5042,15 @@ export interface components {
         /**
          * PluginCount
          * @description Calls of one hook with one outcome.
+         * @example {
+         *       "calls": 1204,
+         *       "fuel_mean": 184220,
+         *       "hook": "pricing",
+         *       "memory_bytes_max": 1114112,
+         *       "micros_max": 380,
+         *       "micros_mean": 41,
+         *       "outcome": "answered"
+         *     }
          */
         PluginCount: {
             /** Format: int64 */
@@ -3636,6 +5083,22 @@ export interface components {
         /**
          * PluginInstallation
          * @description Where and how a plugin acts.
+         * @example {
+         *       "config": {
+         *         "percent": 10
+         *       },
+         *       "enabled": false,
+         *       "hooks": [
+         *         {
+         *           "hook": "pricing",
+         *           "on_failure": "refuse"
+         *         }
+         *       ],
+         *       "http_hosts": [],
+         *       "key_value": false,
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PluginInstallation: {
             /** @description The settings. */
@@ -3679,6 +5142,19 @@ export interface components {
         /**
          * PluginReceipt
          * @description What a call took, and how it ended.
+         * @example {
+         *       "at": "2027-03-01T09:12:00Z",
+         *       "hook": "pricing",
+         *       "id": "plr_01h455vb4pex5vsknk084sn02q",
+         *       "outcome": "answered",
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "preview": false,
+         *       "receipt": {
+         *         "fuel": 184220,
+         *         "micros": 41
+         *       },
+         *       "subject": "hold_01h455vb4pex5vsknk084sn02q"
+         *     }
          */
         PluginReceipt: {
             /** Format: date-time */
@@ -3708,6 +5184,10 @@ export interface components {
         /**
          * PluginSecret
          * @description A secret, without its value.
+         * @example {
+         *       "name": "PARTNER",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PluginSecret: {
             name: string;
@@ -3717,6 +5197,22 @@ export interface components {
         /**
          * PluginStatistics
          * @description What a plugin did.
+         * @example {
+         *       "by_outcome": [
+         *         {
+         *           "calls": 1204,
+         *           "fuel_mean": 184220,
+         *           "hook": "pricing",
+         *           "memory_bytes_max": 1114112,
+         *           "micros_max": 380,
+         *           "micros_mean": 41,
+         *           "outcome": "answered"
+         *         }
+         *       ],
+         *       "calls": 1204,
+         *       "failures": 2,
+         *       "since": "2027-02-22T09:12:00Z"
+         *     }
          */
         PluginStatistics: {
             by_outcome: components["schemas"]["PluginCount"][];
@@ -3736,6 +5232,11 @@ export interface components {
         /**
          * PluginValue
          * @description A value that is kept for a plugin.
+         * @example {
+         *       "key": "codes",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "value": "FRIENDS"
+         *     }
          */
         PluginValue: {
             key: string;
@@ -3746,6 +5247,30 @@ export interface components {
         /**
          * PluginVersion
          * @description A version of a plugin: what was uploaded, never changed.
+         * @example {
+         *       "config_schema": {
+         *         "properties": {
+         *           "percent": {
+         *             "type": "integer"
+         *           }
+         *         },
+         *         "type": "object"
+         *       },
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "created_by": "key_01h455vb4pex5vsknk084sn02q",
+         *       "description": "Ten per cent less until a day.",
+         *       "hooks": [
+         *         "pricing"
+         *       ],
+         *       "http_hosts": [],
+         *       "id": "plv_01h455vb4pex5vsknk084sn02q",
+         *       "is_published": false,
+         *       "key_value": false,
+         *       "name": "early-bird",
+         *       "plugin_id": "plg_01h455vb4pex5vsknk084sn02q",
+         *       "version": "1.0.0",
+         *       "wasm_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *     }
          */
         PluginVersion: {
             /** @description The JSON Schema of its settings; empty when it has none. */
@@ -3779,6 +5304,15 @@ export interface components {
         /**
          * PriceAdjustment
          * @description What a plugin of the organizer changed of the price of one place.
+         * @example {
+         *       "amount_minor": -420,
+         *       "is_limited": false,
+         *       "item": 0,
+         *       "label": "Early bird",
+         *       "plugin": "early-bird",
+         *       "reason": "before 1 March",
+         *       "version": "1.0.0"
+         *     }
          */
         PriceAdjustment: {
             /**
@@ -3834,6 +5368,23 @@ export interface components {
         /**
          * PriceTier
          * @description A price tier: what one place costs for one kind of buyer. It becomes the type of the ticket.
+         * @example {
+         *       "accompanied": false,
+         *       "active": false,
+         *       "category": "a",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "fee_minor": 0,
+         *       "id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "max_per_hold": 10,
+         *       "min_per_hold": 1,
+         *       "name": "Stalls, full price",
+         *       "price_minor": 4200,
+         *       "tax_inclusive": false,
+         *       "tax_rate_bps": 700,
+         *       "type_no": 1,
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         PriceTier: {
             /** @description Whether it is sold only together with a ticket of a tier that is not accompanied, as for children. */
@@ -3913,6 +5464,17 @@ export interface components {
         /**
          * Problem
          * @description What went wrong, for machines (`code`) and for people (`detail`).
+         * @example {
+         *       "code": "seats_taken",
+         *       "detail": "Somebody else was faster. Choose other seats.",
+         *       "objects": [
+         *         "stalls-G-12"
+         *       ],
+         *       "request_id": "req_01920a5dac96774bbcceb302099a8057",
+         *       "status": 409,
+         *       "title": "Seats are no longer available",
+         *       "type": "/docs/errors#seats_taken"
+         *     }
          */
         Problem: {
             /** @description A stable code to branch on. */
@@ -3975,6 +5537,18 @@ export interface components {
         /**
          * Refund
          * @description A refund.
+         * @example {
+         *       "amount_minor": 4200,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "id": "ref_01h455vb4pex5vsknk084sn02q",
+         *       "item_ids": [
+         *         "item_01h455vb4pex5vsknk084sn02q"
+         *       ],
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "reason": "requested_by_buyer",
+         *       "state": "succeeded"
+         *     }
          */
         Refund: {
             /** Format: int64 */
@@ -3996,8 +5570,32 @@ export interface components {
             state: string;
         };
         /**
+         * Replay
+         * @description What is delivered once more.
+         * @example {
+         *       "entries": 12
+         *     }
+         */
+        Replay: {
+            /**
+             * Format: int64
+             * @description How many entries of the log.
+             */
+            entries: number;
+        };
+        /**
          * RoleInfo
          * @description A role and what it may do.
+         * @example {
+         *       "description": "What it is for.",
+         *       "permissions": [
+         *         {
+         *           "description": "What it is for.",
+         *           "permission": "tenant:read"
+         *         }
+         *       ],
+         *       "role": "owner"
+         *     }
          */
         RoleInfo: {
             description: string;
@@ -4033,6 +5631,13 @@ export interface components {
         /**
          * ScannedTicket
          * @description What the door shows of a ticket.
+         * @example {
+         *       "flags": [],
+         *       "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "tier_name": "Stalls, full price",
+         *       "type_no": 1
+         *     }
          */
         ScannedTicket: {
             /** @description What to look at: `id_check`, `accessible`, `companion`, `rotating`, `test`. */
@@ -4047,6 +5652,12 @@ export interface components {
         /**
          * ScanUpload
          * @description One scan: a `token`, or with a secret key a `ticket_id`.
+         * @example {
+         *       "id": "0190b6c4-6f5e-7cc1-9b1f-3a3e6d0f2a11",
+         *       "kind": "entry",
+         *       "scanned_at": "2027-05-14T17:31:08Z",
+         *       "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1"
+         *     }
          */
         ScanUpload: {
             /**
@@ -4056,7 +5667,7 @@ export interface components {
              */
             id: string;
             /** @default entry */
-            kind?: components["schemas"]["ScanKind"] & unknown;
+            kind?: components["schemas"]["ScanKind"];
             override?: components["schemas"]["OverrideRequest"] | null;
             /**
              * Format: date-time
@@ -4074,6 +5685,18 @@ export interface components {
         /**
          * Seat
          * @description A seat of an event.
+         * @example {
+         *       "category": "a",
+         *       "label": "stalls-G-12",
+         *       "number": "12",
+         *       "row": "G",
+         *       "seat": 412,
+         *       "section": "stalls",
+         *       "section_name": "Stalls",
+         *       "traits": [
+         *         "aisle"
+         *       ]
+         *     }
          */
         Seat: {
             /** @description Key of the category that the event sells it under. */
@@ -4103,6 +5726,18 @@ export interface components {
         /**
          * SeatMap
          * @description A seat map.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "draft_revision": 7,
+         *       "ga_capacity": 500,
+         *       "id": "map_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Great Hall",
+         *       "published_version": 4,
+         *       "seat_count": 2112,
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "venue_id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "version": 4
+         *     }
          */
         SeatMap: {
             /** Format: date-time */
@@ -4149,6 +5784,22 @@ export interface components {
         /**
          * SeatMapDiff
          * @description What is different in a newer version.
+         * @example {
+         *       "from": 3,
+         *       "ga_areas": [],
+         *       "keeps_indexes": false,
+         *       "seat_changes": 1,
+         *       "seats": [
+         *         {
+         *           "change": "moved",
+         *           "from": "1200,450",
+         *           "harmful": false,
+         *           "label": "stalls-G-12",
+         *           "to": "1200,540"
+         *         }
+         *       ],
+         *       "to": 4
+         *     }
          */
         SeatMapDiff: {
             /**
@@ -4191,6 +5842,12 @@ export interface components {
         /**
          * SeatRules
          * @description What the event asks of every hold, so that pages can tell the buyer at once. Holds are judged by it.
+         * @example {
+         *       "adjacent": true,
+         *       "companions": true,
+         *       "min_per_hold": 1,
+         *       "orphans": "lenient"
+         *     }
          */
         SeatRules: {
             /** @description Whether all seats of a hold are side by side. An aisle within a row does not part them, a table is one place. */
@@ -4207,6 +5864,12 @@ export interface components {
         /**
          * SeatRulesInput
          * @description What the event asks of every hold; absent fields have their default, or stay as they are.
+         * @example {
+         *       "adjacent": true,
+         *       "companions": true,
+         *       "min_per_hold": 1,
+         *       "orphans": "lenient"
+         *     }
          */
         SeatRulesInput: {
             /** @description Whether all seats of a hold are side by side; not, unless given. */
@@ -4224,6 +5887,9 @@ export interface components {
         /**
          * SeatsChanged
          * @description What became of a change.
+         * @example {
+         *       "changed": 2
+         *     }
          */
         SeatsChanged: {
             /**
@@ -4295,6 +5961,17 @@ export interface components {
         /**
          * Tenant
          * @description The tenant's settings.
+         * @example {
+         *       "application_fee_bps": 250,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "currency": "EUR",
+         *       "id": "ten_01h455vb4pex5vsknk084sn02q",
+         *       "livemode": false,
+         *       "name": "Philharmonie Lindenhain",
+         *       "stripe_account": "acct_1A2b3C4d5E6f",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         Tenant: {
             /**
@@ -4350,6 +6027,30 @@ export interface components {
         /**
          * Ticket
          * @description A ticket: the right of one guest to one place.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "event_id": "evt_01h455vb4pex5vsknk084sn02q",
+         *       "fields": [
+         *         {
+         *           "key": "gate",
+         *           "label": "Gate",
+         *           "place": "header",
+         *           "value": "North"
+         *         }
+         *       ],
+         *       "generation": 0,
+         *       "id": "tkt_01h455vb4pex5vsknk084sn02q",
+         *       "label": "stalls-G-12",
+         *       "not_after": "2027-05-15T20:30:00Z",
+         *       "not_before": "2027-03-01T09:12:00Z",
+         *       "order_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "price_tier_id": "tier_01h455vb4pex5vsknk084sn02q",
+         *       "seat": 412,
+         *       "state": "valid",
+         *       "tier_name": "Stalls, full price",
+         *       "token": "EF1:V50100A92X80/D1$ LT3F4*NGSMS915AG100300810$NS810MYS000 NBMJQD06U-56C7U*6KVL3PLV.44P6UTB3K8K04E4V$6B14BZ/FOB8QZ1 .T-AATF6U9KU0V3+DFYK.76QBSRE2R1A%K6.B1",
+         *       "type_no": 1
+         *     }
          */
         Ticket: {
             /** Format: date-time */
@@ -4398,6 +6099,12 @@ export interface components {
         /**
          * TicketField
          * @description A field of a ticket that a plugin adds.
+         * @example {
+         *       "key": "gate",
+         *       "label": "Gate",
+         *       "place": "header",
+         *       "value": "North"
+         *     }
          */
         TicketField: {
             /** @description For programs, unique on the ticket: `gate`. */
@@ -4415,6 +6122,12 @@ export interface components {
         /**
          * TicketKey
          * @description A public key that verifies tickets.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "kid": 1,
+         *       "public_key": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "state": "active"
+         *     }
          */
         TicketKey: {
             /** Format: date-time */
@@ -4441,6 +6154,12 @@ export interface components {
         /**
          * Totals
          * @description Sums in minor units: price + fee + tax = total.
+         * @example {
+         *       "fee_minor": 0,
+         *       "price_minor": 3925,
+         *       "tax_minor": 275,
+         *       "total_minor": 4200
+         *     }
          */
         Totals: {
             /** Format: int64 */
@@ -4455,6 +6174,10 @@ export interface components {
         /**
          * Validation
          * @description Whether a draft can be published, and what is wrong with it.
+         * @example {
+         *       "findings": [],
+         *       "publishable": false
+         *     }
          */
         Validation: {
             findings: components["schemas"]["Finding"][];
@@ -4463,6 +6186,17 @@ export interface components {
         /**
          * Venue
          * @description A venue.
+         * @example {
+         *       "city": "Lindenhain",
+         *       "country": "DE",
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "id": "ven_01h455vb4pex5vsknk084sn02q",
+         *       "name": "Philharmonie",
+         *       "postal_code": "12345",
+         *       "street": "Kastanienallee 1",
+         *       "time_zone": "Europe/Berlin",
+         *       "updated_at": "2027-03-01T09:12:00Z"
+         *     }
          */
         Venue: {
             city: string;
@@ -4507,8 +6241,192 @@ export interface components {
             reason: string;
         };
         /**
+         * WebhookDelivery
+         * @description An entry of the log on its way to an endpoint. What is said of the answer is that of the last attempt.
+         * @example {
+         *       "attempted_at": "2027-03-01T09:15:43Z",
+         *       "attempts": 1,
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "detail": {},
+         *       "duration_ms": 84,
+         *       "entry_id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "id": "whd_01h455vb4pex5vsknk084sn02q",
+         *       "resource_id": "ord_01h455vb4pex5vsknk084sn02q",
+         *       "response": "",
+         *       "state": "pending",
+         *       "status": 204,
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid",
+         *       "webhook_endpoint_id": "whk_01h455vb4pex5vsknk084sn02q"
+         *     }
+         */
+        WebhookDelivery: {
+            /** Format: date-time */
+            attempted_at?: string | null;
+            /** Format: int64 */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Format: int64 */
+            duration_ms?: number | null;
+            /**
+             * @description The `webhook-id`.
+             * @example log_01h455vb4pex5vsknk084sn02q
+             */
+            entry_id: string;
+            /** @example whd_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            /** @description What went wrong. */
+            last_error?: string | null;
+            /**
+             * Format: date-time
+             * @description Of a pending one. It waits longer while its endpoint is paused, or fails at everything.
+             */
+            next_attempt_at?: string | null;
+            resource_id: string;
+            /** @description The first 1,024 bytes of the answer. */
+            response?: string | null;
+            state: components["schemas"]["WebhookDeliveryState"];
+            /**
+             * Format: int32
+             * @description The HTTP status of the answer; absent when there was none.
+             */
+            status?: number | null;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            type: string;
+            /** @example whk_01h455vb4pex5vsknk084sn02q */
+            webhook_endpoint_id: string;
+        };
+        /**
+         * @description How far a delivery has come.
+         * @enum {string}
+         */
+        WebhookDeliveryState: "pending" | "delivered" | "failed";
+        /**
+         * WebhookEndpoint
+         * @description Where a tenant is told what happens.
+         * @example {
+         *       "created_at": "2027-03-01T09:12:00Z",
+         *       "description": "The accounts.",
+         *       "event_types": [
+         *         "order.paid",
+         *         "refund.succeeded"
+         *       ],
+         *       "id": "whk_01h455vb4pex5vsknk084sn02q",
+         *       "payload": "thin",
+         *       "public_key": "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+         *       "state": "enabled",
+         *       "updated_at": "2027-03-01T09:12:00Z",
+         *       "url": "https://accounts.example/eventflow"
+         *     }
+         */
+        WebhookEndpoint: {
+            /** Format: date-time */
+            created_at: string;
+            description: string;
+            disabled_reason?: string | null;
+            /** @description Types of `GET /v1/event-types`; empty for all, with those to come. */
+            event_types: string[];
+            /**
+             * Format: date-time
+             * @description Since when every attempt failed. After five days the endpoint is disabled.
+             */
+            failing_since?: string | null;
+            /** @example whk_01h455vb4pex5vsknk084sn02q */
+            id: string;
+            payload: components["schemas"]["WebhookPayload"];
+            /**
+             * Format: date-time
+             * @description Until then the keys before the last rotation sign too.
+             */
+            previous_keys_until?: string | null;
+            /** @description `whpk_…`: verifies the signatures `v1a`, instead of the secret. */
+            public_key: string;
+            state: components["schemas"]["WebhookEndpointState"];
+            /** Format: date-time */
+            updated_at: string;
+            url: string;
+        };
+        /**
+         * WebhookEndpointPatch
+         * @description The fields to change; absent ones stay as they are.
+         * @example {
+         *       "state": "paused"
+         *     }
+         */
+        WebhookEndpointPatch: {
+            description?: string | null;
+            event_types?: ("tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping")[] | null;
+            payload?: (string & components["schemas"]["WebhookPayload"]) | null;
+            state?: (string & components["schemas"]["WebhookEndpointSwitch"]) | null;
+            url?: string | null;
+        };
+        /**
+         * @description Whether an endpoint is told what happens.
+         * @enum {string}
+         */
+        WebhookEndpointState: "enabled" | "paused" | "disabled";
+        /**
+         * @description How an endpoint is switched.
+         * @enum {string}
+         */
+        WebhookEndpointSwitch: "enabled" | "paused";
+        /**
+         * @description The body of a webhook.
+         * @example {
+         *       "data": {
+         *         "detail": {},
+         *         "id": "ord_01h455vb4pex5vsknk084sn02q",
+         *         "resource": "order"
+         *       },
+         *       "id": "log_01h455vb4pex5vsknk084sn02q",
+         *       "tenant_id": "ten_01h455vb4pex5vsknk084sn02q",
+         *       "timestamp": "2027-03-01T09:15:42Z",
+         *       "type": "order.paid"
+         *     }
+         */
+        WebhookEvent: {
+            data: {
+                /** @description More, by type; neither personal data nor secrets. */
+                detail: {
+                    [key: string]: unknown;
+                };
+                /** @description The id of what it is about. */
+                id: string;
+                /** @description In fat payloads, what it is about as its GET answers it when the message is sent. Absent when it is gone, or larger than 256 KiB. */
+                object?: Record<string, never>;
+                /** @description What it is about. */
+                resource: string;
+            };
+            /** @description The same as the header `webhook-id`: act once on each. */
+            id: string;
+            tenant_id: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            timestamp: string;
+            /** @description More types may come. Now: tenant.updated, ticket_key.rotated, venue.created, venue.updated, seat_map.created, seat_map.updated, seat_map.published, event.created, event.updated, event.published, event.moved, event.seats_updated, event.price_limits_updated, event.cancelled, price_tier.created, price_tier.updated, price_tier.deleted, order.created, order.processing, order.paid, order.reseated, order.expired, order.cancelled, order.refund_due, order.partially_refunded, order.refunded, order.needs_review, dispute.opened, dispute.won, dispute.lost, payment.failed, payment.expired, refund.created, refund.succeeded, refund.failed, ticket.voided, check_in_list.created, check_in_list.updated, device.created, device.deleted, check_in.admitted, check_in.already_admitted, check_in.refused, plugin.uploaded, plugin.published, plugin.rolled_back, plugin.installed, plugin.uninstalled, plugin.deleted, webhook_endpoint.disabled, webhook_endpoint.ping. */
+            type: string;
+        };
+        /**
+         * @description What a payload has.
+         * @enum {string}
+         */
+        WebhookPayload: "thin" | "fat";
+        /**
          * WebhookReceipt
          * @description The event arrived.
+         * @example {
+         *       "status": "stored"
+         *     }
          */
         WebhookReceipt: {
             /** @description `stored`, `duplicate` or `ignored` (it concerns no payment of ours). */
@@ -4914,6 +6832,7 @@ export type DryRun = components['schemas']['DryRun'];
 export type Event = components['schemas']['Event'];
 export type EventPatch = components['schemas']['EventPatch'];
 export type EventState = components['schemas']['EventState'];
+export type EventTypeInfo = components['schemas']['EventTypeInfo'];
 export type FileFormat = components['schemas']['FileFormat'];
 export type Finding = components['schemas']['Finding'];
 export type Founded = components['schemas']['Founded'];
@@ -4926,8 +6845,12 @@ export type Jwk = components['schemas']['Jwk'];
 export type Jwks = components['schemas']['Jwks'];
 export type KeyKind = components['schemas']['KeyKind'];
 export type LedgerEntry = components['schemas']['LedgerEntry'];
+export type LogEntry = components['schemas']['LogEntry'];
+export type LogPart = components['schemas']['LogPart'];
+export type LogStart = components['schemas']['LogStart'];
 export type MadeApiKey = components['schemas']['MadeApiKey'];
 export type MadeDevice = components['schemas']['MadeDevice'];
+export type MadeWebhookEndpoint = components['schemas']['MadeWebhookEndpoint'];
 export type ManualMethod = components['schemas']['ManualMethod'];
 export type Member = components['schemas']['Member'];
 export type MemberPatch = components['schemas']['MemberPatch'];
@@ -4949,9 +6872,11 @@ export type NewPluginSecret = components['schemas']['NewPluginSecret'];
 export type NewPluginValue = components['schemas']['NewPluginValue'];
 export type NewPriceTier = components['schemas']['NewPriceTier'];
 export type NewRefund = components['schemas']['NewRefund'];
+export type NewReplay = components['schemas']['NewReplay'];
 export type NewSeatMap = components['schemas']['NewSeatMap'];
 export type NewTenant = components['schemas']['NewTenant'];
 export type NewVenue = components['schemas']['NewVenue'];
+export type NewWebhookEndpoint = components['schemas']['NewWebhookEndpoint'];
 export type Note = components['schemas']['Note'];
 export type OnFailure = components['schemas']['OnFailure'];
 export type Order = components['schemas']['Order'];
@@ -4966,6 +6891,7 @@ export type PageCheckIn = components['schemas']['Page_CheckIn'];
 export type PageCheckInList = components['schemas']['Page_CheckInList'];
 export type PageDevice = components['schemas']['Page_Device'];
 export type PageEvent = components['schemas']['Page_Event'];
+export type PageEventTypeInfo = components['schemas']['Page_EventTypeInfo'];
 export type PageLedgerEntry = components['schemas']['Page_LedgerEntry'];
 export type PageMember = components['schemas']['Page_Member'];
 export type PageMessage = components['schemas']['Page_Message'];
@@ -4984,6 +6910,8 @@ export type PageSeatMap = components['schemas']['Page_SeatMap'];
 export type PageTicket = components['schemas']['Page_Ticket'];
 export type PageTicketKey = components['schemas']['Page_TicketKey'];
 export type PageVenue = components['schemas']['Page_Venue'];
+export type PageWebhookDelivery = components['schemas']['Page_WebhookDelivery'];
+export type PageWebhookEndpoint = components['schemas']['Page_WebhookEndpoint'];
 export type Payment = components['schemas']['Payment'];
 export type Permission = components['schemas']['Permission'];
 export type PermissionInfo = components['schemas']['PermissionInfo'];
@@ -5009,6 +6937,7 @@ export type Publication = components['schemas']['Publication'];
 export type PublishEvent = components['schemas']['PublishEvent'];
 export type Quality = components['schemas']['Quality'];
 export type Refund = components['schemas']['Refund'];
+export type Replay = components['schemas']['Replay'];
 export type RoleInfo = components['schemas']['RoleInfo'];
 export type RoleName = components['schemas']['RoleName'];
 export type Rotation = components['schemas']['Rotation'];
@@ -5040,6 +6969,14 @@ export type Validation = components['schemas']['Validation'];
 export type Venue = components['schemas']['Venue'];
 export type VenuePatch = components['schemas']['VenuePatch'];
 export type Voiding = components['schemas']['Voiding'];
+export type WebhookDelivery = components['schemas']['WebhookDelivery'];
+export type WebhookDeliveryState = components['schemas']['WebhookDeliveryState'];
+export type WebhookEndpoint = components['schemas']['WebhookEndpoint'];
+export type WebhookEndpointPatch = components['schemas']['WebhookEndpointPatch'];
+export type WebhookEndpointState = components['schemas']['WebhookEndpointState'];
+export type WebhookEndpointSwitch = components['schemas']['WebhookEndpointSwitch'];
+export type WebhookEvent = components['schemas']['WebhookEvent'];
+export type WebhookPayload = components['schemas']['WebhookPayload'];
 export type WebhookReceipt = components['schemas']['WebhookReceipt'];
 export type ResponseBadGateway = components['responses']['BadGateway'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
@@ -5069,7 +7006,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A set of public keys. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5095,6 +7032,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5103,7 +7041,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5143,7 +7081,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new key and its text, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5177,6 +7115,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The api key. */
                 api_key_id: string;
             };
             cookie?: never;
@@ -5214,6 +7153,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The api key. */
                 api_key_id: string;
             };
             cookie?: never;
@@ -5224,7 +7164,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new key and its text, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5254,6 +7194,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only changes of this object. */
                 object_id?: string;
@@ -5264,7 +7205,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5292,7 +7233,9 @@ export interface operations {
         parameters: {
             query: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5301,7 +7244,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5341,7 +7284,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5372,13 +7315,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5410,6 +7354,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
@@ -5420,7 +7365,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A check-in list: the rules of one or more gates of an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5450,17 +7395,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5492,6 +7439,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The check-in list. */
                 list_id: string;
             };
             cookie?: never;
@@ -5502,7 +7450,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new scanner and its token, which is told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5531,8 +7479,10 @@ export interface operations {
     "check_ins.list": {
         parameters: {
             query: {
+                /** @description Only what belongs to this check in list. */
                 check_in_list_id: string;
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -5541,7 +7491,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5581,7 +7531,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The decisions on an upload, in the order of its scans. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5615,6 +7565,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The device. */
                 device_id: string;
             };
             cookie?: never;
@@ -5644,10 +7595,44 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    "event_types.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the list. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_EventTypeInfo"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     "events.list": {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only events in this state. */
                 state?: components["schemas"]["EventState"];
@@ -5658,7 +7643,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5698,7 +7683,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An event. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5724,18 +7709,61 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    "events_log.list": {
+        parameters: {
+            query?: {
+                /** @description The `cursor` of the part before. */
+                cursor?: string;
+                /** @description How many objects a page has at most. */
+                limit?: number;
+                /** @description Without a cursor: where to begin; at the oldest entry unless given. */
+                start?: components["schemas"]["LogStart"];
+                /** @description Only entries of this type. */
+                type?: "tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A part of the log. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPart"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     "events.get": {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5767,6 +7795,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5777,7 +7806,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -5811,6 +7840,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5861,6 +7891,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5915,6 +7946,7 @@ export interface operations {
                 "Last-Event-ID"?: number;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5963,6 +7995,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -5973,7 +8006,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6007,6 +8040,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6017,7 +8051,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description Places that nobody else can take until `expires_at`. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6051,6 +8085,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6101,13 +8136,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description How far plugins may go at an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6139,6 +8175,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6149,7 +8186,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description How far plugins may go at an event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6179,17 +8216,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6221,6 +8260,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6231,7 +8271,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A price tier: what one place costs for one kind of buyer. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6265,6 +8305,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6275,7 +8316,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6309,6 +8350,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6319,7 +8361,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description An event. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6349,19 +8391,21 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description Only the seats of the section with this key. */
                 section?: string;
             };
             header?: never;
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6393,6 +8437,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The event. */
                 event_id: string;
             };
             cookie?: never;
@@ -6403,7 +8448,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What became of a change. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6432,17 +8477,19 @@ export interface operations {
     "holds.get": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: never;
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Places that nobody else can take until `expires_at`. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6469,6 +8516,7 @@ export interface operations {
     "holds.delete": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -6476,6 +8524,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
@@ -6508,6 +8557,7 @@ export interface operations {
     "holds.extend": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -6515,13 +8565,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The hold. */
                 hold_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Places that nobody else can take until `expires_at`. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6550,8 +8601,11 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what belongs to this order. */
                 order_id?: string;
             };
             header?: never;
@@ -6560,7 +8614,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6588,6 +8642,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -6596,7 +8651,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6636,7 +8691,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description Somebody who works for the tenant. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6667,13 +8722,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Somebody who works for the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6705,6 +8761,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
@@ -6742,6 +8799,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The member. */
                 member_id: string;
             };
             cookie?: never;
@@ -6752,7 +8810,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Somebody who works for the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6782,9 +8840,13 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what belongs to this order. */
                 order_id?: string;
+                /** @description Only what is in this state. */
                 state?: components["schemas"]["MessageState"];
             };
             header?: never;
@@ -6793,7 +8855,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6822,13 +8884,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The message. */
                 message_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A message. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6860,13 +8923,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The message. */
                 message_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A message. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6895,9 +8959,13 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only orders of the buyer with this address, whatever its case. */
                 email?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only what is in this state. */
                 state?: "pending" | "processing" | "paid" | "expired" | "cancelled" | "refund_due" | "refunded" | "partially_refunded" | "disputed" | "charged_back" | "needs_review";
             };
             header?: never;
@@ -6906,7 +8974,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6946,7 +9014,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description An order. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -6977,13 +9045,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7015,13 +9084,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7054,13 +9124,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7093,13 +9164,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description An order. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7129,13 +9201,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7167,6 +9240,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The order. */
                 order_id: string;
             };
             cookie?: never;
@@ -7177,7 +9251,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A refund. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7219,7 +9293,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7250,13 +9324,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin receipt. */
                 plugin_receipt_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What a call took, and how it ended. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7289,7 +9364,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7332,7 +9407,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A version of a plugin: what was uploaded, never changed. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7363,13 +9438,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7401,6 +9477,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7438,6 +9515,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7448,7 +9526,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description What the call would do. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7477,6 +9555,7 @@ export interface operations {
     "plugin_installations.put": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -7484,6 +9563,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7494,7 +9574,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description Where and how a plugin acts. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7523,6 +9603,7 @@ export interface operations {
     "plugin_installations.delete": {
         parameters: {
             query?: {
+                /** @description Only what belongs to this event. */
                 event_id?: string;
             };
             header?: {
@@ -7530,6 +9611,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7564,13 +9646,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7602,6 +9685,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7612,7 +9696,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7642,21 +9726,25 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only calls of this hook. */
                 hook?: components["schemas"]["PluginHook"];
+                /** @description How many objects a page has at most. */
                 limit?: number;
+                /** @description Only calls that ended like this. */
                 outcome?: components["schemas"]["PluginOutcome"];
                 /** @description Only calls about this hold or order. */
                 subject?: string;
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7688,13 +9776,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A plugin of the tenant. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7724,13 +9813,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7764,6 +9854,7 @@ export interface operations {
             path: {
                 /** @description Capital letters, digits and `_`. */
                 name: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7774,7 +9865,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A secret, without its value. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7810,6 +9901,7 @@ export interface operations {
             path: {
                 /** @description Capital letters, digits and `_`. */
                 name: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7847,13 +9939,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What a plugin did. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7882,17 +9975,19 @@ export interface operations {
             query?: {
                 /** @description Only keys behind this one: the last key of the page before. */
                 after?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7921,14 +10016,16 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A value that is kept for a plugin. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -7960,7 +10057,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -7971,7 +10070,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A value that is kept for a plugin. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8005,7 +10104,9 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The name that the plugin keeps the value under. */
                 key: string;
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
@@ -8040,13 +10141,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The plugin. */
                 plugin_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8078,6 +10180,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The price tier. */
                 price_tier_id: string;
             };
             cookie?: never;
@@ -8115,6 +10218,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The price tier. */
                 price_tier_id: string;
             };
             cookie?: never;
@@ -8125,7 +10229,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A price tier: what one place costs for one kind of buyer. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8160,7 +10264,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8195,13 +10299,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8233,6 +10338,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8243,7 +10349,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8279,13 +10385,14 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description What is different in a newer version. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8319,6 +10426,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8360,6 +10468,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
@@ -8413,13 +10522,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A seat map. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8452,13 +10562,14 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The seat map. */
                 seat_map_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description Whether a draft can be published, and what is wrong with it. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8492,7 +10603,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8532,7 +10643,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8574,7 +10685,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A new tenant and its keys, which are told this once. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8608,6 +10719,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The tenant. */
                 tenant_id: string;
             };
             cookie?: never;
@@ -8618,7 +10730,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The tenant's settings. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8653,7 +10765,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8689,7 +10801,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The object was created. */
+            /** @description A public key that verifies tickets. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8718,7 +10830,9 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description Only what belongs to this event. */
                 event_id?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
                 /** @description A buyer's own order when absent. */
                 order_id?: string;
@@ -8729,7 +10843,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8758,13 +10872,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A ticket: the right of one guest to one place. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8796,6 +10911,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -8831,6 +10947,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -8869,6 +10986,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The ticket. */
                 ticket_id: string;
             };
             cookie?: never;
@@ -8879,7 +10997,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A ticket: the right of one guest to one place. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8909,6 +11027,7 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
@@ -8917,7 +11036,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8957,7 +11076,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A venue. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -8988,13 +11107,14 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A venue. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9026,6 +11146,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9036,7 +11157,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description A venue. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9066,17 +11187,19 @@ export interface operations {
         parameters: {
             query?: {
                 cursor?: string;
+                /** @description How many objects a page has at most. */
                 limit?: number;
             };
             header?: never;
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The answer. */
+            /** @description A page of the list. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9108,6 +11231,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9118,7 +11242,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A seat map. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9157,6 +11281,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description The venue. */
                 venue_id: string;
             };
             cookie?: never;
@@ -9167,7 +11292,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The object was created. */
+            /** @description A seat map made of a file. */
             201: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];
@@ -9193,10 +11318,450 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    "webhook_deliveries.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook delivery. */
+                webhook_delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An entry of the log on its way to an endpoint. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_deliveries.replay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The webhook delivery. */
+                webhook_delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An entry of the log on its way to an endpoint. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the list. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhookEndpoint"];
+            };
+        };
+        responses: {
+            /** @description An endpoint and its secret, which is told this once. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.get": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook endpoint. */
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where a tenant is told what happens. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.delete": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is done. */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.update": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookEndpointPatch"];
+            };
+        };
+        responses: {
+            /** @description Where a tenant is told what happens. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_deliveries.list": {
+        parameters: {
+            query?: {
+                cursor?: string;
+                /** @description How many objects a page has at most. */
+                limit?: number;
+                /** @description Only what is in this state. */
+                state?: components["schemas"]["WebhookDeliveryState"];
+                /** @description Only deliveries of this type. */
+                type?: "tenant.updated" | "ticket_key.rotated" | "venue.created" | "venue.updated" | "seat_map.created" | "seat_map.updated" | "seat_map.published" | "event.created" | "event.updated" | "event.published" | "event.moved" | "event.seats_updated" | "event.price_limits_updated" | "event.cancelled" | "price_tier.created" | "price_tier.updated" | "price_tier.deleted" | "order.created" | "order.processing" | "order.paid" | "order.reseated" | "order.expired" | "order.cancelled" | "order.refund_due" | "order.partially_refunded" | "order.refunded" | "order.needs_review" | "dispute.opened" | "dispute.won" | "dispute.lost" | "payment.failed" | "payment.expired" | "refund.created" | "refund.succeeded" | "refund.failed" | "ticket.voided" | "check_in_list.created" | "check_in_list.updated" | "device.created" | "device.deleted" | "check_in.admitted" | "check_in.already_admitted" | "check_in.refused" | "plugin.uploaded" | "plugin.published" | "plugin.rolled_back" | "plugin.installed" | "plugin.uninstalled" | "plugin.deleted" | "webhook_endpoint.disabled" | "webhook_endpoint.ping";
+            };
+            header?: never;
+            path: {
+                /** @description The webhook endpoint. */
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the list. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.ping": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An entry of the log on its way to an endpoint. */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.replay": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReplay"];
+            };
+        };
+        responses: {
+            /** @description What is delivered once more. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replay"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    "webhook_endpoints.rotate": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A key of yours, unique per request: a repetition with the same key and body gets the same answer and has no second effect. Kept for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The webhook endpoint. */
+                webhook_endpoint_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An endpoint and its secret, which is told this once. */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeWebhookEndpoint"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     "webhooks.stripe": {
         parameters: {
             query?: never;
             header?: {
+                /** @description The time and the signature of the raw body, as Stripe sends them. */
                 "Stripe-Signature"?: string;
             };
             path?: never;
@@ -9208,7 +11773,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The answer. */
+            /** @description The event arrived. */
             200: {
                 headers: {
                     RateLimit: components["headers"]["RateLimit"];

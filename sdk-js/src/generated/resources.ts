@@ -15,13 +15,16 @@ import type {
   DryRun,
   Event,
   EventPatch,
+  EventTypeInfo,
   Founded,
   Hold,
   Imported,
   Jwks,
   LedgerEntry,
+  LogPart,
   MadeApiKey,
   MadeDevice,
+  MadeWebhookEndpoint,
   Member,
   MemberPatch,
   Message,
@@ -40,9 +43,11 @@ import type {
   NewPluginValue,
   NewPriceTier,
   NewRefund,
+  NewReplay,
   NewSeatMap,
   NewTenant,
   NewVenue,
+  NewWebhookEndpoint,
   Order,
   OrderSummary,
   Plugin,
@@ -59,6 +64,7 @@ import type {
   Publication,
   PublishEvent,
   Refund,
+  Replay,
   RoleInfo,
   Rotation,
   Seat,
@@ -76,6 +82,9 @@ import type {
   Venue,
   VenuePatch,
   Voiding,
+  WebhookDelivery,
+  WebhookEndpoint,
+  WebhookEndpointPatch,
   operations,
 } from "./contract.ts";
 
@@ -206,6 +215,15 @@ export interface DevicesResource {
   list(listId: string, options?: Query<"devices.list">): Pages<Device>;
 }
 
+export interface EventTypesResource {
+  /**
+   * List the types of events.
+   *
+   * Permission: `events_log:read`.
+   */
+  list(options?: CallOptions): Pages<EventTypeInfo>;
+}
+
 export interface EventsResource {
   /**
    * Cancel a published event: stop its sale for good.
@@ -267,6 +285,18 @@ export interface EventsResource {
    * Permission: `events:write`.
    */
   update(eventId: string, body?: EventPatch, options?: CallOptions): Promise<Event>;
+}
+
+export interface EventsLogResource {
+  /**
+   * Read what happened, from a cursor on.
+   *
+   * For programs that prefer to ask. Every entry comes once and none is left out, however many changes are made at the same
+   * moment: an entry appears when every change that began before it has ended.
+   *
+   * Permission: `events_log:read`.
+   */
+  list(options?: Query<"events_log.list">): Promise<LogPart>;
 }
 
 export interface HoldsResource {
@@ -918,6 +948,104 @@ export interface VenuesResource {
   update(venueId: string, body?: VenuePatch, options?: CallOptions): Promise<Venue>;
 }
 
+export interface WebhookDeliveriesResource {
+  /**
+   * Get a delivery.
+   *
+   * Permission: `webhook_endpoints:read`.
+   */
+  get(webhookDeliveryId: string, options?: CallOptions): Promise<WebhookDelivery>;
+
+  /**
+   * List the deliveries to a webhook endpoint, newest first.
+   *
+   * Those that have ended are kept for 30 days.
+   *
+   * Permission: `webhook_endpoints:read`.
+   */
+  list(webhookEndpointId: string, options?: Query<"webhook_deliveries.list">): Pages<WebhookDelivery>;
+
+  /**
+   * Deliver an entry of the log once more.
+   *
+   * A new delivery with the same `webhook-id`.
+   *
+   * Permission: `webhook_endpoints:write`.
+   */
+  replay(webhookDeliveryId: string, options?: CallOptions): Promise<WebhookDelivery>;
+}
+
+export interface WebhookEndpointsResource {
+  /**
+   * Create a webhook endpoint.
+   *
+   * It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
+   * with a status from 200 to 299 within 15 seconds; anything else is tried again for three days.
+   *
+   * Permission: `webhook_endpoints:write`.
+   */
+  create(body: NewWebhookEndpoint, options?: CallOptions): Promise<MadeWebhookEndpoint>;
+
+  /**
+   * Delete a webhook endpoint with its deliveries.
+   *
+   * Permission: `webhook_endpoints:write`.
+   */
+  delete(webhookEndpointId: string, options?: CallOptions): Promise<void>;
+
+  /**
+   * Get a webhook endpoint.
+   *
+   * Permission: `webhook_endpoints:read`.
+   */
+  get(webhookEndpointId: string, options?: CallOptions): Promise<WebhookEndpoint>;
+
+  /**
+   * List webhook endpoints.
+   *
+   * Permission: `webhook_endpoints:read`.
+   */
+  list(options?: CallOptions): Pages<WebhookEndpoint>;
+
+  /**
+   * Send a test to a webhook endpoint.
+   *
+   * A message of the type `webhook_endpoint.ping`, which only this endpoint gets; ask for the delivery to see what came of
+   * it. One that is paused gets it when it goes on.
+   *
+   * Permission: `webhook_endpoints:write`.
+   */
+  ping(webhookEndpointId: string, options?: CallOptions): Promise<WebhookDelivery>;
+
+  /**
+   * Deliver what happened in a time once more.
+   *
+   * With the same `webhook-id`, so that a receiver that remembers them acts once. What the endpoint has not come to yet is
+   * not among it: that is delivered anyway.
+   *
+   * Permission: `webhook_endpoints:write`.
+   */
+  replay(webhookEndpointId: string, body: NewReplay, options?: CallOptions): Promise<Replay>;
+
+  /**
+   * Give a webhook endpoint a new secret and a new pair of keys.
+   *
+   * For 24 hours messages have the signatures of both.
+   *
+   * Permission: `webhook_endpoints:write`.
+   */
+  rotate(webhookEndpointId: string, options?: CallOptions): Promise<MadeWebhookEndpoint>;
+
+  /**
+   * Change, pause or enable a webhook endpoint.
+   *
+   * One that goes on gets what happened meanwhile. What it is told of counts from now on.
+   *
+   * Permission: `webhook_endpoints:write`.
+   */
+  update(webhookEndpointId: string, body?: WebhookEndpointPatch, options?: CallOptions): Promise<WebhookEndpoint>;
+}
+
 /** Every noun of the API. */
 export interface Resources {
   apiKeys: ApiKeysResource;
@@ -926,7 +1054,9 @@ export interface Resources {
   checkInLists: CheckInListsResource;
   checkIns: CheckInsResource;
   devices: DevicesResource;
+  eventTypes: EventTypesResource;
   events: EventsResource;
+  eventsLog: EventsLogResource;
   holds: HoldsResource;
   jwks: JwksResource;
   ledger: LedgerResource;
@@ -951,6 +1081,8 @@ export interface Resources {
   ticketKeys: TicketKeysResource;
   tickets: TicketsResource;
   venues: VenuesResource;
+  webhookDeliveries: WebhookDeliveriesResource;
+  webhookEndpoints: WebhookEndpointsResource;
 }
 
 /** What a page may call with a publishable key or a buyer's token. */

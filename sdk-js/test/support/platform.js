@@ -35,6 +35,8 @@ export async function startPlatform() {
     EVENTFLOW_LISTEN: url.slice("http://".length),
     EVENTFLOW_SANDBOX_PORT: String(await freePort()),
     EVENTFLOW_BOOTSTRAP_TOKEN: BOOTSTRAP_TOKEN,
+    // Receivers of webhooks are in the tests.
+    EVENTFLOW_WEBHOOKS_ALLOW_LOOPBACK: "true",
     // The tests send as fast as they can.
     EVENTFLOW_RATE_LIMIT_SCALE: "0",
   };
@@ -60,7 +62,9 @@ export async function startPlatform() {
     await stop();
     throw error;
   }
-  return { url, bootstrapToken: BOOTSTRAP_TOKEN, stop };
+  // The sandbox takes this key only.
+  const stripeKey = readFileSync(join(data, "sandbox-key"), "utf8").trim();
+  return { url, bootstrapToken: BOOTSTRAP_TOKEN, stripeKey, stop };
 }
 
 async function ready(url) {

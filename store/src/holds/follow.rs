@@ -26,6 +26,8 @@ const READ_COUNT: usize = 500;
 const READ_WAIT_MS: usize = 5_000;
 /// A read that takes longer than this has no Redis at its other end.
 const READ_LIMIT: Duration = Duration::from_secs(10);
+/// After news the follower waits so long before it reads on: at a sale's peak one read brings many changes.
+const PACE: Duration = Duration::from_millis(5);
 /// After an error the follower takes a breath.
 const BREATH: Duration = Duration::from_millis(200);
 /// A stream on which nothing happens shows a sign of life this often.
@@ -130,6 +132,9 @@ impl Following {
             let changes: String = entry.get("c").unwrap_or_default();
             let areas: String = entry.get("g").unwrap_or_default();
             self.live.apply(parse_id(&entry.id), &changes, &areas, kind.is_some());
+        }
+        if !entries.is_empty() {
+            time::sleep(PACE).await;
         }
         Ok(Some(connection))
     }

@@ -1,7 +1,7 @@
 //! T3 and T5: what the provider's session says becomes the order's state. The session was read just before, outside of
 //! the transaction; whoever asks (webhook, success page, poller, lapse) runs the same function.
 
-use diesel::{ExpressionMethods, QueryDsl, QueryableByName, sql_types};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, sql_types};
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
     ErrorCode, Id, id,
@@ -372,25 +372,27 @@ pub(super) async fn set_payment(
     payment_intent: Option<&str>,
 ) -> Result<()> {
     let update = diesel::update(payments::table.find((tx.tenant(), id)));
-    match payment_intent {
+    let order: Option<Uuid> = match payment_intent {
         Some(intent) => {
-            update
-                .set((
-                    payments::state.eq(state),
-                    payments::payment_intent.eq(intent),
-                    payments::updated_at.eq(diesel::dsl::now),
-                ))
-                .execute(&mut **tx)
-                .await?
+            let set = (
+                payments::state.eq(state),
+                payments::payment_intent.eq(intent),
+                payments::updated_at.eq(diesel::dsl::now),
+            );
+            update.set(set).returning(payments::order_id).get_result(&mut **tx).await.optional()?
         }
         None => {
-            update
-                .set((payments::state.eq(state), payments::updated_at.eq(diesel::dsl::now)))
-                .execute(&mut **tx)
-                .await?
+            let set = (payments::state.eq(state), payments::updated_at.eq(diesel::dsl::now));
+            update.set(set).returning(payments::order_id).get_result(&mut **tx).await.optional()?
         }
     };
-    Ok(())
+    match order {
+        Some(order) if matches!(state, "failed" | "expired") => {
+            let detail = json!({ "to": state, "order": Id::<id::Order>::from(order) });
+            audit_log::record(tx, "payments.move", Id::<id::Payment>::from(id), detail).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The change that tells Redis about an order.

@@ -21,7 +21,7 @@ use serde_json::Value;
 use self::seed::Seed;
 use self::server::{Ports, Server};
 use self::site::{Shop, Site};
-use crate::{install, plugins as examples, process, repository, widget};
+use crate::{install, plugins as examples, process, repository, viewer, widget};
 
 /// Lies in every directory that the demo made: only such a directory is ever removed.
 const MARKER: &str = ".eventflow-demo";
@@ -53,6 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     install::install(widget::NEEDS)?;
     widget::build()?;
+    viewer::build()?;
     repository::build_binaries()?;
     serve(options)
 }

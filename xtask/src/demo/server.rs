@@ -94,6 +94,8 @@ impl Server {
             .env("EVENTFLOW_LISTEN", format!("127.0.0.1:{}", ports.api))
             .env("EVENTFLOW_SANDBOX_PORT", ports.sandbox.to_string())
             .env("EVENTFLOW_BOOTSTRAP_TOKEN", &bootstrap_token)
+            // Receivers of whoever tries it are on this machine.
+            .env("EVENTFLOW_WEBHOOKS_ALLOW_LOOPBACK", "true")
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)

@@ -16,7 +16,7 @@ EventFlow is running.
   hosted shop     {url}/e/{concert}?key={publishable}
 
   API             {url}/v1
-  documentation   {url}/docs
+  documentation   {url}/docs   (search, try it; {url}/docs/errors   /docs/scopes   /docs/limits)
   contract        {url}/openapi.json
   health          {url}/healthz   {url}/readyz
   Stripe sandbox  {sandbox}

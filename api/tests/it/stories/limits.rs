@@ -81,7 +81,7 @@ async fn guessing_keys_is_slow() {
 async fn the_contract_the_keys_and_the_health_are_public() {
     let platform = Platform::start().await;
     let anybody = platform.anybody();
-    for path in ["/healthz", "/readyz", "/docs", "/docs/errors"] {
+    for path in ["/healthz", "/readyz", "/docs"] {
         let answer = anybody.get(path).await;
         assert!([200, 301, 302, 307, 308].contains(&answer.status), "{answer}");
     }
@@ -89,11 +89,46 @@ async fn the_contract_the_keys_and_the_health_are_public() {
     let jwks = anybody.get("/.well-known/jwks.json").await.ok();
     let key = &list(&jwks, "keys")[0];
     assert_eq!((text(key, "kty"), text(key, "crv"), key["d"].is_null()), ("OKP", "Ed25519", true));
-    // The contract shows every code of the errors page.
-    let errors = String::from_utf8(anybody.get("/docs/errors").await.bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_has_every_code_scope_and_operation_and_asks_nobody_else() {
+    let platform = Platform::start().await;
+    let anybody = platform.anybody();
+    let page = async |path: &str| {
+        let answer = anybody.get(path).await.status(200);
+        let policy = answer.header("content-security-policy").to_owned();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("http"), "{path}: {policy}");
+        String::from_utf8(answer.bytes).unwrap()
+    };
+    let errors = page("/docs/errors").await;
     for code in eventflow_core::ErrorCode::ALL {
-        assert!(errors.contains(code.code()), "/docs/errors does not explain {}", code.code());
+        assert!(errors.contains(&format!("<tr id=\"{}\">", code.code())), "no row for {}", code.code());
     }
+    let scopes = page("/docs/scopes").await;
+    for permission in eventflow_core::access::Permission::ALL {
+        assert!(scopes.contains(&format!("<tr id=\"{permission}\">")), "no row for {permission}");
+    }
+    let types = page("/docs/event-types").await;
+    for kind in eventflow_core::event_types::EventType::ALL {
+        assert!(types.contains(&format!("<tr id=\"{}\">", kind.as_str())), "no row for {}", kind.as_str());
+    }
+    assert!(page("/docs/limits").await.contains("524,288 bytes"));
+    // Without scripts, and without the viewer, the page lists the operations.
+    let operations = page("/docs").await;
+    for operation in eventflow_api::operations::OPERATIONS {
+        assert!(
+            operations.contains(&format!("<li id=\"{}\">", operation.id)),
+            "{} is not listed",
+            operation.id
+        );
+    }
+    // What never changes is sent once, and compressed.
+    let contract = anybody.with_header("accept-encoding", "br").get("/openapi.json").await;
+    assert_eq!(contract.header("content-encoding"), "br");
+    let again = anybody.with_header("if-none-match", contract.header("etag")).get("/openapi.json").await;
+    assert_eq!((again.status, again.bytes.len()), (304, 0));
+    assert!(anybody.get("/docs/start.js").await.header("content-type").starts_with("text/javascript"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,3 +15,4 @@ mod streams;
 mod streams_end;
 mod tenants;
 mod tickets;
+mod webhook_endpoints;

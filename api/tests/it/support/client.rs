@@ -8,6 +8,8 @@ use reqwest::{
 };
 use serde_json::Value;
 
+use super::contract;
+
 /// Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct Client {
@@ -114,6 +116,7 @@ impl Client {
         body: Option<(&str, Vec<u8>)>,
     ) -> reqwest::Result<Answer> {
         let asked = format!("{method} {path}");
+        let operation = method.clone();
         let mut request =
             self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
         if !self.token.is_empty() {
@@ -130,7 +133,13 @@ impl Client {
         } else {
             response.bytes().await?.to_vec()
         };
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if let Some(code) = body["code"].as_str().filter(|_| status >= 400) {
+            assert!(
+                contract::lists_refusal(&operation, path, code),
+                "the contract does not list {code}: {asked}"
+            );
+        }
         Ok(Answer { status, headers, body, bytes, asked })
     }
 }

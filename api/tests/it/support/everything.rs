@@ -83,6 +83,13 @@ impl Everything {
             format!("SELECT count(*) FROM plugin_statistics WHERE tenant_id = '{}'", uuid_of(&tenant.id));
         wait_until("calls to be counted", async || platform.number(&counted).await > 0).await;
         let receipts = tenant.api.get(&of_plugin("receipts")).await.ok();
+        let new = json!({ "url": "https://hooks.example.org/eventflow" });
+        let webhooks = tenant.api.post("/v1/webhook-endpoints", new).await.created();
+        let endpoint = text(&webhooks["webhook_endpoint"], "id").to_owned();
+        let of_endpoint = format!("/v1/webhook-endpoints/{endpoint}");
+        // Nothing is sent: the rows stay as they are.
+        tenant.api.patch(&of_endpoint, json!({ "state": "paused" })).await.ok();
+        let delivery = tenant.api.act(&format!("{of_endpoint}/ping")).await.created();
         let hold = tenant.api.post(&event.path("/holds"), json!({ "items": items(&[10]) })).await.created();
         let ids = BTreeMap::from([
             ("ten", tenant.id.clone()),
@@ -105,6 +112,8 @@ impl Everything {
             ("plg", text(&plugin, "plugin_id").to_owned()),
             ("plv", text(&plugin, "id").to_owned()),
             ("plr", text(&list(&receipts, "data")[0], "id").to_owned()),
+            ("whk", endpoint),
+            ("whd", text(&delivery, "id").to_owned()),
             ("chk", text(&list(&scans, "data")[0], "id").to_owned()),
         ]);
         for (prefix, id) in &ids {

@@ -11,11 +11,13 @@
 //! ```
 
 pub mod client;
+mod contract;
 pub mod engines;
 mod everything;
 pub mod own_redis;
 pub mod platform;
 pub mod plugins;
+pub mod receiver;
 pub mod sandbox;
 pub mod shop;
 pub mod smtp;
@@ -32,6 +34,7 @@ pub use self::{
     own_redis::OwnRedis,
     platform::{Options, Platform, rows},
     plugins::example,
+    receiver::{Receiver, Reply},
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
     shop::{AREA, Event, Tenant, buyer, items},
     smtp::{Mail, Smtp},

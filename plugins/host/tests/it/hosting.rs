@@ -4,11 +4,12 @@ use std::{fs, process::Command, sync::Arc};
 
 use eventflow_core::pricing::TicketPrice;
 use eventflow_plugin_host::{
-    BreakerState, CompileError, Compiled, FailurePolicy, Hook, Host, InstallError, Keep, Key, Outcome, Quote,
-    Settings, Step, Upload,
+    BreakerState, CompileError, Compiled, FailurePolicy, Hook, Host, InstallError, Keep, Key, Outcome,
+    Patience, Quote, Refused, Settings, Step, Stopped, Upload,
     hooks::Pricing,
     limits,
     pricing::{GuardRails, Prices},
+    values::Cart,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -173,7 +174,7 @@ fn plugins_run_one_after_the_other_and_failures_follow_the_policy() {
     let quote = |cart| Quote::new(cart, prices(2), Keep::Failures);
     let twice = [step(KEY, FailurePolicy::Refuse), step(KEY, FailurePolicy::Refuse)];
     let mut quoted = quote(cart(2));
-    host.quote(&mut quoted, &twice).unwrap();
+    host.quote(&mut quoted, &twice, Patience::Full).unwrap();
     assert!(!quoted.is_degraded && quoted.calls.len() == 2);
     assert!(quoted.calls.iter().all(|called| called.recording.is_none()));
     let amounts: Vec<_> = quoted.prices.items().iter().map(|item| item.amount_minor).collect();
@@ -183,18 +184,95 @@ fn plugins_run_one_after_the_other_and_failures_follow_the_policy() {
 
     let skip = [step(broken, FailurePolicy::Skip), step(KEY, FailurePolicy::Refuse)];
     let mut quoted = quote(cart(2));
-    host.quote(&mut quoted, &skip).unwrap();
+    host.quote(&mut quoted, &skip, Patience::Short).unwrap();
     assert!(quoted.is_degraded && quoted.prices.items().len() == 2);
     let recording = quoted.calls[0].recording.as_ref().unwrap();
     assert_eq!(recording.input["lines"].as_array().unwrap().len(), 2);
 
     let refuse = [step(KEY, FailurePolicy::Refuse), step(broken, FailurePolicy::Refuse)];
-    let refused = host.quote(&mut quote(cart(2)), &refuse).unwrap_err();
-    assert_eq!((refused.plugin.as_str(), refused.outcome), ("hostile", Outcome::Trapped));
+    let stopped = host.quote(&mut quote(cart(2)), &refuse, Patience::Short).unwrap_err();
+    let refused = Refused { plugin: "hostile".to_owned(), outcome: Outcome::Trapped };
+    assert_eq!(stopped, Stopped::Refused(refused));
     let mut look = quote(cart(2));
     look.cart.preview = true;
-    host.quote(&mut look, &refuse).unwrap();
+    host.quote(&mut look, &refuse, Patience::Full).unwrap();
     assert!(look.is_degraded);
+}
+
+fn look(host: &Host, settings: &Settings, cart: Cart) -> (Quote, Result<(), Stopped>) {
+    let step =
+        Step { key: KEY, name: "it".to_owned(), settings: settings.clone(), policy: FailurePolicy::Refuse };
+    let lines = cart.lines.len();
+    let mut quote = Quote::new(Cart { preview: true, ..cart }, prices(lines), Keep::All);
+    let done = host.quote(&mut quote, &[step], Patience::Short);
+    (quote, done)
+}
+
+/// A look that has an answer: the changes, and whether the plugin was called for it.
+fn looked(host: &Host, settings: &Settings, cart: Cart) -> (Vec<i64>, bool) {
+    let (quote, done) = look(host, settings, cart);
+    assert_eq!(done, Ok(()));
+    let amounts = quote.prices.items().iter().map(|item| item.amount_minor).collect();
+    (amounts, !quote.calls[0].receipt.is_repeated)
+}
+
+#[test]
+fn who_is_told_nothing_new_is_not_asked_again() {
+    let host = host("facts");
+    let settings =
+        json!({ "demand": [{ "sold_percent": 50, "percent": 10 }], "floor_percent": 50, "cap_percent": 200 });
+    let read = || Settings::new(&settings, None).unwrap();
+    host.publish(KEY, Arc::new(load_on(&host, &example("demand-pricing"))));
+    let now = read();
+    let with = |change: fn(&mut Cart)| {
+        let mut cart = cart(2);
+        change(&mut cart);
+        looked(&host, &now, cart)
+    };
+    assert_eq!(with(|_| ()), (vec![500, 500], true));
+    // Neither seats nor buyer nor lots are among its facts.
+    assert_eq!(with(|cart| cart.lines[0].seat = None), (vec![500, 500], false));
+    assert_eq!(with(|cart| cart.buyer.codes = vec!["FRIENDS".to_owned()]), (vec![500, 500], false));
+    assert_eq!(with(|cart| cart.seed = 7), (vec![500, 500], false));
+    // Demand, time, and whatever else there is are.
+    assert_eq!(with(|cart| cart.tiers[0].sold = 49), (vec![], true));
+    assert_eq!(with(|cart| cart.now += 1), (vec![500, 500], true));
+    assert_eq!(with(|cart| cart.locale = "de".to_owned()), (vec![500, 500], true));
+    assert_eq!(looked(&host, &read(), cart(2)), (vec![500, 500], true), "settings that were read again");
+    let order = || {
+        let step =
+            Step { key: KEY, name: "it".to_owned(), settings: now.clone(), policy: FailurePolicy::Refuse };
+        let mut quote = Quote::new(cart(2), prices(2), Keep::All);
+        host.quote(&mut quote, &[step], Patience::Short).unwrap();
+        quote.calls.remove(0)
+    };
+    let (one, other) = (order(), order());
+    assert!(!one.receipt.is_repeated && !other.receipt.is_repeated, "an order is always worked out");
+    host.publish(KEY, Arc::new(load_on(&host, &example("demand-pricing"))));
+    assert_eq!(with(|_| ()), (vec![500, 500], true), "a version that was published again");
+}
+
+#[test]
+fn who_takes_long_is_called_where_it_may_wait() {
+    let host = host("patience");
+    // Far more instructions than a thread that serves requests has for it, and far fewer than a call has.
+    let busy = "(local.set $n (i32.const 1000000)) (loop $on \
+         (br_if $on (local.tee $n (i32.sub (local.get $n) (i32.const 1))))) (call $ok (i32.const 0) (i32.const 0))";
+    host.publish(KEY, Arc::new(host.install(&pricing(busy)).unwrap()));
+    let (quote, done) = look(&host, &Settings::default(), cart(2));
+    assert_eq!((done, quote.calls.len()), (Err(Stopped::TooLong), 0));
+    assert_eq!(host.breaker(KEY, Hook::Pricing), BreakerState::Closed, "nothing failed");
+    let step = Step {
+        key: KEY,
+        name: "it".to_owned(),
+        settings: Settings::default(),
+        policy: FailurePolicy::Refuse,
+    };
+    let mut quote = quote.again();
+    host.quote(&mut quote, &[step], Patience::Full).unwrap();
+    let receipt = &quote.calls[0].receipt;
+    assert!(receipt.outcome == Outcome::Answered && receipt.fuel > limits::FUEL_SHORT);
+    assert_eq!(receipt.fuel_limit, limits::fuel(2));
 }
 
 fn load_on(host: &Host, wasm: &[u8]) -> eventflow_plugin_host::Plugin {

@@ -1,0 +1,4 @@
+//! Written by `cargo xtask codegen`, but for this file.
+
+pub(crate) mod core;
+pub mod nouns;
