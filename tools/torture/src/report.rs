@@ -111,7 +111,7 @@ impl Report {
             "  F14  (scanners)      {:>4}  scans uploaded late and more than once",
             self.count("uploads of scans")
         );
-        println!("  F13  SKIPPED: the platform sends no webhooks of its own yet");
+        println!("  F13  SKIPPED: targets of the platform's own webhooks are not part of a run yet");
         if machines::faketime().is_none() {
             println!(
                 "  F9   SKIPPED: libfaketime is not installed (Debian and Ubuntu: apt-get install faketime)"
