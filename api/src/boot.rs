@@ -227,6 +227,14 @@ fn master_key(config: &Config) -> Result<[u8; 32]> {
 
 /// Everything that answers requests and works in the background, without the listener.
 pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> Result<Arc<App>> {
+    #[cfg(debug_assertions)]
+    if let Some(mutant) = eventflow_store::mutants::chosen() {
+        // Its wrongs are for the sandbox.
+        if payments.provider.as_ref().is_some_and(|provider| provider.livemode()) {
+            bail!("EVENTFLOW_MUTANT is set, and the payment provider is live: unset it");
+        }
+        tracing::error!(?mutant, "this server is wrong on purpose");
+    }
     migrate(databases.owner_url.expose_secret())
         .await
         .context("the database cannot be migrated; `eventflow doctor` says more")?;

@@ -12,7 +12,8 @@ use eventflow_payments::{
     RefundRequest, RefundStatus,
 };
 use eventflow_store::{
-    Error, Result, Scope, jobs, ledger_entries,
+    Error, Result, Scope, failpoints, jobs, ledger_entries,
+    mutants::{self, Mutant},
     orders::{self, Order, OrderRow, PaymentRow, SessionFacts, Settled},
     provider_events, refunds,
 };
@@ -48,6 +49,14 @@ pub fn provider(app: &App) -> Result<&dyn PaymentProvider, Refusal> {
     })
 }
 
+/// A call of the provider, between two points at which we may die.
+async fn foreign<T>(call: impl Future<Output = T>) -> T {
+    failpoints::pass("before a call of the provider");
+    let answer = call.await;
+    failpoints::pass("after a call of the provider");
+    answer
+}
+
 fn account(payment: &PaymentRow) -> Option<&str> {
     Some(payment.account.as_str()).filter(|account| !account.is_empty())
 }
@@ -60,7 +69,7 @@ pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Ord
     };
     let provider = provider(app)?;
     let request = checkout_request(app, scope, order, payment);
-    let made = match provider.create_checkout(&request).await {
+    let made = match foreign(provider.create_checkout(&request)).await {
         // A key repeats an error for a day, although there may be a session.
         Err(error) if error.outcome_is_unknown() => match lost_session(provider, order, payment).await {
             Ok(Some(session)) => Ok(session),
@@ -189,7 +198,7 @@ pub async fn refresh(app: &App, scope: &Scope, order: Id<id::Order>) -> Result<O
     let payment = app.db.run(scope, async |tx| orders::current_payment(tx, order).await).await?;
     let Some(payment) = payment else { return Ok(None) };
     let Some(session_id) = payment.session_id.clone() else { return Ok(None) };
-    let session = match provider(app)?.get_checkout(account(&payment), &session_id).await {
+    let session = match foreign(provider(app)?.get_checkout(account(&payment), &session_id)).await {
         Ok(session) => session,
         Err(error) => return Err(unreachable(&error)),
     };
@@ -249,6 +258,10 @@ pub async fn lapse(app: &App, scope: &Scope, order: Id<id::Order>, end: OrderSta
     if order.row.state()? != OrderState::Pending {
         return Ok(true);
     }
+    if mutants::is(Mutant::OwnTimer) {
+        close(app, scope, &order.row, end).await?;
+        return Ok(true);
+    }
     let Some(payment) = order.payment.clone().filter(|payment| payment.provider == "stripe") else {
         close(app, scope, &order.row, end).await?;
         return Ok(true);
@@ -271,11 +284,11 @@ pub async fn lapse(app: &App, scope: &Scope, order: Id<id::Order>, end: OrderSta
     let provider = provider(app)?;
     // To expire twice is to expire once; but a key repeats an error for a day, so every minute has its own.
     let key = format!("exp:{session_id}:{}", Utc::now().timestamp() / 60);
-    if let Err(error) = provider.expire_checkout(account(&payment), &session_id, &key).await {
+    if let Err(error) = foreign(provider.expire_checkout(account(&payment), &session_id, &key)).await {
         // Refused: it is not open any more. In any case only the session itself says what it is.
         tracing::debug!(error = %error, "a session could not be expired");
     }
-    let session = match provider.get_checkout(account(&payment), &session_id).await {
+    let session = match foreign(provider.get_checkout(account(&payment), &session_id)).await {
         Ok(session) => session,
         Err(error) => {
             tracing::warn!(error = %error, "a session could not be read back; the claim stays");
@@ -369,8 +382,9 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
         None => return Err(Error::Corrupt(format!("payment {} has no payment intent", payment.id))),
     };
     let answer = if let Some(known) = &refund.provider_refund_id {
-        provider.get_refund(account, known).await
+        foreign(provider.get_refund(account, known)).await
     } else {
+        let unkeyed = mutants::is(Mutant::UnkeyedRefunds);
         let request = RefundRequest {
             account: account.map(str::to_owned),
             payment_intent,
@@ -379,10 +393,14 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
             reason: None,
             order_id: Id::<id::Order>::from(refund.order_id).to_string(),
             refund_id: Id::<id::Refund>::from(refund.id).to_string(),
-            idempotency_key: refund.idempotency_key.clone(),
+            idempotency_key: if unkeyed {
+                uuid::Uuid::now_v7().into()
+            } else {
+                refund.idempotency_key.clone()
+            },
         };
         let key_is_good = refund.created_at + TimeDelta::hours(KEY_HOURS) > Utc::now();
-        make_refund(provider, &request, state == RefundState::Unknown, key_is_good).await
+        make_refund(provider, &request, state == RefundState::Unknown && !unkeyed, key_is_good).await
     };
     let (next, provider_id, failure) = match &answer {
         Ok(made) => (
@@ -407,13 +425,14 @@ async fn make_refund(
     key_is_good: bool,
 ) -> Result<Refund, ProviderError> {
     if asked_before || !key_is_good {
-        let made = provider.list_refunds(request.account.as_deref(), &request.payment_intent).await?;
+        let made =
+            foreign(provider.list_refunds(request.account.as_deref(), &request.payment_intent)).await?;
         if let Some(ours) = made.into_iter().find(|made| made.refund_id.as_ref() == Some(&request.refund_id))
         {
             return Ok(ours);
         }
     }
-    if key_is_good { provider.refund(request).await } else { Err(ProviderError::NotFound) }
+    if key_is_good { foreign(provider.refund(request)).await } else { Err(ProviderError::NotFound) }
 }
 
 fn refund_state(status: RefundStatus) -> RefundState {
@@ -451,7 +470,8 @@ pub async fn process_event(
         return process_refunds(app, scope, &payment, made.map_err(|error| unreachable(&error))?).await;
     }
     let Some(session_id) = &payment.session_id else { return Ok("no session yet") };
-    let session = provider.get_checkout(account, session_id).await.map_err(|error| unreachable(&error))?;
+    let session =
+        foreign(provider.get_checkout(account, session_id)).await.map_err(|error| unreachable(&error))?;
     // The session of a delayed method that failed stays complete and unpaid: only the event says that it is over.
     let delayed_failed = event.kind == "checkout.session.async_payment_failed" && session.is_processing();
     apply(app, scope, &payment, &session, delayed_failed).await?;

@@ -16,7 +16,10 @@ use eventflow_core::{Id, id};
 use futures_util::FutureExt;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    failpoints,
+};
 
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 
@@ -105,7 +108,9 @@ impl Db {
         AnsiTransactionManager::begin_transaction_sql(&mut *tx, &begin).await?;
         match work(&mut tx).await {
             Ok(value) => {
+                failpoints::pass("before a commit");
                 AnsiTransactionManager::commit_transaction(&mut *tx).await?;
+                failpoints::pass("after a commit");
                 Ok(value)
             }
             Err(error) => {

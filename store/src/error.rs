@@ -5,6 +5,19 @@ use eventflow_core::{ErrorCode, Refusal};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What Postgres, and the library that speaks to it, say when it is not the statement that is wrong.
+const PASSING: [&str; 9] = [
+    "lock timeout",
+    "statement timeout",
+    "terminating connection",
+    "connection closed",
+    "error communicating with the server",
+    "the database system is",
+    "read-only transaction",
+    "No space left on device",
+    "File too large",
+];
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The request cannot be met; the text is for the client.
@@ -58,11 +71,10 @@ impl From<Diesel> for Error {
             Diesel::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
                 Self::DatabaseDown(info.message().to_owned())
             }
-            // A lock or statement that took too long is load, and a database that is restarted comes back: no defects.
+            // A lock or statement that took too long is load, and a database that is restarted, full or read-only for a
+            // moment comes back: no defects.
             Diesel::DatabaseError(_, info)
-                if ["lock timeout", "statement timeout", "terminating connection"]
-                    .iter()
-                    .any(|reason| info.message().contains(reason)) =>
+                if PASSING.iter().any(|reason| info.message().contains(reason)) =>
             {
                 Self::DatabaseDown(info.message().to_owned())
             }
@@ -108,6 +120,11 @@ mod tests {
             "terminating connection due to administrator command",
             "canceling statement due to lock timeout",
             "canceling statement due to statement timeout",
+            "connection closed",
+            "error communicating with the server: Connection reset by peer (os error 104)",
+            "the database system is in recovery mode",
+            "cannot execute INSERT in a read-only transaction",
+            "could not extend file \"base/16384/16401\": No space left on device",
         ] {
             assert!(matches!(error(message), Error::DatabaseDown(_)), "{message}");
         }

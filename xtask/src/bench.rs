@@ -44,6 +44,17 @@ fn build() -> Result<()> {
         "build the release binaries",
         repository::cargo(&[&["build", "--release"][..], &packages].concat()),
     )?;
+    check_release(&repository::target().join("release/eventflow"))
+}
+
+/// What debug builds have for the torture must not be in a program that people run.
+fn check_release(program: &Path) -> Result<()> {
+    let bytes = std::fs::read(program).with_context(|| format!("cannot read {}", program.display()))?;
+    for switch in ["EVENTFLOW_MUTANT", "EVENTFLOW_ABORT_AT"] {
+        if bytes.windows(switch.len()).any(|window| window == switch.as_bytes()) {
+            bail!("the release build knows {switch}; only debug builds may");
+        }
+    }
     Ok(())
 }
 

@@ -27,6 +27,7 @@ pub enum Need {
     WasmTarget,
     Chromium,
     CargoDeny,
+    Faketime,
 }
 
 /// What runs the server on its embedded default.
@@ -141,6 +142,16 @@ const REQUIREMENTS: &[Requirement] = &[
             packages: &["chromium"],
             elsewhere: "Chromium or Chrome 126 or newer as `chromium`, `google-chrome` or in CHROMIUM=/path/to/it (Ubuntu: \
                         https://www.google.com/chrome, its own package is a snap; Fedora: chromium; macOS: brew install chromium)",
+        },
+    },
+    Requirement {
+        need: Need::Faketime,
+        name: "libfaketime",
+        why: "gives one of two servers a clock that is off",
+        probe: || process::probe("faketime", &["--version"]),
+        source: Source::Apt {
+            packages: &["faketime"],
+            elsewhere: "libfaketime 0.9.10 or newer (Fedora: libfaketime)",
         },
     },
     Requirement {

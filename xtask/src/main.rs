@@ -15,6 +15,7 @@ mod rust_sdk;
 mod sdks;
 mod steps;
 mod stripe_sdks;
+mod torture;
 mod viewer;
 mod widget;
 
@@ -76,6 +77,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
+    /// Sell while everything breaks, and check what must be true; arguments go to `eventflow-torture`
+    Torture {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+        arguments: Vec<String>,
+    },
     /// Check this machine and install what the other commands need
     Install {
         /// Only say what is there and what is missing
@@ -100,6 +106,7 @@ fn main() -> ExitCode {
         Command::Bench { widget: true, arguments, .. } => widget::bench::run(&arguments),
         Command::Bench { plugins: true, arguments, .. } => bench::plugins(&arguments),
         Command::Bench { arguments, .. } => bench::run(&arguments),
+        Command::Torture { arguments } => torture::run(&arguments),
         Command::Install { check: true } => install::report(),
         Command::Install { check: false } => install::install_all(),
     };

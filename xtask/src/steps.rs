@@ -6,7 +6,9 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::install::{self, Need};
-use crate::{contract, demo, generators, plugins, process, repository, sdks, stripe_sdks, viewer, widget};
+use crate::{
+    contract, demo, generators, plugins, process, repository, sdks, stripe_sdks, torture, viewer, widget,
+};
 
 /// Crates that must not come into the tree: they bring a second cryptography, or a C library to install.
 const BANNED_CRATES: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "pq-sys", "libpq-sys"];
@@ -130,6 +132,13 @@ const STEPS: &[Step] = &[
         fast: false,
         needs: &[&[Need::Node, Need::Python]],
         run: stripe,
+    },
+    Step {
+        name: "torture",
+        about: "sales of three seeds while everything breaks: every invariant holds",
+        fast: false,
+        needs: &[install::SERVER],
+        run: torture_check,
     },
     Step {
         name: "widget",
@@ -344,6 +353,11 @@ fn redocly() -> Result<Done> {
 
 fn schemathesis() -> Result<Done> {
     contract::schemathesis()?;
+    Ok(Done::Passed)
+}
+
+fn torture_check() -> Result<Done> {
+    torture::check()?;
     Ok(Done::Passed)
 }
 

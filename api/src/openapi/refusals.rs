@@ -122,7 +122,10 @@ const OWN: &[Own] = &[
     (&["tenant.update", "tenants.create", "tenants.update"], &[AlreadyExists]),
     (&["ticket_keys.rotate"], &[LimitReached]),
     (&["tickets.qr_png", "tickets.qr_svg", "tickets.void"], &[TicketState]),
-    (&["webhook_deliveries.replay", "webhook_endpoints.ping", "webhook_endpoints.replay"], &[Conflict, LimitReached]),
+    (
+        &["webhook_deliveries.replay", "webhook_endpoints.ping", "webhook_endpoints.replay"],
+        &[Conflict, LimitReached],
+    ),
     (&["webhook_endpoints.create"], &[LimitReached]),
     (&["webhook_endpoints.rotate", "webhook_endpoints.update"], &[Conflict]),
     (&["webhooks.stripe"], &[PaymentUnavailable, SignatureInvalid]),

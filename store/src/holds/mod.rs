@@ -37,6 +37,7 @@ pub use streams::{End, News, Stream};
 use crate::{
     db::{Db, Scope, new_uuid},
     error::{Error, Result},
+    failpoints,
     gate::Gate,
     idempotency,
     offers::{Offer, Offers, Target, Tier},
@@ -330,7 +331,9 @@ impl Holds {
     async fn run(&self, offer: &Offer, invocation: &redis::ScriptInvocation<'_>) -> Result<Answer> {
         let began = Instant::now();
         loop {
+            failpoints::pass("before a script in Redis");
             let answer = Answer::of(self.gate.run(invocation).await?)?;
+            failpoints::pass("after a script in Redis");
             if answer.word()? != "forgot" {
                 return Ok(answer);
             }

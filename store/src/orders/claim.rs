@@ -1,6 +1,8 @@
 //! T1: the claim. One transaction writes the order with one live claim per place; fewer claims than places, and nothing
 //! has happened.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Utc};
 use diesel::{ExpressionMethods, Insertable, Queryable, QueryableByName, Selectable, sql_types};
 use diesel_async::RunQueryDsl;
@@ -12,6 +14,7 @@ use crate::{
     error::{Error, Result},
     events,
     holds::{self, Line},
+    mutants::{self, Mutant},
     offers::Offer,
     plugins::receipts::{self, Receipt},
     schema::order_adjustments,
@@ -182,7 +185,7 @@ fn claim_statement(
 ) -> crate::sql::Statement {
     let column = |value: fn(&Line) -> i64| lines.iter().map(value).collect::<Vec<i64>>();
     statement!(
-        include_str!("claim.sql"),
+        text(),
         tx.tenant(),
         offer.event.id,
         offer.event.revision,
@@ -232,6 +235,17 @@ fn claim_statement(
         new.id.to_string(),
         &*tx.scope.request_id,
     )
+}
+
+fn text() -> &'static str {
+    const TEXT: &str = include_str!("claim.sql");
+    if !mutants::is(Mutant::DoubleClaims) {
+        return TEXT;
+    }
+    static CARELESS: LazyLock<String> = LazyLock::new(|| {
+        TEXT.lines().filter(|line| !line.contains("ON CONFLICT")).collect::<Vec<_>>().join("\n")
+    });
+    &CARELESS
 }
 
 /// Places that one buyer has in live orders count together, by e-mail address.

@@ -256,7 +256,7 @@ fn settle(state: &mut State, delivery: &Delivery, outcome: Result<Option<u16>, S
             Err(error) => (None, Some(error)),
         };
         let data = json!({"type": delivery.event_type, "attempt": attempt, "delivered": delivered, "status": status,
-            "error": error});
+            "error": error, "signing": delivery.signing});
         state.record("webhook_attempt", account, &delivery.event_id, data);
     }
     if delivered || attempt >= MAX_ATTEMPTS {

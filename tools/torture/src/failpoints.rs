@@ -1,0 +1,112 @@
+//! One sale, ended at every point: between any two effects the server dies once, comes back, and the sale goes on. In the end
+//! every invariant holds.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    checked,
+    client::Ask,
+    schedule::Schedule,
+    shop::AREA,
+    world::{Variant, World},
+};
+
+/// A sale has fewer points; a server that dies at each of so many is told to die for ever.
+const POINTS_MAX: u64 = 400;
+/// Jobs and the mirror end this long after a sale.
+const AFTERWARDS: Duration = Duration::from_millis(400);
+/// How long one sale may take, with a server that comes back.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Sales until one has come to its end without a death; true when nothing is wrong afterwards.
+pub async fn run(program: &Path, artefacts: &Path, variant: &Variant) -> Result<bool> {
+    let schedule = Schedule { seed: 0, seconds: 0, buyers: 1, steps: Vec::new() };
+    let world = World::start(program, artefacts, &schedule, variant).await?;
+    let mut deaths = 0;
+    for point in 1..=POINTS_MAX {
+        // Points before the server is ready are those of its start.
+        let mut died = !world.live_until(point).await?;
+        if died {
+            world.revive().await?;
+        }
+        let keeper = tokio::spawn({
+            let world = world.clone();
+            async move {
+                while !world.revive().await.unwrap_or(false) {
+                    tokio::time::sleep(Duration::from_millis(30)).await;
+                }
+            }
+        });
+        world.client.give_up_at(Instant::now() + PATIENCE);
+        let sold = sell(&world, usize::try_from(point % 2)?).await;
+        // What follows a sale in the background has points too.
+        tokio::time::sleep(AFTERWARDS).await;
+        died |= keeper.is_finished();
+        keeper.abort();
+        sold.with_context(|| format!("the sale that ended at point {point} did not go on"))?;
+        if !died {
+            println!("a sale has {} points; the server died {deaths} times", point - 1);
+            return finish(world, artefacts, &schedule).await;
+        }
+        deaths += 1;
+    }
+    bail!("a sale has more than {POINTS_MAX} points")
+}
+
+async fn finish(world: Arc<World>, artefacts: &Path, schedule: &Schedule) -> Result<bool> {
+    let report = checked(&world, artefacts, schedule, Instant::now(), true).await?;
+    report.print();
+    Ok(report.is_good())
+}
+
+/// A hold, an order, a payment, tickets, a scan, and one ticket given back.
+async fn sell(world: &World, at: usize) -> Result<()> {
+    let shop = &world.shops[at];
+    let keys: Vec<String> = (0..4).map(|_| Uuid::now_v7().to_string()).collect();
+    let wanted = json!({ "items": [{ "ga_area": AREA, "quantity": 2 }] });
+    let path = format!("/v1/events/{}/holds", shop.event);
+    let hold = ask(world, Ask::post(&path, &shop.publishable, &keys[0], wanted)).await?;
+    let buyer = json!({ "email": format!("{}@example.org", keys[0]), "name": "Grace Hopper" });
+    let order = json!({ "hold_id": hold["id"], "hold_token": hold["token"], "buyer": buyer });
+    let order = ask(world, Ask::post("/v1/orders", &shop.publishable, &keys[1], order)).await?;
+    let session = order["checkout_url"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default();
+    world.sandbox(&format!("sessions/{session}/pay"), json!({ "card": "4242424242424242" })).await;
+    let path = format!("/v1/orders/{}", order["id"].as_str().unwrap_or_default());
+    let began = Instant::now();
+    let paid = loop {
+        let now = ask(world, Ask::get(&path, &shop.secret)).await?;
+        if now["state"] == "paid" {
+            break now;
+        }
+        if began.elapsed() > PATIENCE {
+            bail!("the order is still {}", now["state"]);
+        }
+        // What the dead server had leased would be due only when its lease ends.
+        world.hurry().await?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    let code = &paid["tickets"][0]["token"];
+    let scan = json!({ "scans": [{ "id": Uuid::now_v7(), "token": code }] });
+    ask(world, Ask { key: None, ..Ask::post("/v1/check-ins", &shop.scanners[0], "", scan) }).await?;
+    let back = json!({ "item_ids": [paid["items"][1]["id"]] });
+    ask(world, Ask::post(&format!("{path}/refunds"), &shop.secret, &keys[2], back)).await?;
+    Ok(())
+}
+
+async fn ask(world: &World, ask: Ask<'_>) -> Result<Value> {
+    let asked = format!("{} {}", ask.method, ask.path);
+    // The other server is down.
+    match world.client.ask_one(0, ask).await {
+        Some(answer) if answer.is_good() => Ok(answer.body),
+        Some(answer) => bail!("{asked} was answered with {}: {}", answer.status, answer.body),
+        None => bail!("{asked} was not answered"),
+    }
+}

@@ -1,0 +1,149 @@
+//! The program is broken on purpose, one thing at a time, and the checker has to name the invariant that this breaks. What
+//! each mutant does stands in `store/src/mutants.rs`; only debug builds have them.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::{
+    proxy::Link,
+    schedule::{Fault, Schedule, Step, Wire},
+    torture,
+    world::{SERVERS, Variant},
+};
+
+const SECONDS: u64 = 9;
+const BUYERS: usize = 20;
+/// A mutant may never come to rest.
+const DRAIN: Duration = Duration::from_secs(14);
+const SEED: u64 = 900;
+
+struct Mutant {
+    /// As in `EVENTFLOW_MUTANT`.
+    name: &'static str,
+    about: &'static str,
+    /// The invariants of which one must turn red.
+    breaks: &'static [&'static str],
+    /// What the database lacks.
+    sql: &'static str,
+    hasty: bool,
+    steps: fn() -> Vec<Step>,
+}
+
+const MUTANTS: [Mutant; 6] = [
+    Mutant {
+        name: "double-claims",
+        about: "no unique index of live claims",
+        breaks: &["I1", "I2"],
+        sql: "DROP INDEX seat_claims_event_id_seat_index_key",
+        hasty: true,
+        steps: forgetful_redis,
+    },
+    Mutant {
+        name: "own-timer",
+        about: "places are released on our own timer",
+        breaks: &["I9"],
+        sql: "",
+        hasty: false,
+        steps: Vec::new,
+    },
+    Mutant {
+        name: "any-account",
+        about: "an event's account is not looked at",
+        breaks: &["I11"],
+        sql: "",
+        hasty: false,
+        steps: Vec::new,
+    },
+    Mutant {
+        name: "unkeyed-refunds",
+        about: "refunds are sent without a key of their own",
+        breaks: &["I6"],
+        sql: "",
+        hasty: false,
+        steps: lost_refunds,
+    },
+    Mutant {
+        name: "stale-webhooks",
+        about: "old signatures are believed",
+        breaks: &["I11"],
+        sql: "",
+        hasty: false,
+        steps: stale_webhooks,
+    },
+    Mutant {
+        name: "any-tenant",
+        about: "orders are found without their tenant, and no row-level security",
+        breaks: &["I12"],
+        sql: "ALTER TABLE orders DISABLE ROW LEVEL SECURITY; ALTER TABLE order_items DISABLE ROW LEVEL SECURITY;
+            ALTER TABLE payments DISABLE ROW LEVEL SECURITY; ALTER TABLE tickets DISABLE ROW LEVEL SECURITY",
+        hasty: false,
+        steps: Vec::new,
+    },
+];
+
+/// Redis forgets every hold again and again while claims are slow: somebody else can hold what is being claimed.
+fn forgetful_redis() -> Vec<Step> {
+    let slow = |server| {
+        let ms = SECONDS * 1_000;
+        Step { at_ms: 0, fault: Fault::Wire { wire: Wire::Postgres, server, link: Link::Slow(25), ms } }
+    };
+    let flushes = (1..=SECONDS).map(|number| Step { at_ms: number * 900, fault: Fault::RedisFlush });
+    (0..SERVERS).map(slow).chain(flushes).collect()
+}
+
+fn rule(rule: Value) -> Vec<Step> {
+    vec![Step { at_ms: 0, fault: Fault::Sandbox { rule } }]
+}
+
+fn lost_refunds() -> Vec<Step> {
+    rule(json!({ "fault": "api_error_after_effect", "match": "POST /v1/refunds", "rate": 0.7, "seed": 5 }))
+}
+
+fn stale_webhooks() -> Vec<Step> {
+    rule(json!({ "fault": "webhook_old_timestamp", "secs": 900, "rate": 0.2, "seed": 5 }))
+}
+
+/// A table of the mutants; true when each turned red where it had to.
+pub async fn run(program: &Path, out: &Path, only: &[String]) -> Result<bool> {
+    if let Some(unknown) = only.iter().find(|name| MUTANTS.iter().all(|mutant| mutant.name != **name)) {
+        bail!("there is no mutant `{unknown}`");
+    }
+    let mut lines = Vec::new();
+    let mut all_found = true;
+    for mutant in
+        MUTANTS.iter().filter(|mutant| only.is_empty() || only.iter().any(|name| name == mutant.name))
+    {
+        let schedule = Schedule { seed: SEED, seconds: SECONDS, buyers: BUYERS, steps: (mutant.steps)() };
+        let variant = Variant {
+            environment: vec![("EVENTFLOW_MUTANT".into(), mutant.name.into())],
+            sql: mutant.sql,
+            hasty: mutant.hasty,
+            drain: DRAIN,
+        };
+        println!("the mutant {}: {}", mutant.name, mutant.about);
+        let report =
+            torture(program, &out.join(format!("mutant-{}", mutant.name)), &schedule, &variant).await?;
+        let mut red: Vec<&str> =
+            report.found.violations.iter().map(|violation| violation.invariant).collect();
+        red.dedup();
+        let found = red.iter().any(|invariant| mutant.breaks.contains(invariant));
+        all_found &= found;
+        let example =
+            report.found.violations.iter().find(|violation| mutant.breaks.contains(&violation.invariant));
+        let example: String = example.map(|v| v.what.chars().take(160).collect()).unwrap_or_default();
+        lines.push(format!(
+            "{:<16} {:<9} {:<8} {:<16} {example}",
+            mutant.name,
+            if found { "found" } else { "NOT FOUND" },
+            mutant.breaks.join(" "),
+            red.join(" "),
+        ));
+    }
+    println!("\n{:<16} {:<9} {:<8} {:<16} for example", "mutant", "", "must", "turned red");
+    for line in &lines {
+        println!("{line}");
+    }
+    Ok(all_found)
+}

@@ -1,0 +1,134 @@
+//! What is sold in a run: two tenants, of whom one has an account of its own at the provider, with seats that are wanted and
+//! few, standing places, and a door.
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::{
+    client::{Ask, Client},
+    machines::BOOTSTRAP_TOKEN,
+};
+
+/// The account of the second tenant.
+pub const ACCOUNT: &str = "acct_torture";
+/// An account at the same provider whose owner sells nothing here.
+pub const STRANGER: &str = "acct_stranger";
+/// The key of the standing area.
+pub const AREA: &str = "floor";
+const SCANNERS: usize = 3;
+
+/// A tenant with an event on sale.
+pub struct Shop {
+    pub secret: String,
+    pub publishable: String,
+    pub event: String,
+    pub seats: u32,
+    /// Tokens of the scanners at its door.
+    pub scanners: Vec<String>,
+}
+
+/// How an event differs.
+pub struct Terms {
+    pub seats: u32,
+    pub places: u32,
+    pub account: &'static str,
+    pub checkout_secs: u32,
+    pub hold_secs: u32,
+}
+
+async fn make(client: &Client, path: &str, token: &str, body: Value) -> Result<Value> {
+    let key = uuid::Uuid::now_v7().to_string();
+    match client.ask(0, Ask::post(path, token, &key, body)).await {
+        Some(answer) if answer.is_good() => Ok(answer.body),
+        Some(answer) => bail!("{path} was answered with {}: {}", answer.status, answer.body),
+        None => bail!("{path} was not answered"),
+    }
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
+fn seat_map(terms: &Terms) -> Value {
+    let row = |label: &str, y: u32| {
+        let count = terms.seats / 2;
+        json!({
+            "label": label, "category": "a", "count": count,
+            "start": { "x": 0, "y": y }, "end": { "x": 60 * count, "y": y },
+        })
+    };
+    json!({
+        "format": "eventflow.seat-map/1", "name": "Hall",
+        "categories": [
+            { "key": "a", "name": "Category A", "color": "#aa0000" },
+            { "key": "b", "name": "Category B", "color": "#00aa00" },
+        ],
+        "focal_point": { "x": 300, "y": -300 },
+        "sections": [{ "key": "P", "name": "Stalls", "rows": [row("1", 0), row("2", 90)] }],
+        "ga_areas": [{ "key": AREA, "name": "Standing", "category": "b", "capacity": terms.places }],
+    })
+}
+
+impl Shop {
+    pub async fn open(client: &Client, name: &str, terms: &Terms) -> Result<Self> {
+        let founder = json!({
+            "name": name, "currency": "EUR", "time_zone": "Europe/Berlin", "origins": ["https://tickets.example.org"],
+            "owner": { "email": "owner@example.org", "name": "Ada Lovelace" },
+        });
+        let founded = make(client, "/v1/tenants", BOOTSTRAP_TOKEN, founder).await?;
+        let secret = text(&founded, "secret_key");
+        let id = text(&founded["tenant"], "id");
+        if !terms.account.is_empty() {
+            let patch = |path: String, token: String, body: Value| async move {
+                let ask = Ask {
+                    method: reqwest::Method::PATCH,
+                    path: &path,
+                    token: &token,
+                    key: None,
+                    body: Some(body),
+                };
+                match client.ask(0, ask).await {
+                    Some(answer) if answer.is_good() => Ok(()),
+                    answer => {
+                        bail!("{path} failed: {}", answer.map(|answer| answer.body).unwrap_or_default())
+                    }
+                }
+            };
+            patch("/v1/tenant".into(), secret.clone(), json!({ "stripe_account": terms.account })).await?;
+            let share = json!({ "application_fee_bps": 250 });
+            patch(format!("/v1/tenants/{id}"), BOOTSTRAP_TOKEN.into(), share).await?;
+        }
+        let venue = json!({ "name": name, "time_zone": "Europe/Berlin", "city": "Berlin", "country": "DE" });
+        let venue = text(&make(client, "/v1/venues", &secret, venue).await?, "id");
+        let map = json!({ "name": "Hall", "document": seat_map(terms) });
+        let map = text(&make(client, &format!("/v1/venues/{venue}/seat-maps"), &secret, map).await?, "id");
+        make(client, &format!("/v1/seat-maps/{map}/publish"), &secret, json!({})).await?;
+        let at = |days| (chrono::Utc::now() + chrono::TimeDelta::days(days)).to_rfc3339();
+        let event = json!({
+            "seat_map_id": map, "name": "Mahler: Symphony No. 2", "max_per_hold": 20, "max_per_buyer": 50,
+            "seat_rules": { "orphans": "off" }, "starts_at": at(7), "ends_at": at(8),
+            "checkout_secs": terms.checkout_secs, "hold_ttl_secs": terms.hold_secs,
+            "delayed_payments": !terms.account.is_empty(),
+        });
+        let event = text(&make(client, "/v1/events", &secret, event).await?, "id");
+        let tiers =
+            [json!({ "name": "Seat", "category": "a" }), json!({ "name": "Standing", "ga_area": AREA })];
+        for mut tier in tiers {
+            tier["price_minor"] = json!(4_200);
+            tier["fee_minor"] = json!(150);
+            tier["tax_rate_bps"] = json!(700);
+            make(client, &format!("/v1/events/{event}/price-tiers"), &secret, tier).await?;
+        }
+        make(client, &format!("/v1/events/{event}/publish"), &secret, json!({})).await?;
+        let list = json!({ "event_id": event, "name": "Main entrance" });
+        let list = text(&make(client, "/v1/check-in-lists", &secret, list).await?, "id");
+        let mut scanners = Vec::new();
+        for number in 0..SCANNERS {
+            let device = json!({ "name": format!("Scanner {number}"), "gate": "North" });
+            let path = format!("/v1/check-in-lists/{list}/devices");
+            scanners.push(text(&make(client, &path, &secret, device).await?, "token"));
+        }
+        let publishable = text(&founded, "publishable_key");
+        Ok(Self { secret, publishable, event, seats: terms.seats, scanners })
+    }
+}

@@ -1,0 +1,491 @@
+//! Everything of one run: machines, proxies, the sandbox, the shops; and its way from the first fault to rest.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use eventflow_torture::checker::{Places, rows};
+use serde_json::{Value, json};
+use tokio::{sync::Mutex, task::JoinSet};
+
+use crate::{
+    buyers,
+    client::{Ask, Client},
+    machines::{Dependencies, Postgres, Redis, STRIPE_KEY, Server, WEBHOOK_SECRET, execute, loopback},
+    proxy::{Link, Proxy},
+    scanners,
+    schedule::{Fault, Schedule, Wire},
+    shop::{ACCOUNT, STRANGER, Shop, Terms},
+};
+
+pub const SERVERS: usize = 2;
+/// Faults are over: a server that does not answer by now has not recovered.
+const RECOVERY: Duration = Duration::from_secs(30);
+/// How long clients ask on when the run is over.
+const LAST_ASKS: Duration = Duration::from_secs(8);
+/// A server is given this long to end when it is asked to.
+const STOP: Duration = Duration::from_secs(25);
+/// Orders lapse after this time, so that some do in a short run.
+const CHECKOUT_SECS: u32 = 6;
+const HOLD_SECS: u32 = 5;
+
+/// What is under way, and must come to its end.
+const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
+    (SELECT count(*) FROM provider_events WHERE state = 'received') AS events,
+    (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown')) AS refunds,
+    (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due')) AS orders,
+    (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message')) AS jobs";
+/// What failed or waits for its next look is due now; first deadlines come when they come.
+const HURRY: &str =
+    "UPDATE jobs SET run_at = now() WHERE run_at > now() AND (attempts > 0 OR kind IN ('poll', 'refund'))";
+/// A server with another clock has set other deadlines.
+const HURRY_ALL: &str = "UPDATE jobs SET run_at = now() WHERE run_at > now()";
+
+/// How a run differs from the usual one.
+#[derive(Debug, Clone, Default)]
+pub struct Variant {
+    /// For the servers.
+    pub environment: Vec<(String, String)>,
+    /// Done to the database before the sale.
+    pub sql: &'static str,
+    /// Fewer seats are fought for, by buyers who do not think.
+    pub hasty: bool,
+    /// What is left after this time is left.
+    pub drain: Duration,
+}
+
+struct Wires {
+    postgres: Proxy,
+    redis: Proxy,
+    stripe: Proxy,
+    clients: Proxy,
+}
+
+pub struct World {
+    pub seed: u64,
+    pub client: Client,
+    pub shops: Vec<Shop>,
+    postgres: Mutex<Postgres>,
+    redis: Mutex<Redis>,
+    servers: Vec<Mutex<Server>>,
+    wires: Vec<Wires>,
+    /// Webhooks go to whichever server takes them.
+    hooks: Proxy,
+    sandbox: stripe_sandbox::Handle,
+    control: reqwest::Client,
+    pub postgres_url: String,
+    pub redis_url: String,
+    home: PathBuf,
+    variant: Variant,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.home);
+    }
+}
+
+impl World {
+    /// Databases, sandbox and both servers, with two shops that sell.
+    pub async fn start(
+        program: &Path,
+        artefacts: &Path,
+        schedule: &Schedule,
+        variant: &Variant,
+    ) -> Result<Arc<Self>> {
+        let home =
+            std::env::temp_dir().join(format!("eventflow-torture-{}-{}", std::process::id(), schedule.seed));
+        fs::create_dir_all(&home)?;
+        let log = |name: &str| artefacts.join(format!("{name}.log"));
+        let postgres = Postgres::start(&home, log("postgres")).await?;
+        let redis = Redis::start(&home, log("redis")).await?;
+        let sandbox = stripe_sandbox::start(stripe_sandbox::Config {
+            webhook_secret: WEBHOOK_SECRET.into(),
+            allow_short_sessions: true,
+            accounts: vec![ACCOUNT.into(), STRANGER.into()],
+            ..stripe_sandbox::Config::new(STRIPE_KEY)
+        })
+        .await?;
+        let (mut servers, mut wires) = (Vec::new(), Vec::new());
+        for number in 0..SERVERS {
+            let (postgres_link, redis_link) =
+                (Proxy::start(&[postgres.address()]).await?, Proxy::start(&[redis.address()]).await?);
+            let stripe_link = Proxy::start(&[sandbox.address]).await?;
+            let dependencies = Dependencies {
+                postgres: postgres_link.address,
+                owner_url: postgres.owner_url(),
+                redis: redis_link.address,
+                stripe: stripe_link.address,
+            };
+            let name = format!("server-{number}");
+            let mut server = Server::new(program, &home.join(&name), log(&name), dependencies)?;
+            server.environment.clone_from(&variant.environment);
+            if number == 1 {
+                server.with_clock()?;
+            }
+            server.spawn()?;
+            server.ready().await?;
+            let clients = Proxy::start(&[server.address()]).await?;
+            wires.push(Wires { postgres: postgres_link, redis: redis_link, stripe: stripe_link, clients });
+            servers.push(server);
+        }
+        let addresses: Vec<_> = servers.iter().map(Server::address).collect();
+        let hooks = Proxy::start(&addresses).await?;
+        let client =
+            Client::new(wires.iter().map(|wires| format!("http://{}", wires.clients.address)).collect())?;
+        let seats = if variant.hasty { (40, 20) } else { (160, 80) };
+        let terms = |seats, account| Terms {
+            seats,
+            places: 400,
+            account,
+            checkout_secs: CHECKOUT_SECS,
+            hold_secs: HOLD_SECS,
+        };
+        let shops = vec![
+            Shop::open(&client, "Philharmonie", &terms(seats.0, "")).await?,
+            Shop::open(&client, "Kammerspiele", &terms(seats.1, ACCOUNT)).await?,
+        ];
+        if !variant.sql.is_empty() {
+            execute(&postgres.admin_url(), variant.sql).await?;
+        }
+        let world = Self {
+            seed: schedule.seed,
+            client,
+            shops,
+            postgres_url: postgres.admin_url(),
+            redis_url: redis.url(),
+            postgres: Mutex::new(postgres),
+            redis: Mutex::new(redis),
+            servers: servers.into_iter().map(Mutex::new).collect(),
+            wires,
+            sandbox,
+            control: reqwest::Client::builder().no_proxy().build()?,
+            home,
+            variant: variant.clone(),
+            hooks,
+        };
+        world.send_webhooks_to(world.hooks.address).await;
+        Ok(Arc::new(world))
+    }
+
+    async fn send_webhooks_to(&self, address: std::net::SocketAddr) {
+        let url = format!("http://{address}/v1/webhooks/stripe");
+        self.sandbox("webhook", json!({ "url": url, "secret": WEBHOOK_SECRET })).await;
+    }
+
+    /// Buyers do not think between hold and order.
+    pub fn is_hasty(&self) -> bool {
+        self.variant.hasty
+    }
+
+    pub fn places(&self) -> PlacesOwned {
+        PlacesOwned {
+            postgres: self.postgres_url.clone(),
+            redis: self.redis_url.clone(),
+            sandbox: self.sandbox.url(),
+        }
+    }
+
+    /// `POST /_sandbox/<path>`; nothing when it is refused, as for a session that has ended.
+    pub async fn sandbox(&self, path: &str, body: Value) -> Option<Value> {
+        let url = format!("{}/_sandbox/{path}", self.sandbox.url());
+        let answer = self.control.post(url).json(&body).send().await.ok()?;
+        if answer.status().is_success() { answer.json().await.ok() } else { None }
+    }
+
+    async fn sandbox_says(&self, path: &str) -> Result<Value> {
+        let url = format!("{}/_sandbox/{path}", self.sandbox.url());
+        Ok(self.control.get(url).send().await?.json().await?)
+    }
+
+    /// Everything at once: buyers, scanners and the faults of the schedule.
+    pub async fn sell(self: &Arc<Self>, schedule: &Schedule) -> Result<()> {
+        let began = Instant::now();
+        let end = began + Duration::from_secs(schedule.seconds);
+        self.client.give_up_at(end + LAST_ASKS);
+        let mut crowd = JoinSet::new();
+        for number in 0..schedule.buyers {
+            let (world, number) = (self.clone(), u64::try_from(number)?);
+            crowd.spawn(async move { buyers::run(&world, number, end).await });
+        }
+        for at in 0..self.shops.len() {
+            for number in 0..self.shops[at].scanners.len() {
+                let world = self.clone();
+                crowd.spawn(async move { scanners::run(&world, &world.shops[at], number, end).await });
+            }
+        }
+        let mut nemesis = JoinSet::new();
+        for step in &schedule.steps {
+            let (world, fault, at) = (self.clone(), step.fault.clone(), Duration::from_millis(step.at_ms));
+            nemesis.spawn(async move {
+                tokio::time::sleep(at).await;
+                world.strike(&fault).await.with_context(|| format!("the fault {fault:?} could not be made"))
+            });
+        }
+        let keeper = tokio::spawn({
+            let world = self.clone();
+            async move { world.keep_alive().await }
+        });
+        while let Some(step) = nemesis.join_next().await {
+            step??;
+        }
+        tokio::time::sleep_until(end.into()).await;
+        keeper.abort();
+        self.heal().await?;
+        while let Some(buyer) = crowd.join_next().await {
+            buyer?;
+        }
+        Ok(())
+    }
+
+    /// Only the first server goes on, and dies at the point that it counts to; true when it is ready before that.
+    pub async fn live_until(&self, at: u64) -> Result<bool> {
+        self.servers[1].lock().await.kill().await?;
+        let mut server = self.servers[0].lock().await;
+        server.kill().await?;
+        server.spawn_mortal(at)?;
+        Ok(server.ready().await.is_ok())
+    }
+
+    /// Starts the first server again if it has died; true when it had.
+    pub async fn revive(&self) -> Result<bool> {
+        let mut server = self.servers[0].lock().await;
+        let died = server.revive()?;
+        if died {
+            server.ready().await?;
+        }
+        Ok(died)
+    }
+
+    /// A supervisor: a server that ended because a database was away at its start is started again.
+    async fn keep_alive(&self) {
+        loop {
+            for server in &self.servers {
+                // One that is held is down on purpose.
+                if let Ok(mut server) = server.try_lock()
+                    && server.revive().unwrap_or(false)
+                {
+                    self.client.history.count("servers revived");
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// One fault, from its beginning to its end.
+    async fn strike(&self, fault: &Fault) -> Result<()> {
+        self.client.history.count(&format!("fault {}", fault.kind()));
+        let pause = |ms| tokio::time::sleep(Duration::from_millis(ms));
+        match fault {
+            Fault::KillServer { server, down_ms } => {
+                let mut server = self.servers[*server].lock().await;
+                server.kill().await?;
+                pause(*down_ms).await;
+                server.spawn()?;
+            }
+            Fault::RestartServer { server } => {
+                let mut server = self.servers[*server].lock().await;
+                server.stop(Duration::from_secs(5)).await?;
+                server.spawn()?;
+            }
+            Fault::PauseServer { server, ms } => {
+                let server = self.servers[*server].lock().await;
+                server.pause(true);
+                pause(*ms).await;
+                server.pause(false);
+            }
+            Fault::RedisLoss => {
+                let mut redis = self.redis.lock().await;
+                redis.kill().await?;
+                redis.start_again().await?;
+            }
+            Fault::RedisFlush => self.redis.lock().await.forget().await?,
+            Fault::RedisHang { ms } => {
+                let redis = self.redis.lock().await;
+                redis.pause(true);
+                pause(*ms).await;
+                redis.pause(false);
+            }
+            Fault::PostgresCrash { down_ms } => {
+                let mut postgres = self.postgres.lock().await;
+                postgres.crash().await?;
+                pause(*down_ms).await;
+                postgres.start_again().await?;
+            }
+            Fault::PostgresReadOnly { ms } => {
+                let postgres = self.postgres.lock().await;
+                let set = |value| format!("ALTER SYSTEM SET default_transaction_read_only = {value}");
+                execute(&postgres.admin_url(), &set("on")).await?;
+                execute(&postgres.admin_url(), "SELECT pg_reload_conf()").await?;
+                pause(*ms).await;
+                execute(&postgres.admin_url(), &set("off")).await?;
+                execute(&postgres.admin_url(), "SELECT pg_reload_conf()").await?;
+            }
+            Fault::DiskFull { ms } => {
+                let mut postgres = self.postgres.lock().await;
+                postgres.fill_disk(true);
+                pause(*ms).await;
+                postgres.fill_disk(false);
+                // A log that cannot be written ends Postgres; whoever made room starts it again.
+                pause(200).await;
+                if postgres.has_ended() {
+                    self.client.history.count("Postgres ended by a full disk");
+                    postgres.start_again().await?;
+                }
+            }
+            Fault::Wire { wire, server, link, ms } => {
+                let wires = &self.wires[*server];
+                let proxy = match wire {
+                    Wire::Postgres => &wires.postgres,
+                    Wire::Redis => &wires.redis,
+                    Wire::Stripe => &wires.stripe,
+                    Wire::Clients => &wires.clients,
+                };
+                proxy.set(*link);
+                pause(*ms).await;
+                proxy.set(Link::Good);
+            }
+            Fault::Sandbox { rule } => {
+                self.sandbox("chaos", rule.clone()).await.context("the sandbox refuses the rule")?;
+            }
+            Fault::ClockSkew { secs, ms } => {
+                // Without the lock: a file tells the time, whoever reads it.
+                let clock = self.home.join("server-1").join("clock");
+                if clock.is_file() {
+                    fs::write(&clock, format!("{secs:+}\n"))?;
+                    pause(*ms).await;
+                    fs::write(&clock, "+0\n")?;
+                } else {
+                    self.client.history.count("skipped clock");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Faults are over. Whatever was broken must recover by itself.
+    async fn heal(&self) -> Result<()> {
+        let hits = self.sandbox_says("chaos").await?;
+        for rule in hits["rules"].as_array().into_iter().flatten() {
+            let name = format!("struck {}", rule["fault"].as_str().unwrap_or_default());
+            let struck = rule["hits"].as_u64().unwrap_or_default();
+            self.client.history.with(|seen| *seen.counts.entry(name).or_default() += struck);
+        }
+        self.control.delete(format!("{}/_sandbox/chaos", self.sandbox.url())).send().await?;
+        for wires in &self.wires {
+            for proxy in [&wires.postgres, &wires.redis, &wires.stripe, &wires.clients] {
+                proxy.set(Link::Good);
+            }
+        }
+        for (number, server) in self.servers.iter().enumerate() {
+            let mut server = server.lock().await;
+            server.revive()?;
+            if tokio::time::timeout(RECOVERY, server.ready()).await.is_err() {
+                let waited = RECOVERY.as_secs();
+                self.client
+                    .history
+                    .wrong("I15", format!("server {number} has not recovered after {waited} s"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What failed or was leased by the dead is due now.
+    pub async fn hurry(&self) -> Result<()> {
+        execute(&self.postgres_url, HURRY).await
+    }
+
+    /// Until nothing is under way any more, or the time is up; then the servers end. What is left, by name.
+    pub async fn drain(&self, clock_was_off: bool) -> Result<BTreeMap<String, i64>> {
+        let began = Instant::now();
+        self.resolve_delayed().await?;
+        // A restarted server asks the provider at once for the events that no webhook brought.
+        for server in &self.servers {
+            let mut server = server.lock().await;
+            server.stop(STOP).await?;
+            server.spawn()?;
+            server.ready().await?;
+        }
+        self.remind_redis().await;
+        let mut calm = 0;
+        let mut left = BTreeMap::new();
+        while calm < 3 && began.elapsed() < self.variant.drain {
+            execute(&self.postgres_url, if clock_was_off { HURRY_ALL } else { HURRY }).await?;
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let row = rows(&self.postgres_url, BUSY).await?.pop().unwrap_or_default();
+            left = row
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, count)| (name.clone(), count.as_i64().unwrap_or(1)))
+                .collect();
+            calm = if left.values().all(|count| *count == 0) { calm + 1 } else { 0 };
+        }
+        // Late webhooks find nobody while the checker looks.
+        self.send_webhooks_to(loopback(1)).await;
+        for server in &self.servers {
+            server.lock().await.stop(STOP).await?;
+        }
+        left.retain(|_, count| *count > 0);
+        Ok(left)
+    }
+
+    /// What the provider and the clients say, for whoever looks into a violation.
+    pub async fn keep(&self, artefacts: &Path) -> Result<()> {
+        let journal = self.sandbox_says("journal").await?;
+        fs::write(artefacts.join("journal.json"), serde_json::to_string_pretty(&journal)?)?;
+        let answers = self.client.history.with(|seen| serde_json::to_string_pretty(&seen.acknowledged));
+        Ok(fs::write(artefacts.join("answers.json"), answers?)?)
+    }
+
+    /// The banks decide about every delayed payment.
+    async fn resolve_delayed(&self) -> Result<()> {
+        let sessions = self.sandbox_says("sessions").await?;
+        for entry in sessions["data"].as_array().into_iter().flatten() {
+            let session = &entry["session"];
+            if session["status"] == "complete" && session["payment_status"] == "unpaid" {
+                let id = session["id"].as_str().unwrap_or_default();
+                self.sandbox(&format!("sessions/{id}/resolve"), json!({})).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// A hold at each event makes a server teach Redis what it has forgotten.
+    async fn remind_redis(&self) {
+        self.client.give_up_at(Instant::now() + RECOVERY);
+        for shop in &self.shops {
+            let path = format!("/v1/events/{}/holds", shop.event);
+            let key = uuid::Uuid::now_v7().to_string();
+            let wanted = json!({ "best_available": { "quantity": 1 } });
+            self.client.ask(0, Ask::post(&path, &shop.publishable, &key, wanted)).await;
+        }
+    }
+
+    /// Ends what is left of the processes.
+    pub async fn stop(&self) -> Result<()> {
+        for server in &self.servers {
+            server.lock().await.kill().await?;
+        }
+        self.redis.lock().await.kill().await?;
+        self.postgres.lock().await.crash().await
+    }
+}
+
+/// Where the checker looks.
+pub struct PlacesOwned {
+    postgres: String,
+    redis: String,
+    sandbox: String,
+}
+
+impl PlacesOwned {
+    pub fn places(&self) -> Places<'_> {
+        Places { postgres_url: &self.postgres, redis_url: &self.redis, sandbox_url: &self.sandbox }
+    }
+}
