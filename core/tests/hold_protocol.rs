@@ -113,7 +113,7 @@ fn wanted(buyer: usize) -> impl Iterator<Item = usize> {
 }
 
 fn number(buyer: usize) -> u8 {
-    u8::try_from(buyer).unwrap()
+    u8::try_from(buyer).expect("three buyers")
 }
 
 impl State {

@@ -5,7 +5,6 @@ mod client;
 mod countdown;
 mod error;
 #[expect(
-    clippy::all,
     clippy::allow_attributes_without_reason,
     reason = "generated: it is judged by what it does"
 )]
