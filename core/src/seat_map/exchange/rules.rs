@@ -242,9 +242,9 @@ fn with_steps(points: &[Point], steps: &[f64]) -> Option<Course> {
     // Gaps are several times the distance of neighbours, which is the least there is.
     let least = steps.iter().copied().fold(f64::INFINITY, f64::min);
     let course = with_pitch(points, steps, least);
-    // Where hardly anybody has a neighbour, the least way may be a gap too.
+    // Unless nearly everybody has a neighbour, the least way may be a gap too.
     let neighbours = steps.iter().filter(|&&step| step < least * (1.0 + TOLERANCE)).count();
-    let sparse = 2 * neighbours <= steps.len();
+    let sparse = 4 * neighbours <= 3 * steps.len();
     let finer =
         || sparse.then(|| [2.0, 3.0].into_iter().find_map(|part| with_pitch(points, steps, least / part)));
     course.or_else(|| finer().flatten())
