@@ -296,7 +296,7 @@ fn try_with(
         .env("PYTHONDONTWRITEBYTECODE", "1")
         // Its example database must not fill the checkout.
         .env("HYPOTHESIS_STORAGE_DIRECTORY", repository::target().join("xtask/hypothesis"));
-    process::run(&format!("schemathesis with the {name}"), command)
+    process::run(&format!("schemathesis with {name}"), command)
 }
 
 /// Where two texts part: a line number and both lines.
