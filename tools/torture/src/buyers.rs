@@ -26,7 +26,8 @@ pub async fn run(world: &World, number: u64, end: Instant) {
     while Instant::now() < end {
         // Nothing: an outcome stayed unknown, and the buyer goes away.
         let _ = buyer.purchase().await;
-        buyer.think(20..250).await;
+        let pause = if world.is_hasty() { 1..40 } else { 20..250 };
+        buyer.think(pause).await;
     }
 }
 
@@ -111,10 +112,11 @@ impl Buyer<'_> {
 
     async fn hold(&mut self, shop: &Shop) -> Option<Value> {
         let wanted = match self.dice.random_range(0..10) {
-            // Everybody wants the same seats at the same moment.
+            // Everybody wants one of the same few pairs for a while.
             _ if self.world.is_hasty() => {
-                let moment = self.end.saturating_duration_since(Instant::now()).as_secs();
-                let first = u32::try_from(moment * 4).unwrap_or_default() % shop.seats;
+                let left = self.end.saturating_duration_since(Instant::now()).as_secs();
+                let pairs = u32::try_from(left / 3 * 10).unwrap_or_default();
+                let first = (pairs + self.dice.random_range(0..10)) * 2 % shop.seats;
                 json!({ "items": [{ "seat": first }, { "seat": first + 1 }] })
             }
             0..4 => {

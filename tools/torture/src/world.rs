@@ -138,7 +138,7 @@ impl World {
         let hooks = Proxy::start(&addresses).await?;
         let client =
             Client::new(wires.iter().map(|wires| format!("http://{}", wires.clients.address)).collect())?;
-        let seats = if variant.hasty { (40, 20) } else { (160, 80) };
+        let seats = (160, 80);
         let terms = |seats, account| Terms {
             seats,
             places: 400,
