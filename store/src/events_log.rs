@@ -103,7 +103,7 @@ pub async fn between(
     (since, until): (DateTime<Utc>, DateTime<Utc>),
     before: Position,
     limit: i64,
-) -> Result<Vec<Entry>> {
+) -> Result<(Vec<Entry>, bool)> {
     let (first, last) = (id_at(since), id_at(until));
     let changes: Vec<(i64, Change)> = audit_log::table
         .filter(audit_log::tenant_id.eq(tx.tenant()))
@@ -123,15 +123,18 @@ pub async fn between(
         .select((scans::xact_id.assume_not_null(), ScanRow::as_select()))
         .load(&mut **tx)
         .await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let is_cut = changes.len() >= limit || scans.len() >= limit;
     let mut entries: Vec<Entry> = changes.into_iter().filter_map(|(_, row)| row.entry()).collect();
     entries.extend(scans.into_iter().filter_map(|(_, row)| scan(row)));
     entries.sort_by_key(|entry| entry.id);
-    Ok(entries)
+    Ok((entries, is_cut))
 }
 
 /// The first id that may have been made in the millisecond of `at`.
 fn id_at(at: DateTime<Utc>) -> Uuid {
-    let millis = u128::from(at.timestamp_millis().max(0).unsigned_abs());
+    // Ids have 48 bits of it.
+    let millis = u128::from(at.timestamp_millis().clamp(0, (1 << 48) - 1).unsigned_abs());
     Uuid::from_u128(millis << 80)
 }
 
@@ -172,6 +175,9 @@ async fn rows(tx: &mut Tx, from: Position, end: Position) -> Result<Vec<(Positio
     Ok(rows)
 }
 
+/// Changes whose `reason` is a text of somebody.
+const WRITTEN: [&str; 3] = ["tickets.void", "events.cancel", "refunds.create"];
+
 /// A row of the audit log, without who did it.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = audit_log)]
@@ -188,7 +194,11 @@ impl Change {
     fn entry(self) -> Option<Entry> {
         let word = |name: &str| self.detail[name].as_str().unwrap_or_default();
         let event_type = EventType::of(&self.action, word("from"), word("to"))?;
-        let Self { id, object_id, detail, at, .. } = self;
+        let Self { id, action, object_id, mut detail, at } = self;
+        // What staff wrote is about people as often as not.
+        if let (true, Some(members)) = (WRITTEN.contains(&action.as_str()), detail.as_object_mut()) {
+            members.remove("reason");
+        }
         Some(Entry { id, event_type, resource_id: object_id, detail, at })
     }
 }

@@ -170,7 +170,11 @@ pub async fn replay_between(
         endpoints::lock(tx, endpoint.uuid()).await?.ok_or_else(|| Refusal::not_found("webhook endpoint"))?;
     let limit = i64::try_from(REPLAY_MAX).unwrap_or(i64::MAX).saturating_add(1);
     // What the endpoint has not come to yet is delivered anyway.
-    let mut entries = events_log::between(tx, (since, until), target.position(), limit).await?;
+    let (mut entries, is_cut) = events_log::between(tx, (since, until), target.position(), limit).await?;
+    // Entries of other types count too: what lies behind the last one that was read is not known.
+    if is_cut {
+        return Err(too_many());
+    }
     entries.retain(|entry| {
         target.event_types.is_empty()
             || target.event_types.iter().any(|kind| kind == entry.event_type.as_str())
@@ -190,10 +194,9 @@ pub async fn replay_between(
         entries.retain(|entry| taken.binary_search(&entry.id).is_err());
     }
     if entries.len() > REPLAY_MAX {
-        let detail =
-            format!("More than {REPLAY_MAX} entries: ask for a shorter time, and for the rest afterwards.");
-        return Err(Error::refused(ErrorCode::LimitReached, detail));
+        return Err(too_many());
     }
+    check_waiting(tx, target.id, entries.len()).await?;
     insert(tx, target.id, &entries).await?;
     say_due(tx, target.id).await?;
     let detail =
@@ -202,7 +205,32 @@ pub async fn replay_between(
     Ok(entries.len())
 }
 
+fn too_many() -> Error {
+    let detail =
+        format!("More than {REPLAY_MAX} entries: ask for a shorter time, and for the rest afterwards.");
+    Error::refused(ErrorCode::LimitReached, detail)
+}
+
+/// What is asked for once more has a limit in all, too: whoever looks for what is due looks through what waits.
+async fn check_waiting(tx: &mut Tx, endpoint: Uuid, more: usize) -> Result<()> {
+    let waiting: i64 = webhook_deliveries::table
+        .filter(webhook_deliveries::tenant_id.eq(tx.tenant()))
+        .filter(webhook_deliveries::endpoint_id.eq(endpoint))
+        .filter(webhook_deliveries::state.eq(PENDING))
+        .count()
+        .get_result(&mut **tx)
+        .await?;
+    if usize::try_from(waiting).unwrap_or(usize::MAX).saturating_add(more) > REPLAY_MAX {
+        let detail = format!(
+            "{waiting} deliveries wait already, at most {REPLAY_MAX} can: ask again when they are done."
+        );
+        return Err(Error::refused(ErrorCode::LimitReached, detail));
+    }
+    Ok(())
+}
+
 async fn add(tx: &mut Tx, endpoint: Id<id::WebhookEndpoint>, entry: &Entry) -> Result<Delivery> {
+    check_waiting(tx, endpoint.uuid(), 1).await?;
     insert(tx, endpoint.uuid(), std::slice::from_ref(entry)).await?;
     say_due(tx, endpoint.uuid()).await?;
     let delivery = webhook_deliveries::table

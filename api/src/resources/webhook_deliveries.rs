@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventflow_core::id;
+use eventflow_core::{Refusal, id};
 use eventflow_store::webhook_deliveries::{self as deliveries, Delivery, Filter};
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -239,6 +239,10 @@ impl WebhookDeliveries {
         body: Json<NewReplay>,
     ) -> Result<Json<Replay>, Failure> {
         let NewReplay { since, until, only_missing } = body.0;
+        if until.is_some_and(|until| since > until) {
+            let detail = "The time begins after its end: `since` is before `until`.";
+            return Err(Refusal::invalid("since", detail).into());
+        }
         let until = until.unwrap_or_else(Utc::now);
         let replay = call
             .write(async |tx| {

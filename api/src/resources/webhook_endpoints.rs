@@ -291,7 +291,10 @@ impl WebhookEndpoints {
         webhook_endpoint_id: Path<Ref<id::WebhookEndpoint>>,
     ) -> Result<Json<MadeWebhookEndpoint>, Failure> {
         let made = secrets::write(&call, async |tx| {
-            endpoints::rotate(tx, &call.app.sealer, webhook_endpoint_id.0.0).await.map(shape_made)
+            let made = endpoints::rotate(tx, &call.app.sealer, webhook_endpoint_id.0.0).await?;
+            // Whoever has the secret can write what the receiver believes.
+            check_rights(&call, &made.0)?;
+            Ok(shape_made(made))
         })
         .await?;
         Ok(Json(made))
