@@ -115,7 +115,7 @@ const AT_ONCE_MAX: usize = 8;
 
 type Verdict = Result<Vec<Violation>, Refused>;
 
-/// All calls, off the threads that serve requests; what a plugin wants to have fetched comes between. Whoever judges the cart
+/// All calls: on this thread if they are few and short, else beside those that serve requests. What a plugin wants to have fetched comes between. Whoever judges the cart
 /// knows how many tickets the buyer has already.
 async fn run(
     app: &App,

@@ -196,7 +196,7 @@ impl Host {
         Ok(call)
     }
 
-    fn call_full<H: HookType>(
+    pub(crate) fn call_full<H: HookType>(
         &self,
         plugin: &Plugin,
         key: Key,

@@ -125,7 +125,7 @@ impl Host {
         let mut call = self.priced(&plugin, step, &quote.cart, patience)?;
         quote.prices.take(&mut call);
         let outcome = call.receipt.outcome;
-        quote.calls.push(kept::<hooks::Pricing>(step, &quote.cart, &call, quote.keep));
+        quote.calls.push(kept::<hooks::Pricing>(&plugin, step, &quote.cart, &call, quote.keep));
         if outcome == Outcome::Answered { Ok(()) } else { Ok(quote.missing(step, outcome)?) }
     }
 
@@ -166,7 +166,7 @@ impl Host {
             let called = (step.key, &step.settings);
             let call = self.call_within::<hooks::Validation>(&plugin, called, &quote.cart, patience)?;
             let outcome = call.receipt.outcome;
-            quote.calls.push(kept::<hooks::Validation>(step, &quote.cart, &call, quote.keep));
+            quote.calls.push(kept::<hooks::Validation>(&plugin, step, &quote.cart, &call, quote.keep));
             match call.answer {
                 Some(found) => violations.extend(found),
                 None => quote.missing(step, outcome)?,
@@ -182,20 +182,31 @@ impl Host {
         input: &H::Input,
         keep: Keep,
     ) -> Option<(Call<H::Output>, Called)> {
-        let call = self.call::<H>(step.key, &step.settings, input)?;
-        let called = kept::<H>(step, input, &call, keep);
+        let plugin = self.plugin(step.key)?;
+        let call = self.call_full::<H>(&plugin, step.key, &step.settings, input);
+        let called = kept::<H>(&plugin, step, input, &call, keep);
         Some((call, called))
     }
 }
 
-fn kept<H: HookType>(step: &Step, input: &H::Input, call: &Call<H::Output>, keep: Keep) -> Called {
+fn kept<H: HookType>(
+    plugin: &Plugin,
+    step: &Step,
+    input: &H::Input,
+    call: &Call<H::Output>,
+    keep: Keep,
+) -> Called {
     let receipt = call.receipt.clone();
     let is_answered = receipt.outcome == Outcome::Answered;
     // Whoever was not called has nothing to run again.
     let was_called = !matches!(receipt.outcome, Outcome::Busy | Outcome::Suspended);
     let is_kept = was_called && (keep == Keep::All || keep == Keep::Failures && !is_answered);
     // An input that is no JSON cannot be: it was made of Rust values.
-    let input = is_kept.then(|| serde_json::to_value(input).ok()).flatten();
+    let told = || {
+        let seen = H::seen(&plugin.manifest, input);
+        serde_json::to_value(seen.as_ref().unwrap_or(input)).ok()
+    };
+    let input = is_kept.then(told).flatten();
     let output = || {
         let answer = call.answer.as_ref().filter(|_| is_answered);
         answer.and_then(|answer| serde_json::to_value(answer).ok())

@@ -5167,7 +5167,10 @@ export interface components {
             plugin_id: string;
             /** @description Whether a buyer only looked. */
             preview: boolean;
-            /** @description Version, fuel and its limit, microseconds, memory, the log, and what went wrong. */
+            /**
+             * @description Version, fuel and its limit, microseconds, memory, the log, and what went wrong; `is_repeated`: answered from memory,
+             *     without a call.
+             */
             receipt: {
                 [key: string]: unknown;
             };

@@ -3551,7 +3551,8 @@ section and category has room. When nothing better is left, both sell.*/
         pub plugin_id: ::std::string::String,
         /// Whether a buyer only looked.
         pub preview: bool,
-        /// Version, fuel and its limit, microseconds, memory, the log, and what went wrong.
+        /** Version, fuel and its limit, microseconds, memory, the log, and what went wrong; `is_repeated`: answered from memory,
+without a call.*/
         pub receipt: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
         /** All that the call depended on: `eventflow plugin replay` runs it again. In the answer about one receipt; looks
 of buyers have none when there are many, and neither has a call whose settings and values are very large.*/

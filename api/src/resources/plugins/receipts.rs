@@ -81,7 +81,8 @@ struct PluginReceipt {
     subject: String,
     /// Whether a buyer only looked.
     preview: bool,
-    /// Version, fuel and its limit, microseconds, memory, the log, and what went wrong.
+    /// Version, fuel and its limit, microseconds, memory, the log, and what went wrong; `is_repeated`: answered from memory,
+    /// without a call.
     receipt: BTreeMap<String, Value>,
     at: DateTime<Utc>,
     /// All that the call depended on: `eventflow plugin replay` runs it again. In the answer about one receipt; looks

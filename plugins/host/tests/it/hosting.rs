@@ -246,6 +246,12 @@ fn who_is_told_nothing_new_is_not_asked_again() {
         host.quote(&mut quote, &[step], Patience::Short).unwrap();
         quote.calls.remove(0)
     };
+    let recorded = &order().recording.expect("an order's call").input;
+    assert_eq!(recorded["tiers"][0]["sold"], 60);
+    assert!(
+        recorded["lines"][0].get("seat").is_none_or(serde_json::Value::is_null),
+        "what it was told: {recorded}"
+    );
     let (one, other) = (order(), order());
     assert!(!one.receipt.is_repeated && !other.receipt.is_repeated, "an order is always worked out");
     host.publish(KEY, Arc::new(load_on(&host, &example("demand-pricing"))));
