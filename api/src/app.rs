@@ -1,11 +1,6 @@
 //! What the whole server shares.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use dashmap::DashMap;
+use std::{sync::Arc, time::Duration};
 
 use eventflow_core::{Id, id};
 use eventflow_payments::PaymentProvider;
@@ -14,6 +9,7 @@ use eventflow_store::{
     check_ins::Doors,
     gate::{Gate, rate_limit::Limiter},
     holds::Holds,
+    recent::Recent,
     tenants::{self, Tenant},
 };
 
@@ -64,23 +60,24 @@ pub struct App {
     /// Our own origin, as browsers write it: the pages that we serve may use every publishable key.
     pub origin: String,
     /// What a sale needs to know of the tenant, for a few seconds.
-    pub sellers: DashMap<Uuid, (Arc<Tenant>, Instant)>,
+    pub sellers: Recent<Uuid, Arc<Tenant>>,
 }
 
 /// How long a tenant's settings are believed; a change through this server is seen at once.
 const SELLER_TTL: Duration = Duration::from_secs(5);
+/// Sellers kept in memory at most.
+pub const SELLERS_MAX: usize = 10_000;
 
 impl App {
     /// The tenant as a seller: connected account, fee of the platform, mode.
     pub async fn seller(&self, scope: &Scope) -> Result<Arc<Tenant>> {
         let key = scope.tenant.uuid();
-        if let Some(entry) = self.sellers.get(&key)
-            && entry.1.elapsed() < SELLER_TTL
-        {
-            return Ok(entry.0.clone());
+        if let Some(tenant) = self.sellers.get(&key, SELLER_TTL) {
+            return Ok(tenant);
         }
+        let begun = self.sellers.begin();
         let tenant = Arc::new(self.db.run(scope, async |tx| tenants::get(tx).await).await?);
-        self.sellers.insert(key, (tenant.clone(), Instant::now()));
+        self.sellers.keep(key, tenant.clone(), begun);
         Ok(tenant)
     }
 

@@ -12,7 +12,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use dashmap::DashMap;
 use eventflow_payments::{PaymentProvider, StripeProvider};
 use eventflow_store::{
     Db, Sealer,
@@ -21,6 +20,7 @@ use eventflow_store::{
     embed_files,
     gate::{Gate, rate_limit::Limiter},
     holds::Holds,
+    recent::Recent,
 };
 use poem::{
     Server,
@@ -35,9 +35,22 @@ use tokio::{
 };
 
 use crate::{
-    app::App, bodies::Bodies, config::Config, connections::Impatient, credentials::CredentialCache,
-    embedded::Embedded, hosting::Widget, mail, plans::Plans, plugins::Plugins, server, signing::TicketSigner,
-    streams::Streams, tokens::Tokens, webhooks::Sender, worker,
+    app::{App, SELLERS_MAX},
+    bodies::Bodies,
+    config::Config,
+    connections::Impatient,
+    credentials::CredentialCache,
+    embedded::Embedded,
+    hosting::Widget,
+    mail,
+    plans::Plans,
+    plugins::Plugins,
+    server,
+    signing::TicketSigner,
+    streams::Streams,
+    tokens::Tokens,
+    webhooks::Sender,
+    worker,
 };
 
 /// Requests under way may take this long to end when the server is asked to stop.
@@ -259,7 +272,7 @@ pub async fn app(config: Config, databases: &Databases, payments: &Payments) -> 
         mailer,
         webhook_secrets: payments.webhook_secrets.clone(),
         doors: Doors::default(),
-        sellers: DashMap::new(),
+        sellers: Recent::new(SELLERS_MAX),
         plans: Plans::default(),
         plugins: Plugins::new(&config).map_err(anyhow::Error::msg)?,
         sender: Sender::new(&config).map_err(anyhow::Error::msg)?,

@@ -5,14 +5,14 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use dashmap::DashMap;
 use eventflow_core::{Id, Refusal, id};
-use eventflow_store::{api_keys, devices};
+use eventflow_store::{api_keys, devices, recent::Recent};
 
 use crate::{app::App, auth::Principal};
 
@@ -48,25 +48,27 @@ impl Name {
 /// A credential as it was found.
 struct Known {
     stored: Stored,
-    found_at: Instant,
     /// Somebody looks it up again.
     renewing: AtomicBool,
 }
 
 /// Credentials found in the database, by the SHA-256 of their text.
-#[derive(Default)]
 pub struct CredentialCache {
-    known: DashMap<[u8; 32], Known>,
-    /// Grows with every change: what was read before it is not remembered.
-    changes: AtomicU64,
+    known: Recent<[u8; 32], Arc<Known>>,
     /// Addresses that guessed too often: what they send is not looked up for a while.
     pub(crate) guessers: DashMap<IpAddr, Instant>,
+}
+
+impl Default for CredentialCache {
+    fn default() -> Self {
+        Self { known: Recent::new(CREDENTIALS_MAX), guessers: DashMap::new() }
+    }
 }
 
 impl CredentialCache {
     /// Whether somebody has shown the credential with this hash before.
     pub fn knows(&self, hash: &[u8; 32]) -> bool {
-        self.known.contains_key(hash)
+        self.known.get_with_time(hash).is_some()
     }
 
     /// Remembers that an address guessed too often.
@@ -79,42 +81,36 @@ impl CredentialCache {
 
     /// Forgets everything: a key or device was changed here.
     pub fn clear(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
         self.known.clear();
     }
 }
 
 /// What a credential in the database stands for; `None` when there is no such credential.
 pub async fn stored(app: &Arc<App>, Name { hash, device }: Name) -> Result<Option<Stored>, Refusal> {
-    if let Some(entry) = app.credentials.known.get(&hash)
-        && entry.found_at.elapsed() < CREDENTIAL_TTL
+    if let Some((known, found_at)) = app.credentials.known.get_with_time(&hash)
+        && found_at.elapsed() < CREDENTIAL_TTL
     {
-        if entry.found_at.elapsed() > CREDENTIAL_RENEWAL && !entry.renewing.swap(true, Ordering::AcqRel) {
+        if found_at.elapsed() > CREDENTIAL_RENEWAL && !known.renewing.swap(true, Ordering::AcqRel) {
             let app = app.clone();
             // When it fails, the next request asks and says so.
             tokio::spawn(async move { look_up(&app, hash, device).await.is_ok() });
         }
-        return Ok(Some(entry.stored.clone()));
+        return Ok(Some(known.stored.clone()));
     }
     look_up(app, hash, device).await
 }
 
 async fn look_up(app: &App, hash: [u8; 32], device: bool) -> Result<Option<Stored>, Refusal> {
     let cache = &app.credentials;
-    let changes = cache.changes.load(Ordering::Acquire);
+    let begun = cache.known.begin();
     let found = find(app, &hash, device).await?;
     match &found {
-        // A change in the meantime may have been the end of it.
-        Some(_) if cache.changes.load(Ordering::Acquire) != changes => {}
         Some(found) => {
-            if cache.known.len() >= CREDENTIALS_MAX {
-                cache.known.clear();
-            }
-            let known =
-                Known { stored: found.clone(), found_at: Instant::now(), renewing: AtomicBool::new(false) };
-            cache.known.insert(hash, known);
+            let known = Known { stored: found.clone(), renewing: AtomicBool::new(false) };
+            cache.known.keep(hash, Arc::new(known), begun);
         }
-        None => drop(cache.known.remove(&hash)),
+        // Not a change: whoever guesses must not keep others from being remembered.
+        None => drop(cache.known.forget_older_than(&hash, Duration::ZERO)),
     }
     Ok(found)
 }

@@ -1,10 +1,7 @@
 //! Signs the codes of tickets and verifies those that scanners read. Keys are kept in memory, so that neither needs the
 //! database on the usual path.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use ed25519_dalek::SigningKey;
@@ -13,7 +10,9 @@ use eventflow_core::{
     ticket::{KeyRing, RingKey, Token, TokenError, token},
 };
 use eventflow_store::{
-    Db, Result, Scope, Sealer, Tx, ticket_keys,
+    Db, Result, Scope, Sealer, Tx,
+    recent::Recent,
+    ticket_keys,
     tickets::{self, TicketRow},
 };
 use uuid::Uuid;
@@ -30,12 +29,12 @@ pub struct TicketSigner {
     sealer: Sealer,
     /// A private key never changes under its `kid`.
     keys: DashMap<(Uuid, i16), Arc<SigningKey>>,
-    rings: DashMap<Uuid, (Arc<KeyRing>, Instant)>,
+    rings: Recent<Uuid, Arc<KeyRing>>,
 }
 
 impl TicketSigner {
     pub fn new(db: Db, sealer: Sealer) -> Self {
-        Self { db, sealer, keys: DashMap::new(), rings: DashMap::new() }
+        Self { db, sealer, keys: DashMap::new(), rings: Recent::new(ENTRIES_MAX) }
     }
 
     /// The text of the ticket's QR code. Not to be called while a transaction is open: it may need one of its own.
@@ -65,7 +64,7 @@ impl TicketSigner {
     pub async fn verify(&self, tenant: Id<id::Tenant>, code: &str) -> Result<Result<Token, TokenError>> {
         let code = code.trim();
         let read = token::read(code, &*self.ring(tenant).await?);
-        if read != Err(TokenError::UnknownKey) || self.forget_ring_older_than(tenant, RING_AGE_MIN).is_none()
+        if read != Err(TokenError::UnknownKey) || !self.rings.forget_older_than(&tenant.uuid(), RING_AGE_MIN)
         {
             return Ok(read);
         }
@@ -74,19 +73,15 @@ impl TicketSigner {
 
     /// The public keys of the tenant.
     pub async fn ring(&self, tenant: Id<id::Tenant>) -> Result<Arc<KeyRing>> {
-        if let Some(entry) = self.rings.get(&tenant.uuid())
-            && entry.1.elapsed() < RING_TTL
-        {
-            return Ok(entry.0.clone());
+        if let Some(ring) = self.rings.get(&tenant.uuid(), RING_TTL) {
+            return Ok(ring);
         }
+        let begun = self.rings.begin();
         let scope = Scope::system(tenant, "signer");
         let keys = self.db.run(&scope, async |tx| ticket_keys::ring(tx).await).await?;
         let ring: KeyRing = keys.into_iter().map(|(kid, key, state)| (kid, RingKey { key, state })).collect();
         let ring = Arc::new(ring);
-        if self.rings.len() >= ENTRIES_MAX {
-            self.rings.clear();
-        }
-        self.rings.insert(tenant.uuid(), (ring.clone(), Instant::now()));
+        self.rings.keep(tenant.uuid(), ring.clone(), begun);
         Ok(ring)
     }
 
@@ -94,10 +89,6 @@ impl TicketSigner {
     pub fn clear(&self) {
         self.keys.clear();
         self.rings.clear();
-    }
-
-    fn forget_ring_older_than(&self, tenant: Id<id::Tenant>, age: Duration) -> Option<()> {
-        self.rings.remove_if(&tenant.uuid(), |_, (_, read_at)| read_at.elapsed() >= age).map(drop)
     }
 
     fn cached_key(&self, tenant: Uuid, kid: i16) -> Option<Arc<SigningKey>> {

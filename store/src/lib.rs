@@ -30,6 +30,7 @@ pub mod prepared;
 pub mod price_limits;
 pub mod price_tiers;
 pub mod provider_events;
+pub mod recent;
 pub mod refunds;
 pub mod schema;
 pub mod seal;

@@ -2,11 +2,7 @@
 //! dropped when the event's stream says that it changed, and re-read after a while in any case; the claim compares its
 //! revision with Postgres, so that an old offer can never be sold.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use dashmap::DashMap;
@@ -26,13 +22,14 @@ use crate::{
     db::{Db, Scope, Tx},
     error::{Error, OrNotFound, Result},
     price_limits::{self, PriceLimits},
+    recent::Recent,
     schema::{events, ga_pools, price_tiers, seat_categories, seat_map_versions},
 };
 
 /// An offer that nobody told us about is believed this long.
 const OFFER_TTL: Duration = Duration::from_secs(30);
-/// Compiled layouts kept at most; beyond it the cache starts anew.
-const LAYOUTS_MAX: usize = 1_000;
+/// Offers and compiled layouts kept at most, each; beyond it the cache starts anew.
+const CACHE_MAX: usize = 1_000;
 
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = events)]
@@ -157,29 +154,33 @@ impl Offer {
 }
 
 /// The offers and layouts that this process knows.
-#[derive(Default)]
 pub struct Offers {
-    offers: DashMap<(Uuid, Uuid), (Arc<Offer>, Instant)>,
+    offers: Recent<(Uuid, Uuid), Arc<Offer>>,
     layouts: DashMap<(Uuid, i32), Arc<Layout>>,
+}
+
+impl Default for Offers {
+    fn default() -> Self {
+        Self { offers: Recent::new(CACHE_MAX), layouts: DashMap::new() }
+    }
 }
 
 impl Offers {
     /// The offer of a published (or cancelled) event of the tenant.
     pub async fn get(&self, db: &Db, scope: &Scope, event: Id<id::Event>) -> Result<Arc<Offer>> {
         let key = (scope.tenant.uuid(), event.uuid());
-        if let Some(entry) = self.offers.get(&key)
-            && entry.1.elapsed() < OFFER_TTL
-        {
-            return Ok(entry.0.clone());
+        if let Some(offer) = self.offers.get(&key, OFFER_TTL) {
+            return Ok(offer);
         }
+        let begun = self.offers.begin();
         let offer = Arc::new(db.run(scope, async |tx| self.load(tx, event).await).await?);
-        self.offers.insert(key, (offer.clone(), Instant::now()));
+        self.offers.keep(key, offer.clone(), begun);
         Ok(offer)
     }
 
     /// Forgets an event: it changed.
     pub fn drop(&self, tenant: Id<id::Tenant>, event: Id<id::Event>) {
-        self.offers.remove(&(tenant.uuid(), event.uuid()));
+        self.offers.forget(&(tenant.uuid(), event.uuid()));
     }
 
     async fn load(&self, tx: &mut Tx, id: Id<id::Event>) -> Result<Offer> {
@@ -246,7 +247,7 @@ impl Offers {
         let map: SeatMap = serde_json::from_value(document)
             .map_err(|error| Error::Corrupt(format!("seat map {seat_map} version {version}: {error}")))?;
         let layout = Arc::new(Layout::compile(&map));
-        if self.layouts.len() >= LAYOUTS_MAX {
+        if self.layouts.len() >= CACHE_MAX {
             self.layouts.clear();
         }
         self.layouts.insert((seat_map, version), layout.clone());

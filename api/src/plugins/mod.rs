@@ -24,6 +24,7 @@ use eventflow_plugin_host::{
 use eventflow_store::{
     Error, Result, Scope,
     plugins::{self as stored, Called, Revision, installations::Installation},
+    recent::Recent,
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -40,6 +41,8 @@ pub use receipts::{Receipts, recording, row};
 /// What is known of a tenant's plugins is compared with the database after so long. A change through this server is seen
 /// at once, and an order is always made with what the database says.
 const KNOWN_FOR: Duration = Duration::from_secs(2);
+/// Tenants whose plugins are kept in memory, at most; beyond it they are read anew.
+const TENANTS_MAX: usize = 10_000;
 
 /// Plugins that are compiled or tried at one time, by this server.
 const TURNS: usize = 2;
@@ -57,7 +60,7 @@ pub struct Plugins {
     /// Compiles uploads, when it is not this very program.
     compiler: Option<PathBuf>,
     host: OnceLock<Result<Arc<Host>, String>>,
-    tenants: DashMap<Uuid, (Arc<Installed>, Instant)>,
+    tenants: Recent<Uuid, Arc<Installed>>,
     /// Who reads the plugins of a tenant again: one at a time, so that what is read last is what counts.
     reading: DashMap<Uuid, Arc<Mutex<()>>>,
     pub receipts: Receipts,
@@ -135,7 +138,7 @@ impl Plugins {
             cache: config.data_dir.join("plugins"),
             compiler: config.plugin_compiler.clone(),
             host: OnceLock::new(),
-            tenants: DashMap::new(),
+            tenants: Recent::new(TENANTS_MAX),
             reading: DashMap::new(),
             receipts: Receipts::default(),
             fetcher: Fetcher::new(config.plugin_http_instead)?,
@@ -191,19 +194,20 @@ impl Plugins {
 
     /// The tenant's plugins changed: whoever asks next reads them again.
     pub fn forget(&self, tenant: Id<id::Tenant>) {
-        self.tenants.remove(&tenant.uuid());
+        self.tenants.forget(&tenant.uuid());
     }
 
     /// The tenant's plugins.
     pub async fn of(&self, app: &App, scope: &Scope) -> Result<Arc<Installed>> {
         let tenant = scope.tenant.uuid();
-        let known = self.tenants.get(&tenant).map(|entry| (entry.0.clone(), entry.1));
+        let begun = self.tenants.begin();
+        let known = self.tenants.get_with_time(&tenant);
         if let Some((installed, at)) = &known {
             if at.elapsed() < KNOWN_FOR {
                 return Ok(installed.clone());
             }
             // One of those who ask looks; the others go on with what is known.
-            self.tenants.insert(tenant, (installed.clone(), Instant::now()));
+            self.tenants.keep(tenant, installed.clone(), begun);
             let revision = app.db.run(scope, async |tx| stored::revision(tx).await).await?;
             if revision == installed.revision
                 && installed.failed_at.is_none_or(|at| at.elapsed() < RESTORE_AGAIN)
@@ -214,13 +218,14 @@ impl Plugins {
         let reading = self.reading.entry(tenant).or_default().clone();
         let _alone = reading.lock().await;
         // Somebody else may have read them while we waited.
-        let fresh = self.tenants.get(&tenant).filter(|entry| {
-            let is_ours = known.as_ref().is_some_and(|(installed, _)| Arc::ptr_eq(installed, &entry.0));
-            !is_ours && entry.1.elapsed() < KNOWN_FOR
-        });
-        if let Some(entry) = fresh {
-            return Ok(entry.0.clone());
+        let fresh = self
+            .tenants
+            .get(&tenant, KNOWN_FOR)
+            .filter(|fresh| !known.as_ref().is_some_and(|(installed, _)| Arc::ptr_eq(installed, fresh)));
+        if let Some(installed) = fresh {
+            return Ok(installed);
         }
+        let begun = self.tenants.begin();
         let (revision, called) = app.db.run(scope, async |tx| stored::called(tx).await).await?;
         let (mut plugins, mut failed_at) = (Vec::with_capacity(called.len()), None);
         for one in called {
@@ -231,7 +236,7 @@ impl Plugins {
             plugins.push(read(key, one)?);
         }
         let installed = Arc::new(Installed { revision, failed_at, plugins });
-        self.tenants.insert(tenant, (installed.clone(), Instant::now()));
+        self.tenants.keep(tenant, installed.clone(), begun);
         Ok(installed)
     }
 

@@ -243,7 +243,7 @@ impl Tenants {
             ..tenants::TenantChange::default()
         };
         let tenant = call.write(async |tx| tenants::update(tx, change).await.map(shape)).await?;
-        call.app.sellers.remove(&call.tenant().uuid());
+        call.app.sellers.forget(&call.tenant().uuid());
         Ok(Json(tenant))
     }
 
@@ -267,7 +267,7 @@ impl Tenants {
             application_fee_bps: None,
         };
         let tenant = call.write(async |tx| tenants::update(tx, change).await.map(shape)).await?;
-        call.app.sellers.remove(&call.tenant().uuid());
+        call.app.sellers.forget(&call.tenant().uuid());
         Ok(Json(tenant))
     }
 
