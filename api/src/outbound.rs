@@ -17,6 +17,8 @@ use reqwest::{
 /// Ports below are those of other services, which must not be talked to; but for that of https.
 const PORT_MIN: u16 = 1024;
 const HTTPS_PORT: u16 = 443;
+/// More than other programs take.
+const URL_BYTES_MAX: usize = 2_000;
 
 /// Whether this machine may be reached too: on the machines of developers, and in tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +45,14 @@ impl Resolve for Guard {
         let loopback = self.0;
         Box::pin(async move {
             // The port is put in later.
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map(Vec::from_iter);
             let fits = |address: &SocketAddr| {
                 is_public(address.ip()) || loopback == Loopback::Allowed && address.ip().is_loopback()
             };
-            let fitting: Vec<SocketAddr> = found.filter(fits).collect();
+            let fitting: Vec<SocketAddr> = found.iter().flatten().copied().filter(fits).collect();
             if fitting.is_empty() {
+                // Only operators learn which names are known inside.
+                tracing::info!(host = name.as_str(), ?found, "a name leads nowhere on the public internet");
                 return Err(format!("`{}` has no address on the public internet", name.as_str()).into());
             }
             Ok(Box::new(fitting.into_iter()) as Addrs)
@@ -56,15 +60,21 @@ impl Resolve for Guard {
     }
 }
 
-/// A URL that requests may go to: https, a host by its name, no user and no password. A client connects to addresses that
-/// stand in a URL without asking [`Guard`].
+/// A URL that requests may go to, in its normal form: https, a host by its name, no user and no password. A client connects to
+/// addresses that stand in a URL without asking [`Guard`].
 ///
 /// # Errors
 /// What is wrong with it, and what to do.
 pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
-    let url =
-        Url::parse(text).map_err(|_| "Expected a URL, as `https://example.org/webhooks`.".to_owned())?;
-    let host = url.host_str().unwrap_or_default().to_owned();
+    let expected = || "Expected a URL, as `https://example.org/webhooks`.".to_owned();
+    let mut url = Url::parse(text).map_err(|_| expected())?;
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
+    url.set_host(Some(&host)).map_err(|_| expected())?;
+    if url.as_str().len() > URL_BYTES_MAX {
+        return Err(format!(
+            "Expected at most {URL_BYTES_MAX} characters, those that are escaped count thrice."
+        ));
+    }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("Leave user, password and fragment out; signatures prove who sends.".to_owned());
     }
@@ -76,7 +86,7 @@ pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
     if url.scheme() != "https" {
         return Err("Expected `https://`.".to_owned());
     }
-    if address.is_some() || !host.trim_end_matches('.').contains('.') {
+    if address.is_some() || !host.contains('.') {
         return Err("Expected the name of a host on the public internet.".to_owned());
     }
     match url.port_or_known_default() {
@@ -85,10 +95,12 @@ pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
     }
 }
 
+pub const TOO_LATE: &str = "no answer in time";
+
 /// Why a request got no answer, without the URL: what lies at the bottom says most.
 pub fn reason(error: reqwest::Error) -> String {
     if error.is_timeout() {
-        return "no answer in time".to_owned();
+        return TOO_LATE.to_owned();
     }
     let error = error.without_url();
     let mut bottom: &dyn Error = &error;
@@ -156,6 +168,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_name_that_nobody_knows_is_told_like_one_that_is_known_inside() {
+        let refused = async |name: &str| {
+            let found = Guard(Loopback::Refused).resolve(name.parse().unwrap()).await;
+            found.map(|_| ()).unwrap_err().to_string().replace(name, "NAME")
+        };
+        assert_eq!(refused("nobody.invalid").await, refused("localhost").await);
+    }
+
+    #[tokio::test]
     async fn a_request_to_a_name_of_this_machine_says_why_it_is_not_made() {
         let client = client(Duration::from_secs(5), Loopback::Refused).build().unwrap();
         let error = client.get("https://localhost/").send().await.unwrap_err();
@@ -169,6 +190,15 @@ mod tests {
         {
             assert!(check_url(url, Loopback::Refused).is_ok(), "{url}");
         }
+        for (typed, normal) in [
+            ("HTTPS://Hooks.EXAMPLE.org.:443/a/../b?c=d e", "https://hooks.example.org/b?c=d%20e"),
+            ("https://bücher.example", "https://xn--bcher-kva.example/"),
+            (" https://example.org/\n", "https://example.org/"),
+        ] {
+            assert_eq!(check_url(typed, Loopback::Refused).unwrap().as_str(), normal);
+        }
+        let long = format!("https://example.org/{}", "ä".repeat(400));
+        assert!(check_url(&long, Loopback::Refused).unwrap_err().contains("2000"));
         let refused = [
             "example.org",
             "ftp://example.org/",
@@ -185,6 +215,8 @@ mod tests {
             "https://8.8.8.8/",
             "https://[::1]/",
             "https://[::ffff:10.0.0.1]/",
+            "https://127.0.0.1./",
+            "https://./",
         ];
         for url in refused {
             assert!(check_url(url, Loopback::Refused).is_err(), "{url}");

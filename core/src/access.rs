@@ -44,9 +44,9 @@ permissions! {
     LedgerRead = "ledger:read", "Read ledger entries";
     PluginsRead = "plugins:read", "Read plugins, their settings, receipts and statistics";
     PluginsWrite = "plugins:write", "Upload, install, configure and delete plugins";
-    EventsLogRead = "events_log:read", "Read the log of what happened";
-    WebhookEndpointsRead = "webhook_endpoints:read", "Read webhook endpoints and their deliveries";
-    WebhookEndpointsWrite = "webhook_endpoints:write", "Create, change and delete webhook endpoints, and deliver again";
+    EventsLogRead = "events_log:read", "Read the log of what happened: ids and states of everything, also of what the key may not read";
+    WebhookEndpointsRead = "webhook_endpoints:read", "Read webhook endpoints and their deliveries, with ids and states of everything";
+    WebhookEndpointsWrite = "webhook_endpoints:write", "Create, change and delete webhook endpoints, and deliver again: ids and states of everything, objects only of what the key may read";
 }
 
 /// The text is no permission.

@@ -31,7 +31,8 @@ const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// Connections of the pool that looks up credentials, jobs and provider messages.
 const SYSTEM_POOL_SIZE: u32 = 4;
 
-/// Bounds on what one statement, one lock and one idle transaction may take; both pools set them.
+/// Bounds on what one statement, one lock and one idle transaction may take; both pools set them. They also bound how long a
+/// change can hold back the log of events.
 const SESSION_LIMITS: &str = "SET statement_timeout = '10s'; SET lock_timeout = '3s'; \
      SET idle_in_transaction_session_timeout = '10s'";
 
@@ -192,32 +193,19 @@ pub async fn migrate(url: &str) -> Result<Vec<String>> {
     Ok(applied)
 }
 
-/// Numbers of transactions begin anew in another cluster. After a dump was restored there, the log of events goes on above
-/// everything that it has, and above every cursor that somebody may keep: those are ahead of the rows, but not by billions.
-/// The comment on the function is the cluster that it is right for.
+/// A dump that was restored into another cluster lacks what happened since. The log of events goes on there above every cursor
+/// that somebody may keep: those are ahead of what it has, but not by billions. The comment on the function is the cluster
+/// that it is right for.
 const LEAD_LOG_ON: &str = "DO $$
 DECLARE
   here text := (SELECT system_identifier::text FROM pg_control_system());
   there text := obj_description('log_position()'::regprocedure, 'pg_proc');
-  above bigint;
 BEGIN
   IF there IS NOT DISTINCT FROM here THEN
     RETURN;
   END IF;
   IF there IS NOT NULL THEN
-    -- The owner sees no rows of tenants either, unless for this moment.
-    ALTER TABLE audit_log NO FORCE ROW LEVEL SECURITY;
-    ALTER TABLE scans NO FORCE ROW LEVEL SECURITY;
-    ALTER TABLE webhook_endpoints NO FORCE ROW LEVEL SECURITY;
-    above := (1::bigint << 32) + greatest((SELECT max(xact_id) FROM audit_log), (SELECT max(xact_id) FROM scans),
-      (SELECT max(position) FROM webhook_endpoints), 0);
-    ALTER TABLE audit_log FORCE ROW LEVEL SECURITY;
-    ALTER TABLE scans FORCE ROW LEVEL SECURITY;
-    ALTER TABLE webhook_endpoints FORCE ROW LEVEL SECURITY;
-    EXECUTE format('CREATE OR REPLACE FUNCTION log_position() RETURNS bigint LANGUAGE sql STABLE AS %L',
-      format('SELECT %s + pg_current_xact_id()::text::bigint', above));
-    EXECUTE format('CREATE OR REPLACE FUNCTION log_horizon() RETURNS bigint LANGUAGE sql STABLE AS %L',
-      format('SELECT %s + pg_snapshot_xmin(pg_current_snapshot())::text::bigint', above));
+    PERFORM setval('log_numbers', nextval('log_numbers') + (1::bigint << 32));
   END IF;
   EXECUTE format('COMMENT ON FUNCTION log_position() IS %L', here);
 END $$";

@@ -2,8 +2,8 @@
 //! their cause, so that nothing is written twice and nothing that happened can be missing.
 //!
 //! Numbers that are given before a transaction commits cannot be a cursor by themselves: a lower one may appear after a
-//! higher one was read. The log therefore ends at the *horizon*, the oldest transaction that still runs; what stands before
-//! it is complete.
+//! higher one was read. The log therefore ends at the *horizon*, the oldest transaction that wrote an entry and still runs; what
+//! stands before it is complete. Whoever only reads, or writes other things, holds nothing back (migration `log_numbers`).
 
 use chrono::{DateTime, Utc};
 use diesel::{QueryableByName, prelude::*, sql_types};

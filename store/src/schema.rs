@@ -839,8 +839,8 @@ diesel::table! {
         state -> Text,
         disabled_reason -> Text,
         sealed_keys -> Bytea,
-        previous_sealed_keys -> Nullable<Bytea>,
-        previous_until -> Nullable<Timestamptz>,
+        previous_sealed_keys -> Array<Bytea>,
+        previous_until -> Array<Timestamptz>,
         public_key -> Bytea,
         position -> Int8,
         position_id -> Uuid,
@@ -850,6 +850,7 @@ diesel::table! {
         failing_since -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        slow_until -> Timestamptz,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Webhook endpoints: where a tenant wants to be told what happens. Each has keys of its own and a place in the log, so that
 //! one that is paused, slow or broken misses nothing and holds up nobody.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use ed25519_dalek::SigningKey;
@@ -29,6 +29,10 @@ pub const FAT: &str = "fat";
 pub const ENDPOINTS_MAX: usize = 16;
 /// How long signatures of the keys before a rotation are sent too.
 pub const ROTATION_GRACE_HOURS: i64 = 24;
+/// Rotations within that time: each of them is one more pair of signatures with every message.
+pub const ROTATIONS_MAX: usize = 2;
+/// An endpoint counts as slow for so long after it was, and while it is new.
+pub(crate) const SLOW_MINS: i64 = 10;
 /// Bytes of a secret, and of a private key.
 const KEY_LEN: usize = 32;
 
@@ -43,7 +47,7 @@ pub struct Endpoint {
     pub state: String,
     pub disabled_reason: String,
     pub public_key: Vec<u8>,
-    pub previous_until: Option<DateTime<Utc>>,
+    pub previous_until: Vec<DateTime<Utc>>,
     pub failing_since: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -59,12 +63,13 @@ pub struct Target {
     pub payload: String,
     pub state: String,
     sealed_keys: Vec<u8>,
-    previous_sealed_keys: Option<Vec<u8>>,
-    previous_until: Option<DateTime<Utc>>,
+    previous_sealed_keys: Vec<Vec<u8>>,
+    previous_until: Vec<DateTime<Utc>>,
     pub(crate) position: i64,
     pub(crate) position_id: Uuid,
     pub(crate) failures: i32,
     pub(crate) failing_since: Option<DateTime<Utc>>,
+    slow_until: DateTime<Utc>,
 }
 
 /// What signs for an endpoint: a secret that both sides know, and a key of ours.
@@ -118,13 +123,23 @@ impl Target {
     /// The keys that sign now: the present ones first, then those before them until they end.
     pub fn keys(&self, tx: &Tx, sealer: &Sealer) -> Result<Vec<Keys>> {
         let context = context(tx, self.id);
-        let mut keys = vec![Keys::open(sealer, &self.sealed_keys, &context)?];
-        if let Some(sealed) = &self.previous_sealed_keys
-            && self.previous_until.is_some_and(|until| until > Utc::now())
-        {
-            keys.push(Keys::open(sealer, sealed, &context)?);
-        }
-        Ok(keys)
+        let previous = self.previous().map(|(sealed, _)| sealed);
+        std::iter::once(&self.sealed_keys)
+            .chain(previous)
+            .map(|sealed| Keys::open(sealer, sealed, &context))
+            .collect()
+    }
+
+    /// The keys before the present ones that sign too, and until when.
+    fn previous(&self) -> impl Iterator<Item = (&Vec<u8>, DateTime<Utc>)> {
+        let now = Utc::now();
+        let until = self.previous_until.iter().copied();
+        self.previous_sealed_keys.iter().zip(until).filter(move |(_, until)| *until > now)
+    }
+
+    /// It did not answer in time, and has not answered since.
+    pub fn hangs(&self) -> bool {
+        self.failures > 0 && self.slow_until > Utc::now()
     }
 
     pub(crate) fn position(&self) -> Position {
@@ -155,6 +170,7 @@ pub async fn create(tx: &mut Tx, sealer: &Sealer, new: NewEndpoint) -> Result<(E
             webhook_endpoints::public_key.eq(keys.private.verifying_key().as_bytes().as_slice()),
             webhook_endpoints::position.eq(begin.xact_id),
             webhook_endpoints::position_id.eq(begin.id),
+            webhook_endpoints::slow_until.eq(Utc::now() + TimeDelta::minutes(SLOW_MINS)),
         ))
         .returning(Endpoint::as_returning())
         .get_result(&mut **tx)
@@ -179,6 +195,18 @@ pub async fn get(tx: &mut Tx, id: Id<id::WebhookEndpoint>) -> Result<Endpoint> {
     webhook_endpoints::table
         .find((tx.tenant(), id.uuid()))
         .select(Endpoint::as_select())
+        .first(&mut **tx)
+        .await
+        .optional()
+        .or_not_found("webhook endpoint")
+}
+
+/// As [`get`], and nobody changes it before the transaction ends.
+pub async fn get_locked(tx: &mut Tx, id: Id<id::WebhookEndpoint>) -> Result<Endpoint> {
+    webhook_endpoints::table
+        .find((tx.tenant(), id.uuid()))
+        .select(Endpoint::as_select())
+        .for_update()
         .first(&mut **tx)
         .await
         .optional()
@@ -228,18 +256,30 @@ pub async fn delete(tx: &mut Tx, id: Id<id::WebhookEndpoint>) -> Result<()> {
     audit_log::record(tx, "webhook_endpoints.delete", id, json!({})).await
 }
 
-/// New keys. Those before them sign beside them for [`ROTATION_GRACE_HOURS`].
+/// New keys. Those before them sign beside them for [`ROTATION_GRACE_HOURS`], which no further rotation cuts short.
 pub async fn rotate(tx: &mut Tx, sealer: &Sealer, id: Id<id::WebhookEndpoint>) -> Result<(Endpoint, Keys)> {
     let target =
         lock(tx, id.uuid()).await?.ok_or_else(|| eventflow_core::Refusal::not_found("webhook endpoint"))?;
+    let (mut previous, mut ends): (Vec<_>, Vec<_>) =
+        target.previous().map(|(sealed, until)| (sealed.clone(), until)).unzip();
+    if previous.len() >= ROTATIONS_MAX {
+        let first =
+            ends.first().map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default();
+        let detail = format!(
+            "The keys of {ROTATIONS_MAX} rotations still sign, the first of them until {first}: rotate again then. \
+             An endpoint whose keys must not sign any more is deleted, and a new one made."
+        );
+        return Err(Error::refused(ErrorCode::LimitReached, detail));
+    }
     let keys = Keys::new();
     let sealed = keys.seal(sealer, &context(tx, target.id))?;
-    let until = Utc::now() + TimeDelta::hours(ROTATION_GRACE_HOURS);
+    previous.push(target.sealed_keys.clone());
+    ends.push(Utc::now() + TimeDelta::hours(ROTATION_GRACE_HOURS));
     let endpoint = diesel::update(webhook_endpoints::table.find((tx.tenant(), target.id)))
         .set((
             webhook_endpoints::sealed_keys.eq(sealed),
-            webhook_endpoints::previous_sealed_keys.eq(Some(target.sealed_keys)),
-            webhook_endpoints::previous_until.eq(Some(until)),
+            webhook_endpoints::previous_sealed_keys.eq(previous),
+            webhook_endpoints::previous_until.eq(ends),
             webhook_endpoints::public_key.eq(keys.private.verifying_key().as_bytes().as_slice()),
             webhook_endpoints::updated_at.eq(diesel::dsl::now),
         ))

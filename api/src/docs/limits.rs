@@ -3,7 +3,7 @@
 use eventflow_core::seat_map::{self, exchange};
 use eventflow_store::{
     api_keys, check_in_lists, check_ins, devices, events, gate::rate_limit::Limit as Rate, holds,
-    idempotency, members, plugins, refunds, seats,
+    idempotency, members, plugins, refunds, seats, webhook_deliveries, webhook_endpoints,
 };
 
 use crate::{auth, bodies, streams, wire};
@@ -41,6 +41,9 @@ limits! {
     "api_keys" = api_keys::LIVE_KEYS_MAX, "keys", "Keys of a tenant that are not revoked.";
     "members" = members::MEMBERS_MAX, "members", "Members of a tenant.";
     "plugins" = plugins::PLUGINS_MAX, "plugins", "Plugins of a tenant.";
+    "webhook_endpoints" = webhook_endpoints::ENDPOINTS_MAX, "endpoints", "Webhook endpoints of a tenant.";
+    "webhook_rotations" = webhook_endpoints::ROTATIONS_MAX, "rotations", "Of one endpoint within 24 hours: all keys before sign that long.";
+    "webhook_replays" = webhook_deliveries::REPLAY_MAX, "deliveries", "What waits for one endpoint, when more is asked for once more.";
     "streams_per_publishable_key" = streams::PUBLISHABLE_MAX, "streams", "Pages that follow availability, on one server.";
     "streams_per_secret_key" = streams::SECRET_MAX, "streams", "A server needs one for each event.";
     "streams_per_network" = streams::NETWORK_MAX, "streams", "One office or one mobile network behind one address.";

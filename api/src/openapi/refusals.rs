@@ -127,7 +127,8 @@ const OWN: &[Own] = &[
         &[Conflict, LimitReached],
     ),
     (&["webhook_endpoints.create"], &[LimitReached]),
-    (&["webhook_endpoints.rotate", "webhook_endpoints.update"], &[Conflict]),
+    (&["webhook_endpoints.rotate"], &[Conflict, LimitReached]),
+    (&["webhook_endpoints.update"], &[Conflict]),
     (&["webhooks.stripe"], &[PaymentUnavailable, SignatureInvalid]),
 ];
 

@@ -59,7 +59,7 @@ struct WebhookEndpoint {
     disabled_reason: Option<String>,
     /// `whpk_…`: verifies the signatures `v1a`, instead of the secret.
     public_key: String,
-    /// Until then the keys before the last rotation sign too.
+    /// Until then keys before a rotation sign too.
     previous_keys_until: Option<DateTime<Utc>>,
     /// Since when every attempt failed. After five days the endpoint is disabled.
     failing_since: Option<DateTime<Utc>>,
@@ -71,7 +71,7 @@ struct WebhookEndpoint {
 #[derive(Debug, Object)]
 #[oai(example)]
 struct NewWebhookEndpoint {
-    /// `https://`, and a host on the public internet.
+    /// `https://`, and a host on the public internet. It is kept in its normal form.
     url: Text<1, 2000>,
     #[oai(default)]
     description: Text<0, 200>,
@@ -132,7 +132,7 @@ fn shape(endpoint: Endpoint) -> WebhookEndpoint {
         },
         disabled_reason: Some(endpoint.disabled_reason).filter(|reason| !reason.is_empty()),
         public_key: signature::public_key_text(&endpoint.public_key),
-        previous_keys_until: endpoint.previous_until.filter(|until| *until > Utc::now()),
+        previous_keys_until: endpoint.previous_until.last().copied().filter(|until| *until > Utc::now()),
         failing_since: endpoint.failing_since,
         created_at: endpoint.created_at,
         updated_at: endpoint.updated_at,
@@ -156,7 +156,7 @@ fn types(asked: &[EventTypeName]) -> Vec<String> {
     known.map(ToString::to_string).collect()
 }
 
-fn check_url(call: &Call, url: &str) -> Result<(), Refusal> {
+fn checked_url(call: &Call, url: &str) -> Result<String, Refusal> {
     call.app.sender.check(url).map_err(|why| Refusal::invalid("url", why))
 }
 
@@ -185,7 +185,8 @@ impl WebhookEndpoints {
     /// Create a webhook endpoint.
     ///
     /// It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
-    /// with a status from 200 to 299 within 15 seconds; anything else is tried again for three days.
+    /// with a status from 200 to 299 within 15 seconds; anything else is tried again for three days. An endpoint that did not
+    /// answer in time has 5 seconds from then on, until it answers. Messages to one that takes more than 2 seconds may come later.
     #[oai(path = "/webhook-endpoints", method = "post", operation_id = "webhook_endpoints.create")]
     async fn create(
         &self,
@@ -193,9 +194,8 @@ impl WebhookEndpoints {
         body: Json<NewWebhookEndpoint>,
     ) -> Result<Created<MadeWebhookEndpoint>, Failure> {
         let body = body.0;
-        check_url(&call, &body.url)?;
         let new = NewEndpoint {
-            url: body.url.0,
+            url: checked_url(&call, &body.url)?,
             description: body.description.0,
             event_types: types(&body.event_types),
             payload: payload(body.payload.unwrap_or(WebhookPayload::Thin)),
@@ -239,11 +239,8 @@ impl WebhookEndpoints {
         body: Json<WebhookEndpointPatch>,
     ) -> Result<Json<WebhookEndpoint>, Failure> {
         let patch = body.0;
-        if let Some(url) = &patch.url {
-            check_url(&call, url)?;
-        }
         let change = EndpointChange {
-            url: patch.url.map(|url| url.0),
+            url: patch.url.map(|url| checked_url(&call, &url)).transpose()?,
             description: patch.description.map(|text| text.0),
             event_types: patch.event_types.map(|asked| types(&asked)),
             payload: patch.payload.map(payload),
@@ -254,6 +251,8 @@ impl WebhookEndpoints {
         };
         let endpoint = call
             .write(async |tx| {
+                // What it was counts too: else it is made thin, taken, and made fat again.
+                check_rights(&call, &endpoints::get_locked(tx, webhook_endpoint_id.0.0).await?)?;
                 let endpoint = endpoints::update(tx, webhook_endpoint_id.0.0, change).await?;
                 check_rights(&call, &endpoint)?;
                 Ok(shape(endpoint))
@@ -279,7 +278,7 @@ impl WebhookEndpoints {
 
     /// Give a webhook endpoint a new secret and a new pair of keys.
     ///
-    /// For 24 hours messages have the signatures of both.
+    /// For 24 hours messages have the signatures of the keys before it too; the third rotation within that time is refused.
     #[oai(
         path = "/webhook-endpoints/:webhook_endpoint_id/rotate",
         method = "post",

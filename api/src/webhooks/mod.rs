@@ -15,7 +15,7 @@ use chrono::Utc;
 use eventflow_core::{Id, id};
 use eventflow_store::{
     Result, Scope, Tx,
-    webhook_deliveries::{self, Attempt, Delivery, Leased, Round},
+    webhook_deliveries::{self, Attempt, Delivery, Leased, Pace, Round, Step},
 };
 use futures_util::{StreamExt, future::join_all};
 use reqwest::{
@@ -24,7 +24,7 @@ use reqwest::{
 };
 use tokio::{
     sync::{Semaphore, watch},
-    task::{self, JoinSet},
+    task::{self, JoinError, JoinSet},
     time,
 };
 use uuid::Uuid;
@@ -39,12 +39,20 @@ use crate::{
 const PERIOD: Duration = Duration::from_millis(500);
 /// An endpoint that takes longer to answer has failed.
 const TIMEOUT: Duration = Duration::from_secs(15);
+/// One that did not answer in time has so long, until it answers again.
+const TIMEOUT_AGAIN: Duration = Duration::from_secs(5);
+/// The status says whether a message was taken; what comes behind it is waited for so long.
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A sender stays with an endpoint for so long, as there is something to send; then others have their turn.
-const TURN: Duration = Duration::from_secs(30);
+const TURN: Duration = Duration::from_secs(5);
 /// Endpoints of all tenants that one worker sends to at a time: a request that waits costs little.
 const SENDERS_MAX: usize = 64;
+/// Endpoints among them that were slow lately, or are new: however many hang, the others have senders.
+const SENDERS_SLOW_MAX: usize = SENDERS_MAX / 2;
 /// Endpoints of one tenant among them.
 const SENDERS_OF_TENANT_MAX: usize = 8;
+/// Endpoints that are leased in one go: what waits here for a sender could be sent by another worker.
+const LEASES: usize = 8;
 /// Senders that use the database at a time: requests of buyers need its connections.
 const AT_DATABASE: usize = 2;
 /// Bytes of an answer that are kept, for whoever looks for an error.
@@ -60,16 +68,17 @@ pub struct Sender {
 impl Sender {
     pub fn new(config: &Config) -> Result<Self, String> {
         let loopback = if config.webhooks_allow_loopback { Loopback::Allowed } else { Loopback::Refused };
-        let client = outbound::client(TIMEOUT, loopback).build().map_err(|error| error.to_string())?;
+        let client =
+            outbound::client(TIMEOUT + BODY_TIMEOUT, loopback).build().map_err(|error| error.to_string())?;
         Ok(Self { client, loopback, at_database: Semaphore::new(AT_DATABASE) })
     }
 
-    /// Refuses a URL that nothing would be sent to.
+    /// A URL in its normal form; refuses one that nothing would be sent to.
     ///
     /// # Errors
     /// What is wrong with it, and what to do.
-    pub fn check(&self, url: &str) -> Result<(), String> {
-        outbound::check_url(url, self.loopback).map(|_| ())
+    pub fn check(&self, url: &str) -> Result<String, String> {
+        outbound::check_url(url, self.loopback).map(String::from)
     }
 
     /// One request; whatever becomes of it is an answer.
@@ -87,6 +96,7 @@ impl Sender {
     async fn request(&self, round: &Round, delivery: &Delivery, body: Vec<u8>) -> Result<Response, String> {
         // The rules may have changed since the endpoint was made.
         let url = outbound::check_url(&round.target.url, self.loopback)?;
+        let patience = if round.target.hangs() { TIMEOUT_AGAIN } else { TIMEOUT };
         let id = Id::<id::LogEntry>::from(delivery.entry_id).to_string();
         let sent_at = Utc::now().timestamp();
         let request = self
@@ -97,7 +107,10 @@ impl Sender {
             .header("webhook-timestamp", sent_at)
             .header("webhook-signature", signature::header(&round.keys, &id, sent_at, &body))
             .body(body);
-        request.send().await.map_err(outbound::reason)
+        match time::timeout(patience, request.send()).await {
+            Ok(answer) => answer.map_err(outbound::reason),
+            Err(_) => Err(outbound::TOO_LATE.to_owned()),
+        }
     }
 }
 
@@ -107,13 +120,16 @@ async fn read(attempt: Attempt, answer: Response) -> Attempt {
     let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut bytes = Vec::new();
     let mut chunks = answer.bytes_stream();
-    while let Some(Ok(chunk)) = chunks.next().await {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() >= RESPONSE_BYTES_MAX {
-            bytes.truncate(RESPONSE_BYTES_MAX);
-            break;
+    let begin = async {
+        while bytes.len() < RESPONSE_BYTES_MAX
+            && let Some(Ok(chunk)) = chunks.next().await
+        {
+            bytes.extend_from_slice(&chunk);
         }
-    }
+    };
+    // What has come until then is enough.
+    let _ = time::timeout(BODY_TIMEOUT, begin).await;
+    bytes.truncate(RESPONSE_BYTES_MAX);
     let text = String::from_utf8_lossy(&bytes).replace(|c: char| c.is_control() && c != '\n', " ");
     let error = match status.as_u16() {
         200..300 => String::new(),
@@ -132,29 +148,37 @@ async fn read(attempt: Attempt, answer: Response) -> Attempt {
 /// Sends until `stop` says so; then finishes the requests that are under way.
 pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     let mut senders = JoinSet::new();
-    // Whose endpoint each of them has.
-    let mut tenants: HashMap<task::Id, Uuid> = HashMap::new();
+    let mut at_work: HashMap<task::Id, (Uuid, Pace)> = HashMap::new();
+    let id = |ended: Result<(task::Id, ()), JoinError>| ended.map_or_else(|error| error.id(), |(id, ())| id);
     while !*stop.borrow() {
-        // Few at a time: what is leased to wait here could be sent by another worker.
-        let room = SENDERS_MAX.saturating_sub(senders.len()).min(SENDERS_OF_TENANT_MAX);
-        match webhook_deliveries::lease(&app.db, busy(&tenants), i32::try_from(room).unwrap_or_default())
-            .await
-        {
-            Ok(leased) if !leased.is_empty() => {
-                for endpoint in leased {
-                    let tenant = endpoint.tenant_id;
-                    let sender = senders.spawn(serve_and_tell(app.clone(), endpoint, stop.clone()));
-                    tenants.insert(sender.id(), tenant);
-                }
+        while let Some(ended) = senders.try_join_next_with_id() {
+            at_work.remove(&id(ended));
+        }
+        let mut is_idle = true;
+        for pace in Pace::ALL {
+            let (room, busy) = room(at_work.values(), pace);
+            if room == 0 {
                 continue;
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(error = %error, worker = "webhooks", "endpoints cannot be leased"),
+            let limit = i32::try_from(room.min(LEASES)).unwrap_or_default();
+            let leased =
+                webhook_deliveries::lease(&app.db, pace, busy, limit).await.unwrap_or_else(|error| {
+                    tracing::warn!(error = %error, worker = "webhooks", "endpoints cannot be leased");
+                    Vec::new()
+                });
+            for endpoint in leased {
+                is_idle = false;
+                let tenant = endpoint.tenant_id;
+                let sender = senders.spawn(serve_and_tell(app.clone(), endpoint, stop.clone()));
+                at_work.insert(sender.id(), (tenant, pace));
+            }
+        }
+        if !is_idle {
+            continue;
         }
         tokio::select! {
             Some(ended) = senders.join_next_with_id() => {
-                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-                tenants.remove(&id);
+                at_work.remove(&id(ended));
             }
             () = time::sleep(PERIOD) => {}
             _ = stop.changed() => break,
@@ -163,26 +187,36 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     while senders.join_next().await.is_some() {}
 }
 
-/// Tenants that have as many senders as one may have.
-fn busy(tenants: &HashMap<task::Id, Uuid>) -> Vec<Uuid> {
+/// How many endpoints of a pace get a sender now, one of each tenant; and the tenants that get none, beside those at work. A tenant
+/// has fewer senders than half of those that are free, so that whoever comes later finds some.
+fn room<'a>(at_work: impl Iterator<Item = &'a (Uuid, Pace)>, pace: Pace) -> (usize, Vec<Uuid>) {
     let mut counts: HashMap<Uuid, usize> = HashMap::new();
-    for tenant in tenants.values() {
+    let (mut all, mut slow) = (0, 0);
+    for (tenant, pace) in at_work {
         *counts.entry(*tenant).or_default() += 1;
+        all += 1;
+        slow += usize::from(*pace == Pace::Slow);
     }
-    counts
-        .into_iter()
-        .filter(|(_, count)| *count >= SENDERS_OF_TENANT_MAX)
-        .map(|(tenant, _)| tenant)
-        .collect()
+    let mut free = SENDERS_MAX.saturating_sub(all);
+    if pace == Pace::Slow {
+        free = free.min(SENDERS_SLOW_MAX.saturating_sub(slow));
+    }
+    let room = free.div_ceil(2);
+    let most = room.min(SENDERS_OF_TENANT_MAX);
+    (room, counts.into_iter().filter(|(_, count)| *count >= most).map(|(tenant, _)| tenant).collect())
 }
 
 /// Sends what waits for one endpoint, of whichever tenant, as the worker does. False when nothing waits.
 pub async fn run_once(app: &Arc<App>) -> Result<bool> {
-    let leased = webhook_deliveries::lease(&app.db, Vec::new(), 1).await?;
-    let Some(endpoint) = leased.first() else { return Ok(false) };
-    let (_going, stop) = watch::channel(false);
-    serve(app, endpoint, &stop).await?;
-    Ok(true)
+    for pace in Pace::ALL {
+        let leased = webhook_deliveries::lease(&app.db, pace, Vec::new(), 1).await?;
+        if let Some(endpoint) = leased.first() {
+            let (_going, stop) = watch::channel(false);
+            serve(app, endpoint, &stop).await?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn serve_and_tell(app: Arc<App>, endpoint: Leased, stop: watch::Receiver<bool>) {
@@ -196,7 +230,11 @@ async fn serve(app: &Arc<App>, endpoint: &Leased, stop: &watch::Receiver<bool>) 
     let scope = Scope::system(endpoint.tenant_id.into(), "webhooks");
     let began = Instant::now();
     while began.elapsed() < TURN && !*stop.borrow() {
-        let Some((round, bodies)) = begin(app, &scope, endpoint.id).await? else { return Ok(()) };
+        let (round, bodies) = match begin(app, &scope, endpoint.id).await? {
+            (Step::Send(round), bodies) => (round, bodies),
+            (Step::LookOn, _) => continue,
+            (Step::Rest, _) => return Ok(()),
+        };
         let requests = round.deliveries.iter().zip(bodies);
         let sent = requests.map(|(delivery, body)| app.sender.send(&round, delivery, body));
         let attempts = join_all(sent).await;
@@ -206,17 +244,56 @@ async fn serve(app: &Arc<App>, endpoint: &Leased, stop: &watch::Receiver<bool>) 
             return Ok(());
         }
     }
+    let _turn = app.sender.at_database.acquire().await;
     app.db.run(&scope, async |tx| webhook_deliveries::release(tx, endpoint.id).await).await
 }
 
-/// What to send, and the body of each.
-async fn begin(app: &Arc<App>, scope: &Scope, endpoint: Uuid) -> Result<Option<(Round, Vec<Vec<u8>>)>> {
+/// What to do, and the body of each message to send.
+async fn begin(app: &Arc<App>, scope: &Scope, endpoint: Uuid) -> Result<(Step, Vec<Vec<u8>>)> {
     let _turn = app.sender.at_database.acquire().await;
     let begin = async |tx: &mut Tx| webhook_deliveries::begin(tx, &app.sealer, endpoint).await;
-    let Some(round) = app.db.run(scope, begin).await? else { return Ok(None) };
-    let mut bodies = Vec::with_capacity(round.deliveries.len());
-    for delivery in &round.deliveries {
-        bodies.push(payload::body(app, scope, &round.target.payload, delivery).await?);
+    let step = app.db.run(scope, begin).await?;
+    let mut bodies = Vec::new();
+    if let Step::Send(round) = &step {
+        for delivery in &round.deliveries {
+            bodies.push(payload::body(app, scope, &round.target.payload, delivery).await?);
+        }
     }
-    Ok(Some((round, bodies)))
+    Ok((step, bodies))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives senders to tenants that always want more, until nobody gets one.
+    fn give(senders: &mut Vec<(Uuid, Pace)>, tenants: u128, pace: Pace) {
+        loop {
+            let (room, busy) = room(senders.iter(), pace);
+            let wanted = (0..tenants).map(Uuid::from_u128).filter(|tenant| !busy.contains(tenant));
+            let given: Vec<_> = wanted.take(room.min(LEASES)).map(|tenant| (tenant, pace)).collect();
+            if given.is_empty() {
+                return;
+            }
+            senders.extend(given);
+        }
+    }
+
+    #[test]
+    fn slow_endpoints_have_half_of_the_senders_and_a_few_tenants_never_all_of_them() {
+        for tenants in [1, 2, 8, 31, 100] {
+            let mut senders = Vec::new();
+            let is_free = |senders: &[(Uuid, Pace)], pace| room(senders.iter(), pace).0 > 0;
+            give(&mut senders, tenants, Pace::Slow);
+            assert!(senders.len() <= SENDERS_SLOW_MAX, "{tenants}: {}", senders.len());
+            assert!(is_free(&senders, Pace::Quick), "{tenants}");
+            assert_eq!(is_free(&senders, Pace::Slow), tenants <= 8, "{tenants}");
+
+            give(&mut senders, tenants, Pace::Quick);
+            assert!(senders.len() <= SENDERS_MAX, "{tenants}: {}", senders.len());
+            assert_eq!(is_free(&senders, Pace::Quick), tenants <= 8, "{tenants}");
+            let of_one = senders.iter().filter(|(tenant, _)| *tenant == Uuid::nil()).count();
+            assert!((1..=SENDERS_OF_TENANT_MAX).contains(&of_one), "{tenants}: {of_one}");
+        }
+    }
 }

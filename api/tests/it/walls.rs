@@ -39,7 +39,7 @@ const SYSTEM_COLUMNS: [(&str, &str); 11] = [
     ("scans", "tenant_id xact_id"),
     ("tenants", "id livemode"),
     ("webhook_deliveries", "created_at state"),
-    ("webhook_endpoints", "blocked_until due_at id position state tenant_id"),
+    ("webhook_endpoints", "blocked_until due_at id position slow_until state tenant_id"),
 ];
 /// History: the application adds to it and never changes it.
 const HISTORY: [&str; 8] = [

@@ -34,6 +34,8 @@ const AT_ONCE: i64 = 8;
 const WAITING_MAX: i64 = 1_000;
 /// A sender has an endpoint for itself for so long; more than one round of requests takes.
 const LEASE_SECS: i32 = 60;
+/// Who takes longer to answer is slow, for [`endpoints::SLOW_MINS`].
+const QUICK: Duration = Duration::from_secs(2);
 /// Failed attempts in a row after which an endpoint is left alone for a while.
 const BREAKER_FAILURES: i32 = 5;
 /// The longest pause that an endpoint can ask for with `Retry-After`.
@@ -45,6 +47,18 @@ const ERROR_CHARS_MAX: usize = 500;
 /// An endpoint says that it is gone for good.
 const GONE: u16 = 410;
 
+/// How quickly an endpoint answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    Quick,
+    /// It was slow lately, or is new.
+    Slow,
+}
+
+impl Pace {
+    pub const ALL: [Self; 2] = [Self::Quick, Self::Slow];
+}
+
 /// An endpoint that something waits for.
 #[derive(Debug, QueryableByName)]
 pub struct Leased {
@@ -52,6 +66,15 @@ pub struct Leased {
     pub tenant_id: Uuid,
     #[diesel(sql_type = sql_types::Uuid)]
     pub id: Uuid,
+}
+
+/// What a sender does next.
+pub enum Step {
+    Send(Round),
+    /// Nothing is due so far, but the log goes on.
+    LookOn,
+    /// The lease was given back.
+    Rest,
 }
 
 /// What to send now.
@@ -81,23 +104,28 @@ impl Attempt {
     }
 }
 
-/// Leases endpoints of all tenants that something waits for: a delivery that is due, or an entry of the log. Leaves out the
-/// tenants of `busy`.
-pub async fn lease(db: &Db, busy: Vec<Uuid>, limit: i32) -> Result<Vec<Leased>> {
+/// Leases endpoints of that pace that something waits for, a delivery that is due or an entry of the log: one of each tenant,
+/// without the tenants of `busy`.
+pub async fn lease(db: &Db, pace: Pace, busy: Vec<Uuid>, limit: i32) -> Result<Vec<Leased>> {
     let mut connection = db.system().await?;
     let leased = statement!(
         "UPDATE webhook_endpoints SET blocked_until = now() + make_interval(secs => ?::int) \
          WHERE (tenant_id, id) IN ( \
-           SELECT e.tenant_id, e.id FROM webhook_endpoints e \
-           WHERE e.state = 'enabled' AND (e.blocked_until IS NULL OR e.blocked_until <= now()) AND e.tenant_id <> ALL (?) \
-             AND (e.due_at <= now() \
-               OR EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id \
-                 AND a.xact_id >= e.position AND a.xact_id < log_horizon()) \
-               OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id \
-                 AND s.xact_id >= e.position AND s.xact_id < log_horizon())) \
-           ORDER BY e.due_at NULLS FIRST LIMIT ?::int FOR UPDATE SKIP LOCKED) \
+           SELECT w.tenant_id, w.id FROM webhook_endpoints w JOIN ( \
+             SELECT DISTINCT ON (e.tenant_id) e.tenant_id, e.id, e.due_at FROM log_horizon() horizon, webhook_endpoints e \
+             WHERE e.state = 'enabled' AND (e.blocked_until IS NULL OR e.blocked_until <= now()) \
+               AND (e.slow_until > now()) = ? AND e.tenant_id <> ALL (?) \
+               AND (e.due_at <= now() \
+                 OR EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id \
+                   AND a.xact_id >= e.position AND a.xact_id < horizon) \
+                 OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id \
+                   AND s.xact_id >= e.position AND s.xact_id < horizon)) \
+             ORDER BY e.tenant_id, e.due_at NULLS FIRST) next USING (tenant_id, id) \
+           WHERE w.blocked_until IS NULL OR w.blocked_until <= now() \
+           ORDER BY next.due_at NULLS FIRST LIMIT ?::int FOR UPDATE OF w SKIP LOCKED) \
          RETURNING tenant_id, id",
         LEASE_SECS,
+        pace == Pace::Slow,
         busy,
         limit,
     )
@@ -106,24 +134,23 @@ pub async fn lease(db: &Db, busy: Vec<Uuid>, limit: i32) -> Result<Vec<Leased>> 
     Ok(leased)
 }
 
-/// Goes on in the log for a leased endpoint and says what to send; `None`, with the lease given back, when there is nothing.
-pub async fn begin(tx: &mut Tx, sealer: &Sealer, id: Uuid) -> Result<Option<Round>> {
-    let Some(mut target) = endpoints::lock(tx, id).await? else { return Ok(None) };
+/// Goes on in the log for a leased endpoint, by one part of it, and says what to send.
+pub async fn begin(tx: &mut Tx, sealer: &Sealer, id: Uuid) -> Result<Step> {
+    let Some(mut target) = endpoints::lock(tx, id).await? else { return Ok(Step::Rest) };
     if target.state != endpoints::ENABLED {
         release(tx, id).await?;
-        return Ok(None);
+        return Ok(Step::Rest);
     }
     // An endpoint that fails is tried with one request: a whole round of them might all have to wait for it.
     let most = if target.failures > 0 { 1 } else { AT_ONCE };
-    let mut has_more = advance(tx, &mut target).await?;
-    let mut deliveries = due(tx, id, most).await?;
-    while deliveries.is_empty() && has_more {
-        has_more = advance(tx, &mut target).await?;
-        deliveries = due(tx, id, most).await?;
+    let has_more = advance(tx, &mut target).await?;
+    let deliveries = due(tx, id, most).await?;
+    if deliveries.is_empty() && has_more {
+        return Ok(Step::LookOn);
     }
     if deliveries.is_empty() {
         release(tx, id).await?;
-        return Ok(None);
+        return Ok(Step::Rest);
     }
     statement!(
         "UPDATE webhook_endpoints SET blocked_until = now() + make_interval(secs => ?::int) \
@@ -135,7 +162,7 @@ pub async fn begin(tx: &mut Tx, sealer: &Sealer, id: Uuid) -> Result<Option<Roun
     .execute(&mut **tx)
     .await?;
     let keys = target.keys(tx, sealer)?;
-    Ok(Some(Round { target, keys, deliveries }))
+    Ok(Step::Send(Round { target, keys, deliveries }))
 }
 
 /// Turns the next entries of the log into deliveries, unless enough of them wait. Answers whether there is more.
@@ -167,15 +194,18 @@ async fn advance(tx: &mut Tx, target: &mut Target) -> Result<bool> {
     Ok(part.has_more)
 }
 
-/// A delivery waits for an older one about the same object, while that has not been tried too often. Tests hold up nothing.
+/// A delivery waits for older ones about the same object, while those have not been tried too often. Tests hold up nothing. They are
+/// counted in one pass along an index: to look for them for each delivery takes minutes when 50,000 about one object wait.
 macro_rules! in_its_turn {
     ($select:literal, $rest:literal) => {
         concat!(
             $select,
-            " FROM webhook_deliveries d WHERE d.tenant_id = ? AND d.endpoint_id = ? AND d.state = 'pending' \
-             AND NOT EXISTS (SELECT FROM webhook_deliveries o WHERE o.tenant_id = d.tenant_id \
-               AND o.endpoint_id = d.endpoint_id AND o.state = 'pending' AND o.resource_id = d.resource_id \
-               AND o.entry_id < d.entry_id AND o.attempts < ? AND o.event_type <> 'webhook_endpoint.ping') ",
+            " FROM (SELECT w.id, w.entry_id, w.next_attempt_at, \
+               count(*) FILTER (WHERE w.attempts < ? AND w.event_type <> 'webhook_endpoint.ping') OVER ( \
+                 PARTITION BY w.resource_id ORDER BY w.entry_id \
+                 RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP) AS ahead \
+               FROM webhook_deliveries w WHERE w.tenant_id = ? AND w.endpoint_id = ? AND w.state = 'pending') d \
+             WHERE d.ahead = 0 ",
             $rest
         )
     };
@@ -192,9 +222,9 @@ async fn due(tx: &mut Tx, endpoint: Uuid, limit: i64) -> Result<Vec<Delivery>> {
             "SELECT d.id",
             "AND d.next_attempt_at <= now() ORDER BY d.next_attempt_at, d.entry_id LIMIT ?"
         ),
+        ORDERED_ATTEMPTS,
         tx.tenant(),
         endpoint,
-        ORDERED_ATTEMPTS,
         limit
     )
     .get_results(&mut **tx)
@@ -224,14 +254,18 @@ pub async fn record(tx: &mut Tx, id: Uuid, attempts: &[Attempt]) -> Result<bool>
     let failures =
         if is_well { 0 } else { target.failures.saturating_add(i32::try_from(failed).unwrap_or(i32::MAX)) };
     let failing_since = if is_well { None } else { target.failing_since.or(Some(now)) };
+    // An endpoint may ask for a longer pause than we would make, not for a shorter one.
     let asked = attempts.iter().filter_map(|attempt| attempt.retry_after_secs).max();
-    let pause = match asked {
-        Some(secs) => Some(TimeDelta::seconds(secs.clamp(0, RETRY_AFTER_SECS_MAX))),
-        None if failures >= BREAKER_FAILURES => Some(jobs::pause_after(failures)),
-        None => None,
-    };
+    let asked = asked.map(|secs| TimeDelta::seconds(secs.clamp(RETRY_SECS[0], RETRY_AFTER_SECS_MAX)));
+    let pause = asked.max((failures >= BREAKER_FAILURES).then(|| jobs::pause_after(failures)));
+    let was_slow = attempts.iter().any(|attempt| attempt.took > QUICK);
     diesel::update(webhook_endpoints::table.find((tx.tenant(), id)))
-        .set((webhook_endpoints::failures.eq(failures), webhook_endpoints::failing_since.eq(failing_since)))
+        .set((
+            webhook_endpoints::failures.eq(failures),
+            webhook_endpoints::failing_since.eq(failing_since),
+            was_slow
+                .then(|| webhook_endpoints::slow_until.eq(now + TimeDelta::minutes(endpoints::SLOW_MINS))),
+        ))
         .execute(&mut **tx)
         .await?;
     let is_gone = attempts.iter().any(|attempt| attempt.status == Some(GONE));
@@ -303,9 +337,9 @@ pub async fn release(tx: &mut Tx, id: Uuid) -> Result<()> {
         WAITING_MAX,
         tx.tenant(),
         id,
+        ORDERED_ATTEMPTS,
         tx.tenant(),
         id,
-        ORDERED_ATTEMPTS,
         tx.tenant(),
         id
     )

@@ -16,3 +16,5 @@ mod streams_end;
 mod tenants;
 mod tickets;
 mod webhook_endpoints;
+mod webhook_limits;
+mod webhook_senders;

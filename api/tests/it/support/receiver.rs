@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -14,7 +15,11 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time,
 };
+
+/// Between the bytes of an answer that drips.
+const DRIP: Duration = Duration::from_millis(100);
 
 /// Dropping it closes the server.
 pub struct Receiver {
@@ -26,11 +31,13 @@ pub struct Receiver {
 #[derive(Default)]
 struct Shared {
     messages: Mutex<Vec<Message>>,
-    /// What the next requests are answered; then 200.
+    /// What the next requests are answered.
     replies: Mutex<VecDeque<Reply>>,
+    /// And those after them; 200 unless given.
+    later: Mutex<Option<Reply>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// The status line, and more headers with their line ends.
     Status(&'static str),
@@ -38,6 +45,10 @@ pub enum Reply {
     Close,
     /// No answer, and the connection stays.
     Hang,
+    /// 200 at once, and a body that has no end.
+    Drip,
+    /// An answer whose head has no end.
+    Crawl,
 }
 
 /// A request that came whole.
@@ -47,6 +58,8 @@ pub struct Message {
     headers: Vec<(String, String)>,
     bytes: Vec<u8>,
     pub body: Value,
+    /// What it is answered.
+    pub reply: Reply,
 }
 
 impl Receiver {
@@ -65,6 +78,11 @@ impl Receiver {
 
     pub fn reply_next(&self, reply: Reply) {
         self.shared.replies.lock().unwrap().push_back(reply);
+    }
+
+    /// What all requests are answered that no other reply waits for.
+    pub fn reply_always(&self, reply: Reply) {
+        *self.shared.later.lock().unwrap() = Some(reply);
     }
 
     pub fn messages(&self) -> Vec<Message> {
@@ -106,8 +124,11 @@ async fn answer(mut stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<(
     reader.read_exact(&mut bytes).await?;
     let body = serde_json::from_slice(&bytes).unwrap_or_default();
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    shared.messages.lock().unwrap().push(Message { path, headers, bytes, body });
-    let reply = shared.replies.lock().unwrap().pop_front().unwrap_or(Reply::Status("200 OK"));
+    let reply = {
+        let next = shared.replies.lock().unwrap().pop_front();
+        next.or_else(|| shared.later.lock().unwrap().clone()).unwrap_or(Reply::Status("200 OK"))
+    };
+    shared.messages.lock().unwrap().push(Message { path, headers, bytes, body, reply: reply.clone() });
     match reply {
         Reply::Status(line) => {
             let answer = format!("HTTP/1.1 {line}\r\nconnection: close\r\ncontent-length: 5\r\n\r\ntaken");
@@ -118,6 +139,17 @@ async fn answer(mut stream: TcpStream, shared: Arc<Shared>) -> std::io::Result<(
             std::future::pending::<()>().await;
             Ok(())
         }
+        Reply::Drip => drip(stream, "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ntaken").await,
+        Reply::Crawl => drip(stream, "HTTP/1.1 200 OK\r\nx-crawl: ").await,
+    }
+}
+
+/// Until the other side has enough.
+async fn drip(mut stream: TcpStream, begin: &str) -> std::io::Result<()> {
+    stream.write_all(begin.as_bytes()).await?;
+    loop {
+        stream.write_all(b".").await?;
+        time::sleep(DRIP).await;
     }
 }
 
