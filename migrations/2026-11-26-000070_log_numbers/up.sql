@@ -18,7 +18,7 @@ CREATE OR REPLACE FUNCTION log_position() RETURNS bigint LANGUAGE sql VOLATILE A
       THEN set_config('app.log_position', nextval('log_numbers')::text, true)::bigint
   END
 $$;
--- Two steps, in this order.
+-- Two steps, in this order. It may be lower than it was a moment ago, and is never too high.
 CREATE OR REPLACE FUNCTION log_horizon() RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
   given bigint := pg_sequence_last_value('log_numbers');

@@ -137,8 +137,8 @@ impl Target {
         self.previous_sealed_keys.iter().zip(until).filter(move |(_, until)| *until > now)
     }
 
-    /// It did not answer in time, and has not answered since.
-    pub fn hangs(&self) -> bool {
+    /// It was slow lately, or is new, and failed the last time.
+    pub fn is_doubtful(&self) -> bool {
         self.failures > 0 && self.slow_until > Utc::now()
     }
 

@@ -185,8 +185,8 @@ impl WebhookEndpoints {
     /// Create a webhook endpoint.
     ///
     /// It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
-    /// with a status from 200 to 299 within 15 seconds; anything else is tried again for three days. An endpoint that did not
-    /// answer in time has 5 seconds from then on, until it answers. Messages to one that takes more than 2 seconds may come later.
+    /// with a status from 200 to 299 within 15 seconds; anything else is tried again for three days. An endpoint that
+    /// is slow and fails has 5 seconds, until it succeeds. Messages to one that takes more than 2 seconds may come later.
     #[oai(path = "/webhook-endpoints", method = "post", operation_id = "webhook_endpoints.create")]
     async fn create(
         &self,

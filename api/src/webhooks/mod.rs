@@ -39,7 +39,7 @@ use crate::{
 const PERIOD: Duration = Duration::from_millis(500);
 /// An endpoint that takes longer to answer has failed.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// One that did not answer in time has so long, until it answers again.
+/// One that is slow and fails has so long, until it succeeds.
 const TIMEOUT_AGAIN: Duration = Duration::from_secs(5);
 /// The status says whether a message was taken; what comes behind it is waited for so long.
 const BODY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -96,7 +96,7 @@ impl Sender {
     async fn request(&self, round: &Round, delivery: &Delivery, body: Vec<u8>) -> Result<Response, String> {
         // The rules may have changed since the endpoint was made.
         let url = outbound::check_url(&round.target.url, self.loopback)?;
-        let patience = if round.target.hangs() { TIMEOUT_AGAIN } else { TIMEOUT };
+        let patience = if round.target.is_doubtful() { TIMEOUT_AGAIN } else { TIMEOUT };
         let id = Id::<id::LogEntry>::from(delivery.entry_id).to_string();
         let sent_at = Utc::now().timestamp();
         let request = self
