@@ -10,7 +10,7 @@ use eventflow_core::{ErrorCode, Id, Refusal, event_types::EventType, id};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub use sending::{Attempt, Leased, Pace, Round, Step, begin, lease, record, release};
+pub use sending::{Attempt, Leased, Pace, Round, begin, lease, record, release};
 
 use crate::{
     audit_log,

@@ -15,7 +15,7 @@ use chrono::Utc;
 use eventflow_core::{Id, id};
 use eventflow_store::{
     Result, Scope, Tx,
-    webhook_deliveries::{self, Attempt, Delivery, Leased, Pace, Round, Step},
+    webhook_deliveries::{self, Attempt, Delivery, Leased, Pace, Round},
 };
 use futures_util::{StreamExt, future::join_all};
 use reqwest::{
@@ -230,11 +230,10 @@ async fn serve(app: &Arc<App>, endpoint: &Leased, stop: &watch::Receiver<bool>) 
     let scope = Scope::system(endpoint.tenant_id.into(), "webhooks");
     let began = Instant::now();
     while began.elapsed() < TURN && !*stop.borrow() {
-        let (round, bodies) = match begin(app, &scope, endpoint.id).await? {
-            (Step::Send(round), bodies) => (round, bodies),
-            (Step::LookOn, _) => continue,
-            (Step::Rest, _) => return Ok(()),
-        };
+        let Some((round, bodies)) = begin(app, &scope, endpoint.id).await? else { return Ok(()) };
+        if bodies.is_empty() {
+            continue;
+        }
         let requests = round.deliveries.iter().zip(bodies);
         let sent = requests.map(|(delivery, body)| app.sender.send(&round, delivery, body));
         let attempts = join_all(sent).await;
@@ -248,18 +247,16 @@ async fn serve(app: &Arc<App>, endpoint: &Leased, stop: &watch::Receiver<bool>) 
     app.db.run(&scope, async |tx| webhook_deliveries::release(tx, endpoint.id).await).await
 }
 
-/// What to do, and the body of each message to send.
-async fn begin(app: &Arc<App>, scope: &Scope, endpoint: Uuid) -> Result<(Step, Vec<Vec<u8>>)> {
+/// What to send, and the body of each.
+async fn begin(app: &Arc<App>, scope: &Scope, endpoint: Uuid) -> Result<Option<(Round, Vec<Vec<u8>>)>> {
     let _turn = app.sender.at_database.acquire().await;
     let begin = async |tx: &mut Tx| webhook_deliveries::begin(tx, &app.sealer, endpoint).await;
-    let step = app.db.run(scope, begin).await?;
-    let mut bodies = Vec::new();
-    if let Step::Send(round) = &step {
-        for delivery in &round.deliveries {
-            bodies.push(payload::body(app, scope, &round.target.payload, delivery).await?);
-        }
+    let Some(round) = app.db.run(scope, begin).await? else { return Ok(None) };
+    let mut bodies = Vec::with_capacity(round.deliveries.len());
+    for delivery in &round.deliveries {
+        bodies.push(payload::body(app, scope, &round.target.payload, delivery).await?);
     }
-    Ok((step, bodies))
+    Ok(Some((round, bodies)))
 }
 
 #[cfg(test)]

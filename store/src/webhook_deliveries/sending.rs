@@ -68,19 +68,11 @@ pub struct Leased {
     pub id: Uuid,
 }
 
-/// What a sender does next.
-pub enum Step {
-    Send(Round),
-    /// Nothing is due so far, but the log goes on.
-    LookOn,
-    /// The lease was given back.
-    Rest,
-}
-
 /// What to send now.
 pub struct Round {
     pub target: Target,
     pub keys: Vec<Keys>,
+    /// Empty: nothing is due so far, but the log goes on.
     pub deliveries: Vec<Delivery>,
 }
 
@@ -134,23 +126,21 @@ pub async fn lease(db: &Db, pace: Pace, busy: Vec<Uuid>, limit: i32) -> Result<V
     Ok(leased)
 }
 
-/// Goes on in the log for a leased endpoint, by one part of it, and says what to send.
-pub async fn begin(tx: &mut Tx, sealer: &Sealer, id: Uuid) -> Result<Step> {
-    let Some(mut target) = endpoints::lock(tx, id).await? else { return Ok(Step::Rest) };
+/// Goes on in the log for a leased endpoint, by one part of it, and says what to send; `None`, with the lease given back, when
+/// there is nothing.
+pub async fn begin(tx: &mut Tx, sealer: &Sealer, id: Uuid) -> Result<Option<Round>> {
+    let Some(mut target) = endpoints::lock(tx, id).await? else { return Ok(None) };
     if target.state != endpoints::ENABLED {
         release(tx, id).await?;
-        return Ok(Step::Rest);
+        return Ok(None);
     }
     // An endpoint that fails is tried with one request: a whole round of them might all have to wait for it.
     let most = if target.failures > 0 { 1 } else { AT_ONCE };
     let has_more = advance(tx, &mut target).await?;
     let deliveries = due(tx, id, most).await?;
-    if deliveries.is_empty() && has_more {
-        return Ok(Step::LookOn);
-    }
-    if deliveries.is_empty() {
+    if deliveries.is_empty() && !has_more {
         release(tx, id).await?;
-        return Ok(Step::Rest);
+        return Ok(None);
     }
     statement!(
         "UPDATE webhook_endpoints SET blocked_until = now() + make_interval(secs => ?::int) \
@@ -162,7 +152,7 @@ pub async fn begin(tx: &mut Tx, sealer: &Sealer, id: Uuid) -> Result<Step> {
     .execute(&mut **tx)
     .await?;
     let keys = target.keys(tx, sealer)?;
-    Ok(Step::Send(Round { target, keys, deliveries }))
+    Ok(Some(Round { target, keys, deliveries }))
 }
 
 /// Turns the next entries of the log into deliveries, unless enough of them wait. Answers whether there is more.
