@@ -263,8 +263,11 @@ pub async fn rotate(tx: &mut Tx, sealer: &Sealer, id: Id<id::WebhookEndpoint>) -
     let (mut previous, mut ends): (Vec<_>, Vec<_>) =
         target.previous().map(|(sealed, until)| (sealed.clone(), until)).unzip();
     if previous.len() >= ROTATIONS_MAX {
-        let first =
-            ends.first().map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default();
+        let first = ends
+            .as_slice()
+            .first()
+            .map(|end| end.to_rfc3339_opts(SecondsFormat::Secs, true))
+            .unwrap_or_default();
         let detail = format!(
             "The keys of {ROTATIONS_MAX} rotations still sign, the first of them until {first}: rotate again then. \
              An endpoint whose keys must not sign any more is deleted, and a new one made."
