@@ -510,6 +510,8 @@ async fn the_schema_file_is_the_catalogue() {
             "_text" => "Array<Text>",
             "_int4" => "Array<Int4>",
             "_uuid" => "Array<Uuid>",
+            "_bytea" => "Array<Bytea>",
+            "_timestamptz" => "Array<Timestamptz>",
             other => panic!("the type {other} has no name here: {column}"),
         };
         let kind = if column["required"] == true { kind.to_owned() } else { format!("Nullable<{kind}>") };
