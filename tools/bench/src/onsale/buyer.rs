@@ -1,7 +1,7 @@
 //! One buyer: looks, chooses, holds, perhaps changes their mind, pays and sees their tickets. Each draws from dice of their
 //! own, so that a seed gives the same crowd again.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, ops::Range, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
@@ -122,9 +122,7 @@ impl Buyer {
         let sale = self.sale.clone();
         let key = sale.key.clone();
         let plan = format!("/v1/events/{}/plan", sale.event);
-        // As browsers ask; only the picker reads it.
-        let ask = Ask { headers: "accept-encoding: gzip, br\r\n", ..Ask::get(&plan, &key) };
-        self.ask(Op::Plan, ask).await?;
+        self.ask(Op::Plan, Ask::get(&plan, &key)).await?;
         self.look().await?;
         let _stream = self.chance(STREAMS).then(|| {
             let watch = watch::follow(sale.clone(), visitor::address(sale.first_visitor + self.number));
@@ -164,7 +162,7 @@ impl Buyer {
         let (path, key) = (format!("/v1/events/{}/availability.bin", self.sale.event), self.sale.key.clone());
         let answer = self.ask(Op::Snapshot, Ask::get(&path, &key)).await?;
         if answer.status == 200 {
-            self.view = Snapshot::decode(&answer.body)?.statuses;
+            self.view = Snapshot::decode(&answer.unpacked()?)?.statuses;
         }
         Ok(())
     }
@@ -235,21 +233,15 @@ impl Buyer {
     }
 
     /// Seats beside each other, in one of the first rows of a wanted block that has some.
-    fn seats(&mut self) -> Option<std::ops::Range<u32>> {
+    fn seats(&mut self) -> Option<Range<u32>> {
         for _ in 0..BLOCKS_LOOKED_AT {
             let block = self.sale.arena.draw(&mut self.dice);
-            let groups: Vec<_> = self
+            let groups: Vec<Vec<u32>> = self
                 .sale
                 .arena
                 .rows(block)
-                .filter_map(|row| {
-                    let starts: Vec<u32> = (row.start..=row.end.saturating_sub(self.places))
-                        .filter(|first| {
-                            (*first..first + self.places).all(|seat| self.view.is_free(SeatIndex(seat)))
-                        })
-                        .collect();
-                    (!starts.is_empty()).then_some(starts)
-                })
+                .map(|row| starts(&self.view, row, self.places))
+                .filter(|starts| !starts.is_empty())
                 .take(ROWS_CONSIDERED)
                 .collect();
             if groups.is_empty() {
@@ -319,6 +311,25 @@ impl Buyer {
     }
 }
 
+/// Where a group can begin in a row. As the seat picker shows it: no single seat is left over in a gap that has room.
+fn starts(view: &Statuses, row: Range<u32>, places: u32) -> Vec<u32> {
+    let mut starts = Vec::new();
+    let mut first = row.start;
+    while first < row.end {
+        let free = (first..row.end).take_while(|seat| view.is_free(SeatIndex(*seat))).count();
+        let end = first + u32::try_from(free).unwrap_or(0);
+        let fits = (first..=end).filter(|start| start + places <= end);
+        let tidy = |start: &u32| start - first != 1 && end - start - places != 1;
+        let before = starts.len();
+        starts.extend(fits.clone().filter(tidy));
+        if starts.len() == before {
+            starts.extend(fits);
+        }
+        first = end + 1;
+    }
+    starts
+}
+
 /// A number around 1, exponentially distributed.
 pub fn exponential(dice: &mut StdRng) -> f64 {
     -f64::ln(1.0 - dice.random_range(0.0..1.0))
@@ -341,6 +352,18 @@ mod tests {
     fn parties_are_a_hundred_people() {
         assert_eq!(PARTIES.iter().map(|(_, share)| share).sum::<u32>(), 100);
         assert_eq!([0, 9, 10, 59, 60, 72, 97, 99].map(party), [1, 1, 2, 2, 3, 4, 6, 6]);
+    }
+
+    #[test]
+    fn groups_leave_no_single_seat_where_there_is_room() {
+        let mut view = Statuses::new(20);
+        for taken in [0, 6, 10] {
+            view.set(SeatIndex(taken), SeatStatus::Sold);
+        }
+        // Gaps of five, three and four seats.
+        assert_eq!(starts(&view, 0..15, 2), [1, 4, 7, 8, 11, 13]);
+        assert_eq!(starts(&view, 0..15, 4), [1, 2, 11]);
+        assert!(starts(&view, 0..15, 6).is_empty());
     }
 
     #[test]

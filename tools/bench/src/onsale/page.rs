@@ -120,8 +120,9 @@ impl Page {
             self,
             "An arena opens its sale at one moment, and virtual buyers take its seats through the public API: plan, availability, \
              hold, order, payment at the Stripe sandbox, webhook, tickets, QR codes. Everything runs on one machine and shares its \
-             processors: buyers, server, Postgres, Redis, and the sandbox. A quarter of what people want are the blocks in front. \
-             What the figures mean beyond one machine: [scaling.md](scaling.md).\n"
+             processors: buyers, server, Postgres, Redis, and the sandbox. Of a hundred \
+             people, fifty point at seats, twenty want the best ones of a block, and thirty the best ones of all; the n-th block is wanted \
+             with a weight of 1 / n, so that the front is contested. What the figures mean beyond one machine: [scaling.md](scaling.md).\n"
         );
         say!(self, "| | |\n|---|---|");
         say!(self, "| machine | {} |", machine());

@@ -9,6 +9,7 @@ use super::{
     Model, Outcome, Part,
     record::{Op, Quantiles},
 };
+use crate::process::Cpu;
 
 const SIZE: (u32, u32) = (860, 340);
 /// The rest of the width is for the names of the lines.
@@ -99,9 +100,9 @@ impl Chart<'_> {
     }
 
     fn draw(&self, into: &mut String) -> Result<()> {
-        let words = ("sans-serif", 13).into_font().color(&GREY);
+        let words = ("sans-serif", 16).into_font().color(&GREY);
         let root = SVGBackend::with_string(into, SIZE).into_drawing_area();
-        let root = root.titled(self.title, ("sans-serif", 16).into_font().color(&GREY))?;
+        let root = root.titled(self.title, ("sans-serif", 19).into_font().color(&GREY))?;
         let (left, right) = root.split_horizontally(CHART_WIDTH);
         let (x, y) = (self.span(self.x_scale, |point| point.0), self.span(self.y_scale, |point| point.1));
         let decades = |scale: Scale, span: &std::ops::Range<f64>| match scale {
@@ -192,6 +193,7 @@ fn seats(outcome: &Outcome) -> Chart<'static> {
         Line::new("held, or in checkout", ORANGE, of(|sample| sample.held.into())),
         Line::new("free", BLUE, of(|sample| sample.free.into())),
         Line::new("buyers who are there", PURPLE, of(|sample| sample.buyers as f64)),
+        Line::new("open streams", BROWN, of(|sample| sample.streams as f64)),
     ];
     over_time("Seats and buyers", "seats, buyers", Scale::Linear, lines)
 }
@@ -214,7 +216,7 @@ fn latencies(outcome: &Outcome) -> Chart<'static> {
 
 /// Processors that each program used, from one sample to the next.
 fn processors(outcome: &Outcome) -> Chart<'static> {
-    let of = |value: fn(&crate::process::Cpu) -> f64| {
+    let of = |value: fn(&Cpu) -> f64| {
         outcome
             .samples
             .windows(2)
@@ -297,19 +299,20 @@ fn growth_of_cost<'a>(runs: &[&Outcome], x: &'a str) -> Chart<'a> {
     let line = |name, color, cost: fn(&Outcome) -> f64| {
         Line::new(name, color, runs.iter().map(|run| (size(run), cost(run))).collect())
     };
-    let of = |value: fn(&crate::process::Cpu) -> f64, run: &Outcome| {
-        let first = run.samples.first().unwrap_or(&run.last);
-        value(&run.last.cpu.since(&first.cpu)) * 1e3 / run.truth.books.paid_orders.max(1) as f64
+    let part = |name, color, value: fn(&Cpu) -> f64| {
+        let cost = |run: &&Outcome| {
+            let first = run.samples.first().unwrap_or(&run.last);
+            let used = value(&run.last.cpu.since(&first.cpu));
+            (size(run), used * 1e3 / run.truth.books.paid_orders.max(1) as f64)
+        };
+        Line::new(name, color, runs.iter().map(cost).collect())
     };
-    let parts: [(&str, RGBColor, fn(&crate::process::Cpu) -> f64); 3] = [
-        ("server", BLUE, |cpu| cpu.server),
-        ("Postgres", GREEN, |cpu| cpu.postgres),
-        ("Redis", RED, |cpu| cpu.redis),
+    let lines = vec![
+        line("the platform", ORANGE, |run| run.cost().0),
+        part("server", BLUE, |cpu| cpu.server),
+        part("Postgres", GREEN, |cpu| cpu.postgres),
+        part("Redis", RED, |cpu| cpu.redis),
     ];
-    let mut lines = vec![line("the platform", ORANGE, |run| run.cost().0)];
-    for (name, color, value) in parts {
-        lines.push(Line::new(name, color, runs.iter().map(|run| (size(run), of(value, run))).collect()));
-    }
     Chart {
         title: "CPU for each paid order, with everything around it",
         x,

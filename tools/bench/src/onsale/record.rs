@@ -154,10 +154,6 @@ impl Record {
         self.seen().bought.iter().flat_map(|bought| bought.seats.iter().copied()).collect()
     }
 
-    pub fn orders(&self) -> usize {
-        self.seen().bought.len()
-    }
-
     /// From payments to tickets.
     pub fn waits(&self) -> Quantiles {
         quantiles(self.seen().bought.iter().map(|bought| bought.wait.as_micros()))

@@ -46,7 +46,7 @@ impl<'a> Seats<'a> {
         if answer.status != 200 {
             bail!("availability: {}", answer.code());
         }
-        let statuses = Snapshot::decode(&answer.body)?.statuses;
+        let statuses = Snapshot::decode(&answer.unpacked()?)?.statuses;
         let count = |status| statuses.count(status);
         Ok(Sample {
             at: self.sale.record.opened.elapsed().as_secs_f64(),

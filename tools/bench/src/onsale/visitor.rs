@@ -2,16 +2,23 @@
 //! counts visitors by network. All of 127.0.0.0/8 is this machine.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     net::{Ipv4Addr, SocketAddr},
 };
 
 use anyhow::{Context, Result, ensure};
+use flate2::read::GzDecoder;
 use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream};
 use uuid::Uuid;
 
-use crate::{load::exchange, wire};
+use crate::{
+    load::exchange,
+    wire::{self, find},
+};
+
+/// What browsers accept.
+const PACKED: &str = "accept-encoding: gzip, deflate, br\r\n";
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -19,14 +26,12 @@ pub struct Ask<'a> {
     pub method: &'static str,
     pub path: &'a str,
     pub token: &'a str,
-    /// More headers, each with its end of line.
-    pub headers: &'a str,
     pub body: Option<&'a Value>,
 }
 
 impl<'a> Ask<'a> {
     pub fn get(path: &'a str, token: &'a str) -> Self {
-        Self { method: "GET", path, token, headers: "", body: None }
+        Self { method: "GET", path, token, body: None }
     }
 
     /// A change, which gets a key of its own.
@@ -38,11 +43,41 @@ impl<'a> Ask<'a> {
 pub struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
+    coding: Coding,
+}
+
+/// How the body is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Identity,
+    Gzip,
+    Brotli,
+}
+
+impl Coding {
+    fn of(head: &[u8]) -> Self {
+        match () {
+            () if find(head, b"\r\ncontent-encoding: br\r\n").is_some() => Self::Brotli,
+            () if find(head, b"\r\ncontent-encoding: gzip\r\n").is_some() => Self::Gzip,
+            () => Self::Identity,
+        }
+    }
 }
 
 impl Answer {
+    /// The body as it was before it was packed.
+    pub fn unpacked(&self) -> Result<Vec<u8>> {
+        let mut plain = Vec::new();
+        match self.coding {
+            Coding::Identity => plain.clone_from(&self.body),
+            Coding::Gzip => drop(GzDecoder::new(&*self.body).read_to_end(&mut plain)?),
+            Coding::Brotli => drop(brotli::Decompressor::new(&*self.body, 4096).read_to_end(&mut plain)?),
+        }
+        Ok(plain)
+    }
+
     pub fn json(&self) -> Result<Value> {
-        serde_json::from_slice(&self.body).context("the answer is not JSON")
+        serde_json::from_slice(&self.unpacked()?).context("the answer is not JSON")
     }
 
     /// The code of a Problem; the status of what is none.
@@ -97,14 +132,15 @@ impl Visitor {
 
     async fn send(&mut self, stream: &mut TcpStream, request: &[u8]) -> Result<Answer> {
         let answer = exchange(stream, request, &mut self.buffer, wire::http_answer).await?;
-        Ok(Answer { status: answer.status, body: self.buffer[answer.body].to_vec() })
+        let (head, status) = (&self.buffer[..answer.body.start], answer.status);
+        Ok(Answer { status, coding: Coding::of(head), body: self.buffer[answer.body.clone()].to_vec() })
     }
 }
 
 fn written(ask: &Ask<'_>) -> Vec<u8> {
     let (mut out, body) = (Vec::with_capacity(1024), ask.body.map(Value::to_string));
     let (method, path, token) = (ask.method, ask.path, ask.token);
-    let _ = write!(out, "{method} {path} HTTP/1.1\r\nhost: bench\r\n{}", ask.headers);
+    let _ = write!(out, "{method} {path} HTTP/1.1\r\nhost: bench\r\n{PACKED}");
     if !token.is_empty() {
         let _ = write!(out, "authorization: Bearer {token}\r\n");
     }
