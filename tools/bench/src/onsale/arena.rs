@@ -120,13 +120,15 @@ impl Arena {
         for (key, price) in CATEGORIES {
             if categories.iter().any(|category| category["key"] == key) {
                 let tier = json!({
-                    "name": "Adult", "category": key, "price_minor": price, "fee_minor": 250, "tax_rate_bps": 700,
+                    "name": format!("Adult, {key}"), "category": key, "price_minor": price, "fee_minor": 250, "tax_rate_bps": 700,
                 });
                 client.post(&format!("/v1/events/{id}/price-tiers"), &tier).await?;
             }
         }
         client.post(&format!("/v1/events/{id}/publish"), &json!({})).await?;
         hall.warm(&mut client, &id).await?;
+        // Whoever waits for the opening has the page open: its plan was made for the first of them.
+        client.status("GET", &format!("/v1/events/{id}/plan")).await?;
         Ok(id)
     }
 }

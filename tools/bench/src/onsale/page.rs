@@ -133,7 +133,7 @@ impl Page {
             self,
             "Times are from the moment when a request was meant to be sent to the last byte of its answer: a buyer who is kept \
              waiting does not make the next one come later (no coordinated omission). They contain up to 1 ms of the load \
-             generator's timer. Think times are about a tenth of people's. *Peak* are the {PEAK_SECONDS} busiest seconds in a row."
+             generator's timer. Think times are about a tenth of people's. Plan and live state are in memory when the sale opens. *Peak* are the {PEAK_SECONDS} busiest seconds in a row."
         );
     }
 

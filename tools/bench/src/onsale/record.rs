@@ -193,7 +193,7 @@ impl Record {
 fn quantiles(micros: impl Iterator<Item = u128>) -> Quantiles {
     let Ok(mut histogram) = Histogram::<u64>::new(3) else { return Quantiles::default() };
     for value in micros {
-        histogram.saturating_record(u64::try_from(value).unwrap_or(u64::MAX));
+        let _ = histogram.record(u64::try_from(value).unwrap_or(u64::MAX));
     }
     if histogram.is_empty() { Quantiles::default() } else { Quantiles::of(&histogram) }
 }
