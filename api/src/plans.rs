@@ -57,7 +57,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_crowd_that_asks_at_one_moment_gets_one_plan() {
-        let layout = Arc::new(Layout::new(&stadium(500)).unwrap());
+        let layout = Arc::new(Layout::compile(&stadium(500)));
         let (plans, map) = (Arc::new(Plans::default()), Uuid::nil());
         let mut crowd = tokio::task::JoinSet::new();
         for _ in 0..20 {

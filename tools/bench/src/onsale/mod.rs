@@ -279,14 +279,14 @@ fn plans(options: &Options) -> Vec<Plan> {
         ];
     }
     let mut plans = vec![
-        plan(Part::Closed, "closed".into(), options.seats, closed(options.buyers, 5), main, 150),
-        plan(Part::Open, "open".into(), options.seats, open(options.rate), main, 120),
+        plan(Part::Closed, "closed".into(), options.seats, closed(options.buyers, 5), main, 110),
+        plan(Part::Open, "open".into(), options.seats, open(options.rate), main, 75),
     ];
     plans.extend(
-        [2_000, 20_000, 100_000].map(|seats| plan(Part::Seats, sizes(seats), seats, open(100), brisk, 12)),
+        [2_000, 20_000, 100_000].map(|seats| plan(Part::Seats, sizes(seats), seats, open(100), brisk, 8)),
     );
     plans.extend(
-        [50, 100, 200, 400].map(|rate| plan(Part::Rates, rates(rate), options.seats, open(rate), brisk, 12)),
+        [50, 100, 200, 400].map(|rate| plan(Part::Rates, rates(rate), options.seats, open(rate), brisk, 8)),
     );
     plans.retain(|plan| options.only.is_empty() || options.only.contains(&plan.part));
     plans
