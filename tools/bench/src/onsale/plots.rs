@@ -231,7 +231,7 @@ fn processors(outcome: &Outcome) -> Chart<'static> {
         Line::new("Postgres", GREEN, of(|cpu| cpu.postgres)),
         Line::new("Redis", RED, of(|cpu| cpu.redis)),
         Line::new("buyers (load generator)", PURPLE, of(|cpu| cpu.generator)),
-        Line::new("sandbox (stands for Stripe)", BROWN, of(|cpu| cpu.sandbox)),
+        Line::new("sandbox, for Stripe", BROWN, of(|cpu| cpu.sandbox)),
     ];
     over_time("Processors in use", "processors", Scale::Linear, lines)
 }

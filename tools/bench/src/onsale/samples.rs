@@ -65,6 +65,7 @@ impl<'a> Seats<'a> {
 pub async fn take(sale: &Sale, limit: Duration) -> Result<Vec<Sample>> {
     let mut seats = Seats::new(sale);
     let mut ticks = tokio::time::interval(PERIOD);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut samples = Vec::new();
     loop {
         ticks.tick().await;
