@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
 use eventflow_core::{ErrorCode, Id, Refusal, id::Kind};
-use poem::http::HeaderValue;
+use poem::{IntoResponse, Response, http::HeaderValue};
 use poem_openapi::{
     ApiResponse, Object,
-    payload::Json,
-    registry::{MetaSchema, MetaSchemaRef},
+    payload::{Json, Payload},
+    registry::{MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToHeader, ToJSON, Type},
 };
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// The largest page of a list.
@@ -79,6 +81,52 @@ impl<K: Kind> ParseFromJSON for Ref<K> {
 impl<K: Kind> ToJSON for Ref<K> {
     fn to_json(&self) -> Option<Value> {
         Some(Value::String(self.0.to_string()))
+    }
+}
+
+impl<K: Kind> Serialize for Ref<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// A moment as every answer has it: RFC 3339 in UTC.
+pub fn moment<S: Serializer>(moment: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&moment.to_rfc3339())
+}
+
+/// The same answer as [`Json`], written in one go: `Json` makes a tree of values first, with a name for each field of each
+/// object, which costs more than all the rest of a short request. For what is asked for most.
+pub struct Written<T>(pub T);
+
+impl<T: Type> Payload for Written<T> {
+    const CONTENT_TYPE: &'static str = Json::<T>::CONTENT_TYPE;
+    fn schema_ref() -> MetaSchemaRef {
+        Json::<T>::schema_ref()
+    }
+    fn register(registry: &mut Registry) {
+        Json::<T>::register(registry);
+    }
+}
+
+impl<T: ToJSON + Serialize> IntoResponse for Written<T> {
+    fn into_response(self) -> Response {
+        // The contract is made from the one, the answer from the other.
+        debug_assert_eq!(serde_json::to_value(&self.0).ok(), self.0.to_json());
+        let text = serde_json::to_vec(&self.0).map_err(poem::error::InternalServerError);
+        text.map_or_else(
+            |error| error.into_response(),
+            |text| Response::builder().content_type(Self::CONTENT_TYPE).body(text),
+        )
+    }
+}
+
+impl<T: ToJSON + Serialize> ApiResponse for Written<T> {
+    fn meta() -> MetaResponses {
+        Json::<T>::meta()
+    }
+    fn register(registry: &mut Registry) {
+        T::register(registry);
     }
 }
 

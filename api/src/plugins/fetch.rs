@@ -33,12 +33,16 @@ use crate::{
 const CACHED_MAX: usize = 1_000;
 /// The longest that an answer is good enough, whatever a plugin says.
 const CACHE_SECS_MAX: u32 = 3_600;
+/// A host that left so many requests in a row without an answer is asked nothing for a while: every price would wait for it.
+const SILENT_AFTER: u32 = 3;
+const SILENT_FOR: Duration = Duration::from_secs(10);
 /// Headers of an answer that a plugin sees.
 const HEADERS_MAX: usize = 20;
 /// The value of a header that stands for a secret begins so.
 const SECRET: &str = "secret:";
 
 type CacheKey = (Uuid, [u8; 32]);
+type HostKey = (Uuid, String);
 
 /// Makes requests on behalf of plugins.
 pub struct Fetcher {
@@ -46,6 +50,8 @@ pub struct Fetcher {
     /// Tests: every request goes there, in the clear.
     instead: Option<SocketAddr>,
     cache: DashMap<CacheKey, (HttpResponse, Instant)>,
+    /// Hosts that did not answer, by plugin: how often in a row, and since when.
+    silent: DashMap<HostKey, (u32, Instant)>,
 }
 
 impl Fetcher {
@@ -55,7 +61,7 @@ impl Fetcher {
             .https_only(instead.is_none())
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { client, instead, cache: DashMap::new() })
+        Ok(Self { client, instead, cache: DashMap::new(), silent: DashMap::new() })
     }
 
     async fn fetch(
@@ -66,20 +72,27 @@ impl Fetcher {
         secrets: &Secrets,
     ) -> HttpResponse {
         let id = request.id.clone();
-        if let Err(error) = http::check(&request, hosts) {
-            tracing::info!(error = %error, plugin = %plugin, "a request of a plugin is not made");
-            return HttpResponse { id, ..HttpResponse::default() };
-        }
+        let host = match http::check(&request, hosts) {
+            Ok(host) => (plugin, host.to_owned()),
+            Err(error) => {
+                tracing::info!(error = %error, plugin = %plugin, "a request of a plugin is not made");
+                return HttpResponse { id, ..HttpResponse::default() };
+            }
+        };
         let key = (plugin, fingerprint(&request));
         let good_for = Duration::from_secs(u64::from(request.cache_secs.min(CACHE_SECS_MAX)));
         let cached = self.cache.get(&key).filter(|entry| entry.1.elapsed() < good_for);
         if let Some(entry) = cached {
             return HttpResponse { id, ..entry.0.clone() };
         }
+        if self.is_silent(&host) {
+            return HttpResponse { id, ..HttpResponse::default() };
+        }
         let response = self.send(&request, secrets).await.unwrap_or_else(|error| {
             tracing::info!(error = %error, plugin = %plugin, "a request of a plugin has no answer");
             HttpResponse::default()
         });
+        self.note(host, response.status != 0);
         if response.status != 0 && !good_for.is_zero() {
             if self.cache.len() >= CACHED_MAX {
                 self.cache.clear();
@@ -87,6 +100,22 @@ impl Fetcher {
             self.cache.insert(key, (response.clone(), Instant::now()));
         }
         HttpResponse { id, ..response }
+    }
+
+    fn is_silent(&self, host: &HostKey) -> bool {
+        self.silent.get(host).is_some_and(|known| known.0 >= SILENT_AFTER && known.1.elapsed() < SILENT_FOR)
+    }
+
+    fn note(&self, host: HostKey, answered: bool) {
+        if answered {
+            self.silent.remove(&host);
+            return;
+        }
+        if self.silent.len() >= CACHED_MAX {
+            self.silent.clear();
+        }
+        let mut known = self.silent.entry(host).or_insert((0, Instant::now()));
+        *known = (known.0 + 1, Instant::now());
     }
 
     async fn send(&self, request: &HttpRequest, secrets: &Secrets) -> Result<HttpResponse, String> {
@@ -211,6 +240,24 @@ mod tests {
         let (hosts, none) = (["api.example.org".to_owned()], Secrets(vec![]));
         let response = fetcher.fetch(Uuid::nil(), &hosts, request("https://evil.example/"), &none);
         assert_eq!(response.await, HttpResponse { id: "a".to_owned(), ..HttpResponse::default() });
+    }
+
+    #[tokio::test]
+    async fn a_silent_host_is_left_alone() {
+        let fetcher = Fetcher::new(Some(SocketAddr::from(([127, 0, 0, 1], 1)))).unwrap();
+        let (hosts, none) = (["api.example.org".to_owned(), "other.example.org".to_owned()], Secrets(vec![]));
+        let silent = (Uuid::nil(), "api.example.org".to_owned());
+        for _ in 0..SILENT_AFTER {
+            assert!(!fetcher.is_silent(&silent));
+            fetcher.fetch(Uuid::nil(), &hosts, request("https://api.example.org/a"), &none).await;
+        }
+        assert!(fetcher.is_silent(&silent));
+        fetcher.fetch(Uuid::nil(), &hosts, request("https://api.example.org/b"), &none).await;
+        assert_eq!(fetcher.silent.get(&silent).unwrap().0, SILENT_AFTER, "it was not asked");
+        assert!(!fetcher.is_silent(&(Uuid::nil(), "other.example.org".to_owned())));
+        assert!(!fetcher.is_silent(&(Uuid::max(), "api.example.org".to_owned())), "of another plugin");
+        fetcher.note(silent.clone(), true);
+        assert!(!fetcher.is_silent(&silent));
     }
 
     #[test]

@@ -100,13 +100,14 @@ pub async fn ask(app: &App, ask: &Ask<'_>, lines: &mut [Line]) -> Result<Quote, 
     if let Some(refusal) = refusal {
         return Err(refusal.into());
     }
+    let Asked { prices, calls, is_degraded, .. } = asked;
     let rows = |called| row(called, &ask.subject, false);
     Ok(Quote {
         revision: installed.revision.revision,
-        adjustments: adjust(lines, &asked, &pricing)?,
+        adjustments: adjust(lines, prices, &pricing)?,
         // Those of an order are written with it.
-        receipts: if ask.preview { Vec::new() } else { asked.calls.iter().map(rows).collect() },
-        is_degraded: asked.is_degraded,
+        receipts: if ask.preview { Vec::new() } else { calls.iter().map(rows).collect() },
+        is_degraded,
     })
 }
 
@@ -196,10 +197,11 @@ fn guard_rails(offer: &Offer) -> GuardRails {
 
 /// Puts the new prices on the lines, and says what each change comes to for the buyer: taxes are worked out on the price
 /// after it, so that the changes of a ticket add up to the difference of what it costs.
-fn adjust(lines: &mut [Line], asked: &Asked, turns: &[Turn]) -> Result<Vec<Adjustment>, Refusal> {
+fn adjust(lines: &mut [Line], asked: Prices, turns: &[Turn]) -> Result<Vec<Adjustment>, Refusal> {
     let mut prices: Vec<_> = lines.iter().map(|line| line.tier.price).collect();
-    let mut adjustments = Vec::with_capacity(asked.prices.items().len());
-    for item in asked.prices.items() {
+    let items = asked.into_items();
+    let mut adjustments = Vec::with_capacity(items.len());
+    for item in items {
         let (Some(price), Some(line)) = (prices.get_mut(item.line), lines.get_mut(item.line)) else {
             continue;
         };
@@ -213,16 +215,16 @@ fn adjust(lines: &mut [Line], asked: &Asked, turns: &[Turn]) -> Result<Vec<Adjus
     Ok(adjustments)
 }
 
-fn adjustment(item: &Item, before: Priced, after: Priced, turns: &[Turn]) -> Option<Adjustment> {
+fn adjustment(item: Item, before: Priced, after: Priced, turns: &[Turn]) -> Option<Adjustment> {
     let turn = turns.iter().find(|turn| turn.step.name == item.plugin)?;
     Some(Adjustment {
         id: new_uuid(),
         item: i32::try_from(item.line).ok()?,
         plugin_id: turn.step.key.plugin,
-        plugin: item.plugin.clone(),
+        plugin: item.plugin,
         version: turn.version.clone(),
-        label: item.label.clone(),
-        reason: item.reason.clone(),
+        label: item.label,
+        reason: item.reason,
         amount_minor: after.gross_minor - before.gross_minor,
         net_minor: after.net_minor - before.net_minor,
         is_limited: item.is_limited,
@@ -318,6 +320,6 @@ pub async fn try_out(app: &App, trial: &Trial<'_>, mut hold: Hold) -> Result<Tri
         (asked, receipt, answer)
     })
     .await?;
-    let adjustments = adjust(&mut hold.lines, &asked, &[turn])?;
+    let adjustments = adjust(&mut hold.lines, asked.prices, &[turn])?;
     Ok(Tried { receipt, answer, adjustments, totals: totals(&hold.lines)? })
 }

@@ -8,7 +8,8 @@ use eventflow_store::{
     holds::{self, ITEMS_MAX, Line, Place},
     offers::Offer,
 };
-use poem_openapi::{Object, OpenApi, param::Path, payload::Json, types::Example};
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json, types::Example};
+use serde::Serialize;
 
 use super::{
     Tag,
@@ -22,16 +23,18 @@ use crate::{
     plugins::prices,
     problem::Failure,
     tokens::{BuyerToken, Subject},
-    wire::{Created, NoContent, Ref, Text},
+    wire::{NoContent, Ref, Text, Written, moment},
 };
 
 /// A held place with its price.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 struct HoldItem {
     /// Dense index of the seat; absent for a place of an area.
+    #[serde(skip_serializing_if = "Option::is_none")]
     seat: Option<u32>,
     /// Key of the area; absent for a seat.
+    #[serde(skip_serializing_if = "Option::is_none")]
     ga_area: Option<String>,
     /// The place in words.
     label: String,
@@ -48,7 +51,7 @@ struct HoldItem {
 }
 
 /// Places that nobody else can take until `expires_at`.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 struct Hold {
     id: Ref<id::Hold>,
@@ -56,12 +59,16 @@ struct Hold {
     /// `active`, or `in_checkout` once it has become an order.
     #[oai(validator(max_length = 20))]
     status: String,
+    #[serde(serialize_with = "moment")]
     created_at: DateTime<Utc>,
+    #[serde(serialize_with = "moment")]
     expires_at: DateTime<Utc>,
     /// The latest moment that extensions can reach.
+    #[serde(serialize_with = "moment")]
     extendable_until: DateTime<Utc>,
     extensions: u32,
     /// The clock that `expires_at` is judged by: count down from the difference.
+    #[serde(serialize_with = "moment")]
     server_time: DateTime<Utc>,
     /// ISO 4217.
     #[oai(validator(max_length = 3))]
@@ -74,9 +81,18 @@ struct Hold {
     /// A plugin did not answer: the prices are without it. An order may be refused until it does.
     is_degraded: bool,
     /// Why we chose these seats, with `best_available`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     choice: Option<Choice>,
     /// The buyer's token for this hold: the credential to get, extend, release and order it.
     token: String,
+}
+
+/// 201 with the new hold.
+#[derive(ApiResponse)]
+enum Placed {
+    /// The object was created.
+    #[oai(status = 201)]
+    Created(Written<Hold>),
 }
 
 /// What to hold: places by name, or the best available ones, or both.
@@ -139,15 +155,15 @@ async fn shape(call: &Call, offer: &Arc<Offer>, mut hold: holds::Hold) -> Result
     let token = BuyerToken { tenant: call.tenant(), event, subject: Subject::Hold(hold.id) };
     // Bound to the longest life of the hold, not to its present expiry: it must survive extensions.
     let token = call.app.tokens.sign(token, hold.created_at, hold.cap_at);
-    let item = |(position, line): (usize, &Line)| HoldItem {
+    let item = |(position, line): (usize, Line)| HoldItem {
         seat: line.seat.map(|seat| seat.0),
         ga_area: line
             .area
             .and_then(|area| offer.layout.ga_areas().get(usize::from(area)))
             .map(|area| area.key.clone()),
-        label: line.label.clone(),
+        label: line.label,
         price_tier_id: line.tier.id.into(),
-        tier_name: line.tier.name.clone(),
+        tier_name: line.tier.name,
         price_minor: line.priced.net_minor,
         fee_minor: line.priced.fee_minor,
         tax_minor: line.priced.tax_minor,
@@ -164,9 +180,9 @@ async fn shape(call: &Call, offer: &Arc<Offer>, mut hold: holds::Hold) -> Result
         extensions: hold.extensions,
         server_time: hold.server_time,
         currency: offer.event.currency.clone(),
-        items: hold.lines.iter().enumerate().map(item).collect(),
+        items: hold.lines.into_iter().enumerate().map(item).collect(),
         totals: totals(sums),
-        adjustments: adjustments(call, &quote.adjustments),
+        adjustments: adjustments(call, quote.adjustments),
         is_degraded: quote.is_degraded,
         choice: hold.why.map(Into::into),
         token,
@@ -204,7 +220,7 @@ impl Holds {
         call: Call,
         event_id: Path<Ref<id::Event>>,
         body: Json<NewHold>,
-    ) -> Result<Created<Hold>, Failure> {
+    ) -> Result<Placed, Failure> {
         let new = body.0;
         if new.items.len() > ITEMS_MAX {
             return Err(Refusal::invalid("items", format!("At most {ITEMS_MAX} items.")).into());
@@ -222,7 +238,7 @@ impl Holds {
         };
         let offer = call.app.holds.offer(&call.scope, event_id.0.0).await?;
         let hold = call.app.holds.place(&call.scope, &offer, &request).await?;
-        Ok(Created::Created(Json(shape(&call, &offer, hold).await?)))
+        Ok(Placed::Created(Written(shape(&call, &offer, hold).await?)))
     }
 
     /// Get a hold.
@@ -232,11 +248,11 @@ impl Holds {
         call: Call,
         hold_id: Path<Ref<id::Hold>>,
         event_id: poem_openapi::param::Query<Option<Ref<id::Event>>>,
-    ) -> Result<Json<Hold>, Failure> {
+    ) -> Result<Written<Hold>, Failure> {
         call.require_hold(hold_id.0.0)?;
         let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
         let hold = call.app.holds.read(&offer, hold_id.0.0).await?;
-        Ok(Json(shape(&call, &offer, hold).await?))
+        Ok(Written(shape(&call, &offer, hold).await?))
     }
 
     /// Give a hold its full time again.
@@ -248,11 +264,11 @@ impl Holds {
         call: Call,
         hold_id: Path<Ref<id::Hold>>,
         event_id: poem_openapi::param::Query<Option<Ref<id::Event>>>,
-    ) -> Result<Json<Hold>, Failure> {
+    ) -> Result<Written<Hold>, Failure> {
         call.require_hold(hold_id.0.0)?;
         let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
         let hold = call.app.holds.extend(&offer, hold_id.0.0, call.idempotency.as_ref()).await?;
-        Ok(Json(shape(&call, &offer, hold).await?))
+        Ok(Written(shape(&call, &offer, hold).await?))
     }
 
     /// Give the places back.

@@ -169,7 +169,7 @@ fn shape(call: &Call, order: Stored, tickets: Vec<Ticket>) -> Order {
         totals: totals(sums),
         refunded_minor: order.row.refunded_minor,
         items: order.items.iter().map(|row| item(row, &order.adjustments)).collect(),
-        adjustments: adjustments(call, &order.adjustments),
+        adjustments: adjustments(call, order.adjustments),
         is_degraded: order.row.is_degraded,
         checkout_url: payment.as_ref().and_then(|payment| payment.checkout_url.clone()),
         payment,

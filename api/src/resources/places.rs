@@ -6,6 +6,7 @@ use eventflow_store::{
     orders::Adjustment,
 };
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
 
 use crate::{
     auth::{Call, Principal},
@@ -49,8 +50,9 @@ pub struct BestAvailable {
 }
 
 /// How well the best seats sit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 enum Quality {
     /// Side by side, and nobody is left alone beside them.
     Together,
@@ -61,7 +63,7 @@ enum Quality {
 }
 
 /// Why these seats are the best ones that were left.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 pub struct Choice {
     /// Higher is better. Millions: 3 together, 2 leaving single seats, 1 split. Thousands: 999 less what speaks against it
     /// (200 for each single seat, 1 for each further group and each place that somebody else may need more). Units:
@@ -106,7 +108,7 @@ pub fn ignores_rules(call: &Call, asked: bool) -> Result<bool, Refusal> {
 }
 
 /// What a plugin of the organizer changed of the price of one place.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub struct PriceAdjustment {
     /// The index of the place in `items`.
@@ -117,28 +119,32 @@ pub struct PriceAdjustment {
     /// less `list_total_minor`.
     amount_minor: i64,
     /// The plugin, for the organizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<String>,
     /// Its version, for the organizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
     /// Why, for the organizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     /// For the organizer: the limits of the event made it smaller than the plugin asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     is_limited: Option<bool>,
 }
 
 /// What plugins changed, as this caller may see it.
-pub fn adjustments(call: &Call, adjustments: &[Adjustment]) -> Vec<PriceAdjustment> {
+pub fn adjustments(call: &Call, adjustments: Vec<Adjustment>) -> Vec<PriceAdjustment> {
     let organizer = matches!(call.principal, Principal::Secret { .. });
-    let shape = |adjustment: &Adjustment| PriceAdjustment {
+    let shape = |adjustment: Adjustment| PriceAdjustment {
         item: adjustment.item.unsigned_abs(),
-        label: adjustment.label.clone(),
+        label: adjustment.label,
         amount_minor: adjustment.amount_minor,
-        plugin: organizer.then(|| adjustment.plugin.clone()),
-        version: organizer.then(|| adjustment.version.clone()),
-        reason: Some(adjustment.reason.clone()).filter(|reason| organizer && !reason.is_empty()),
+        plugin: organizer.then_some(adjustment.plugin),
+        version: organizer.then_some(adjustment.version),
+        reason: Some(adjustment.reason).filter(|reason| organizer && !reason.is_empty()),
         is_limited: organizer.then_some(adjustment.is_limited),
     };
-    adjustments.iter().map(shape).collect()
+    adjustments.into_iter().map(shape).collect()
 }
 
 /// What an item costs without what plugins changed.
@@ -181,7 +187,7 @@ pub fn wishes(codes: Vec<Text<1, 40>>, locale: Option<Text<2, 35>>) -> Result<Wi
 }
 
 /// Sums in minor units: price + fee + tax = total.
-#[derive(Debug, Object)]
+#[derive(Debug, Object, Serialize)]
 pub struct Totals {
     price_minor: i64,
     fee_minor: i64,

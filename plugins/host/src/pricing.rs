@@ -120,6 +120,11 @@ impl Prices {
         &self.items
     }
 
+    /// The same, when nothing more changes.
+    pub fn into_items(self) -> Vec<Item> {
+        self.items
+    }
+
     /// The prices of the tickets as they stand now, to be taxed by [`Prices::priced`].
     pub fn tickets(&self) -> impl Iterator<Item = TicketPrice> {
         self.base

@@ -1,16 +1,17 @@
 //! Plugins about one cart: the organizer's plugins one after the other, each seeing what the ones before it changed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     call::{Call, Outcome, Patience, Receipt, TooLong},
-    facts::Asked,
     hooks::{self, HookType},
     host::{Host, Key},
     manifest::Fixture,
     plugin::Plugin,
-    pricing::Prices,
+    pricing::{AnswerError, Prices},
     settings::Settings,
     values::{Adjustment, Cart, Violation},
 };
@@ -123,7 +124,9 @@ impl Host {
             return Ok(quote.missing(step, Outcome::NoSuchHook)?);
         };
         let mut call = self.priced(&plugin, step, &quote.cart, patience)?;
-        quote.prices.take(&mut call);
+        if let Err(error) = quote.prices.try_take(&call) {
+            spoil(Arc::make_mut(&mut call), &error);
+        }
         let outcome = call.receipt.outcome;
         quote.calls.push(kept::<hooks::Pricing>(&plugin, step, &quote.cart, &call, quote.keep));
         if outcome == Outcome::Answered { Ok(()) } else { Ok(quote.missing(step, outcome)?) }
@@ -136,17 +139,15 @@ impl Host {
         step: &Step,
         cart: &Cart,
         patience: Patience,
-    ) -> Result<Call<Vec<Adjustment>>, TooLong> {
-        let called = (step.key, &step.settings);
-        let Some(asked) = Asked::new(&plugin.manifest, &step.settings, cart) else {
-            return self.call_within::<hooks::Pricing>(plugin, called, cart, patience);
-        };
-        if let Some(call) = plugin.answers.find(&asked) {
+    ) -> Result<Arc<Call<Vec<Adjustment>>>, TooLong> {
+        let asked = plugin.answers.ask(&plugin.manifest, &step.settings, cart);
+        if let Some(call) = asked.as_ref().and_then(|asked| plugin.answers.find(asked)) {
             return Ok(call);
         }
-        let call = self.call_within::<hooks::Pricing>(plugin, called, &asked.cart, patience)?;
-        plugin.answers.keep(asked, &call);
-        Ok(call)
+        let called = (step.key, &step.settings);
+        let call = self.call_within::<hooks::Pricing>(plugin, called, cart, patience)?;
+        asked.inspect(|asked| plugin.answers.keep(asked, &call));
+        Ok(Arc::new(call))
     }
 
     /// Asks each plugin what speaks against the cart, whose prices are as they are now.
@@ -219,10 +220,18 @@ fn kept<H: HookType>(
 impl Prices {
     /// Applies the answer of a call, if there is one; what does not fit becomes the outcome of the call.
     pub fn take(&mut self, call: &mut Call<Vec<Adjustment>>) {
-        let Some(adjustments) = &call.answer else { return };
-        if let Err(error) = self.apply(&call.receipt.plugin, adjustments) {
-            call.receipt.outcome = Outcome::BadOutput;
-            call.receipt.detail = error.to_string();
+        if let Err(error) = self.try_take(call) {
+            spoil(call, &error);
         }
     }
+
+    fn try_take(&mut self, call: &Call<Vec<Adjustment>>) -> Result<(), AnswerError> {
+        let answer = call.answer.iter();
+        answer.map(|adjustments| self.apply(&call.receipt.plugin, adjustments)).collect()
+    }
+}
+
+fn spoil(call: &mut Call<Vec<Adjustment>>, error: &AnswerError) {
+    call.receipt.outcome = Outcome::BadOutput;
+    call.receipt.detail = error.to_string();
 }

@@ -114,7 +114,7 @@ pub(super) async fn run(call: &Call, id: Id<id::Plugin>, new: NewDryRun) -> Resu
             _ => None,
         }),
         totals: totals(tried.totals),
-        adjustments: adjustments(call, &tried.adjustments),
+        adjustments: adjustments(call, tried.adjustments),
         receipt: members(json!(tried.receipt)),
     })
 }
