@@ -128,6 +128,7 @@ impl Page {
         say!(self, "| machine | {} |", machine());
         say!(self, "| commit | `{commit}` |");
         say!(self, "| command | `cargo xtask bench --onsale{command}`, seed {} |", options.seed);
+        say!(self, "| load average at the end | {:.1} |", crate::process::load_average());
         say!(self, "| day | {} |\n", chrono::Utc::now().format("%Y-%m-%d"));
         say!(
             self,
