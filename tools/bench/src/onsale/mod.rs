@@ -215,7 +215,9 @@ impl Outcome {
     }
 
     fn peak(&self) -> std::ops::Range<u64> {
-        self.sale.record.peak(PEAK_SECONDS)
+        // Who is still waited for after the end is no part of it.
+        let end = self.samples.last().map_or(1.0, |sample| sample.at);
+        self.sale.record.peak(PEAK_SECONDS, end as usize)
     }
 
     /// The slowest operation of the API at the peak: of those that were asked for often enough to say something.

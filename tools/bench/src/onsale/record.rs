@@ -180,9 +180,10 @@ impl Record {
         rates
     }
 
-    /// The seconds with the most answers in a row of `length`.
-    pub fn peak(&self, length: usize) -> std::ops::Range<u64> {
-        let rates = self.rates();
+    /// The seconds with the most answers in a row of `length`, of those before `end`.
+    pub fn peak(&self, length: usize, end: usize) -> std::ops::Range<u64> {
+        let mut rates = self.rates();
+        rates.truncate(end.max(1));
         let length = length.min(rates.len()).max(1);
         let busiest = rates.windows(length).enumerate().max_by_key(|(_, window)| window.iter().sum::<u64>());
         let first = busiest.map_or(0, |(first, _)| first as u64);
@@ -215,7 +216,8 @@ mod tests {
             .chain(of(7, Op::Pay, 50))
             .collect();
         assert_eq!(record.rates(), [3, 0, 9, 8, 0, 0, 10]);
-        assert_eq!(record.peak(2), 2..4);
+        assert_eq!(record.peak(2, 9), 2..4);
+        assert_eq!(record.peak(2, 3), 1..3);
         let hold = record.quantiles(Op::Hold, 2..4);
         assert_eq!((hold.count, hold.p50.round(), hold.max.round()), (17, 2.0, 3.0));
         assert_eq!(record.quantiles(Op::Order, 0..9).count, 0);
