@@ -469,6 +469,10 @@ pub async fn process_event(
             provider.list_refunds(account, payment.payment_intent.as_deref().unwrap_or_default()).await;
         return process_refunds(app, scope, &payment, made.map_err(|error| unreachable(&error))?).await;
     }
+    // A payment has several events. Whatever the others say of its session, nothing follows from it any more.
+    if payment.state == "paid" {
+        return Ok("settled before");
+    }
     let Some(session_id) = &payment.session_id else { return Ok("no session yet") };
     let session =
         foreign(provider.get_checkout(account, session_id)).await.map_err(|error| unreachable(&error))?;

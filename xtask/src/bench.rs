@@ -30,6 +30,12 @@ pub fn plugins(arguments: &[String]) -> Result<()> {
     if missed { bail!("calls of plugins are slower than their bars") } else { Ok(()) }
 }
 
+/// A crowd of virtual buyers at the opening of a sale.
+pub fn onsale(arguments: &[String]) -> Result<()> {
+    build()?;
+    measure(&[&["onsale".to_owned()][..], arguments].concat())
+}
+
 pub fn run(arguments: &[String]) -> Result<()> {
     build()?;
     measure(arguments)

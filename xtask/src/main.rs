@@ -74,6 +74,9 @@ enum Command {
         /// Measure plugins instead: their calls, and holds with none, one and three of them
         #[arg(long, conflicts_with = "widget")]
         plugins: bool,
+        /// Open the sale of an arena to a crowd of virtual buyers instead; the report goes to docs/benchmarks
+        #[arg(long, conflicts_with_all = ["widget", "plugins"])]
+        onsale: bool,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Command::Screenshots => widget::e2e::screenshots(),
         Command::Bench { widget: true, arguments, .. } => widget::bench::run(&arguments),
         Command::Bench { plugins: true, arguments, .. } => bench::plugins(&arguments),
+        Command::Bench { onsale: true, arguments, .. } => bench::onsale(&arguments),
         Command::Bench { arguments, .. } => bench::run(&arguments),
         Command::Torture { arguments } => torture::run(&arguments),
         Command::Install { check: true } => install::report(),

@@ -277,7 +277,7 @@ async fn check_buyer_limit(tx: &mut Tx, offer: &Offer, places: usize, new: &NewO
 pub async fn places_of_buyer(tx: &mut Tx, event: Id<id::Event>, email: &str) -> Result<i64> {
     let bought: Bought = statement!(
         "SELECT count(*) AS places FROM orders o JOIN order_items i ON i.tenant_id = o.tenant_id AND i.order_id = o.id \
-         WHERE o.tenant_id = ? AND o.event_id = ? AND lower(o.buyer_email) = lower(?) AND o.buyer_email <> '' \
+         WHERE o.tenant_id = ? AND o.event_id = ? AND o.buyer_key = lower(?) AND o.buyer_key <> '' \
          AND o.state IN ('pending', 'processing', 'paid', 'partially_refunded', 'disputed')",
         tx.tenant(),
         event.uuid(),

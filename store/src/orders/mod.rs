@@ -239,7 +239,7 @@ pub async fn list(tx: &mut Tx, filter: &Filter, limit: i64, after: Option<Uuid>)
     }
     if let Some(email) = &filter.email {
         query = query.filter(
-            diesel::dsl::sql::<diesel::sql_types::Bool>("lower(buyer_email) = lower(")
+            diesel::dsl::sql::<diesel::sql_types::Bool>("buyer_key <> '' AND buyer_key = lower(")
                 .bind::<diesel::sql_types::Text, _>(email.clone())
                 .sql(")"),
         );

@@ -125,7 +125,7 @@ impl Hall {
         Ok(Map { id: self.publish(document).await?, seats: 0 })
     }
 
-    async fn publish(&self, document: Value) -> Result<String> {
+    pub async fn publish(&self, document: Value) -> Result<String> {
         let mut client = self.client().await?;
         let path = format!("/v1/venues/{}/seat-maps", self.venue);
         let id = client.make(&path, &json!({ "name": document["name"], "document": document })).await?;
@@ -151,16 +151,20 @@ impl Hall {
         });
         client.post(&format!("/v1/events/{id}/price-tiers"), &tier).await?;
         client.post(&format!("/v1/events/{id}/publish"), &json!({})).await?;
-        // The mirror hears of the publication at the same moment; whoever comes second is asked to come again.
-        let path = format!("/v1/events/{id}/availability");
+        self.warm(&mut client, &id).await?;
+        Ok(id)
+    }
+
+    /// The mirror hears of a publication at the same moment; whoever comes second is asked to come again.
+    pub async fn warm(&self, client: &mut Client, event: &str) -> Result<()> {
+        let path = format!("/v1/events/{event}/availability");
         for _ in 0..WARM_TRIES {
             if client.status("GET", &path).await? == 200 {
-                return Ok(id);
+                return Ok(());
             }
             tokio::time::sleep(WARM_PAUSE).await;
         }
-        client.get(&path).await?;
-        Ok(id)
+        client.get(&path).await.map(drop)
     }
 
     pub async fn events(&mut self, map: &Map, count: usize) -> Result<Vec<String>> {

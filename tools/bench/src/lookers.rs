@@ -225,7 +225,7 @@ async fn look(
 }
 
 /// The diff of an event. A chunk of HTTP is one event here, so its length stands before it.
-fn diff_in(event: &[u8]) -> Result<Option<Diff>> {
+pub fn diff_in(event: &[u8]) -> Result<Option<Diff>> {
     if find(event, b"event: snapshot\n").is_some() {
         bail!("a stream began anew");
     }

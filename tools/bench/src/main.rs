@@ -7,6 +7,7 @@ mod floor;
 mod hall;
 mod load;
 mod lookers;
+mod onsale;
 mod process;
 mod raw;
 mod report;
@@ -111,6 +112,8 @@ enum Part {
     /// The HTTP floor as a process of its own (started by a run)
     #[command(hide = true)]
     FloorServer,
+    /// A crowd of virtual buyers at an arena whose sale opens (`cargo xtask bench --onsale`)
+    Onsale(onsale::Options),
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -121,13 +124,13 @@ fn setting(text: &str) -> Result<(String, String), String> {
 #[expect(clippy::print_stderr, reason = "the last words of a command line program")]
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = if let Some(Part::FloorServer) = arguments.command {
-        // As many threads as the server has.
-        runtime(tokio::runtime::Builder::new_multi_thread())
-            .and_then(|runtime| runtime.block_on(floor::serve()))
-    } else {
-        runtime(tokio::runtime::Builder::new_current_thread())
-            .and_then(|runtime| runtime.block_on(bench(&arguments)))
+    // As many threads as the server has.
+    let many = || runtime(tokio::runtime::Builder::new_multi_thread());
+    let result = match &arguments.command {
+        Some(Part::FloorServer) => many().and_then(|runtime| runtime.block_on(floor::serve())),
+        Some(Part::Onsale(options)) => many().and_then(|runtime| runtime.block_on(onsale(options))),
+        None => runtime(tokio::runtime::Builder::new_current_thread())
+            .and_then(|runtime| runtime.block_on(bench(&arguments))),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -144,32 +147,70 @@ fn runtime(mut builder: tokio::runtime::Builder) -> Result<tokio::runtime::Runti
 
 async fn bench(arguments: &Arguments) -> Result<()> {
     let began = Instant::now();
-    let program = match &arguments.server {
-        Some(program) => program.clone(),
-        None => std::env::current_exe()?.with_file_name("eventflow"),
-    };
-    if !program.is_file() {
-        bail!("there is no {}; `cargo xtask bench` builds it", program.display());
-    }
     let mut report = Report::default();
     report.say("commit", &commit().await);
     report.set("load_average", process::load_average());
-    let data_dir = std::env::temp_dir().join(format!("eventflow-bench-{}", std::process::id()));
-    let environment: Vec<_> =
-        arguments.settings.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-    step("starting the server and its databases");
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let run = async {
-        let (server, took) = Server::start(&program, &data_dir, &environment, &[]).await?;
+    let program = program(arguments.server.as_ref())?;
+    with_server(&program, &arguments.settings, async |server, data_dir, took| {
         report.set("first_boot_ms", took.as_secs_f64() * 1e3);
-        let mut bench = Bench::new(arguments, &program, &data_dir, &server, &mut report).await?;
+        let mut bench = Bench::new(arguments, &program, data_dir, server, &mut report).await?;
         let result =
             bench.all().await.with_context(|| format!("the server's last words:\n{}", server.last_words()));
         for warning in server.warnings().into_iter().take(5) {
             report.notes.push(format!("the server's log: {warning}"));
         }
         report.set("load_average_after", process::load_average());
+        result
+    })
+    .await?;
+    report.set("run_seconds", began.elapsed().as_secs_f64());
+    report.ratios();
+    report.print();
+    report.write(&arguments.out)?;
+    step(&format!("written to {} after {:.0} s", arguments.out.display(), began.elapsed().as_secs_f64()));
+    if report.failures.is_empty() { Ok(()) } else { bail!("not every answer was as expected") }
+}
+
+async fn onsale(options: &onsale::Options) -> Result<()> {
+    let program = program(options.server.as_ref())?;
+    // Buyers have addresses of their own: the limits of visitors hold as they do for people.
+    let mut settings = vec![("EVENTFLOW_RATE_LIMIT_SCALE".to_owned(), "1".to_owned())];
+    settings.extend(options.settings.iter().cloned());
+    let commit = commit().await;
+    let failures = with_server(&program, &settings, async |server, _, _| {
+        let run = onsale::run(options, server, &commit).await;
+        run.with_context(|| format!("the server's last words:\n{}", server.last_words()))
+    })
+    .await?;
+    if failures.is_empty() { Ok(()) } else { bail!("not everything was right:\n{}", failures.join("\n")) }
+}
+
+fn program(given: Option<&PathBuf>) -> Result<PathBuf> {
+    let program = match given {
+        Some(program) => program.clone(),
+        None => std::env::current_exe()?.with_file_name("eventflow"),
+    };
+    if !program.is_file() {
+        bail!("there is no {}; `cargo xtask bench` builds it", program.display());
+    }
+    Ok(program)
+}
+
+/// Starts the server on a data directory of its own, and ends it and removes that whatever happens. `work` gets the server,
+/// the directory and the time that the start took.
+async fn with_server<T>(
+    program: &Path,
+    settings: &[(String, String)],
+    work: impl AsyncFnOnce(&Server, &Path, Duration) -> Result<T>,
+) -> Result<T> {
+    let data_dir = std::env::temp_dir().join(format!("eventflow-bench-{}", std::process::id()));
+    let environment: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    step("starting the server and its databases");
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let run = async {
+        let (server, took) = Server::start(program, &data_dir, &environment, &[]).await?;
+        let result = work(&server, &data_dir, took).await;
         step("stopping the server and its databases");
         server.stop().await?;
         result
@@ -181,14 +222,9 @@ async fn bench(arguments: &Arguments) -> Result<()> {
         _ = terminate.recv() => Err(anyhow::anyhow!("interrupted")),
     };
     let removed = std::fs::remove_dir_all(&data_dir);
-    result?;
+    let result = result?;
     removed.context("the data directory cannot be removed")?;
-    report.set("run_seconds", began.elapsed().as_secs_f64());
-    report.ratios();
-    report.print();
-    report.write(&arguments.out)?;
-    step(&format!("written to {} after {:.0} s", arguments.out.display(), began.elapsed().as_secs_f64()));
-    if report.failures.is_empty() { Ok(()) } else { bail!("not every answer was as expected") }
+    Ok(result)
 }
 
 async fn commit() -> String {

@@ -205,12 +205,14 @@ pub struct Cpu {
     pub server: f64,
     pub postgres: f64,
     pub redis: f64,
+    /// The sandbox, which stands for a server elsewhere.
+    pub sandbox: f64,
     /// Ours.
     pub generator: f64,
 }
 
 impl Cpu {
-    /// Everything but the load generator.
+    /// Everything but the load generator and the sandbox.
     pub fn platform(&self) -> f64 {
         self.server + self.postgres + self.redis
     }
@@ -220,6 +222,7 @@ impl Cpu {
             server: self.server - earlier.server,
             postgres: self.postgres - earlier.postgres,
             redis: self.redis - earlier.redis,
+            sandbox: self.sandbox - earlier.sandbox,
             generator: self.generator - earlier.generator,
         }
     }
@@ -273,6 +276,7 @@ pub fn cpu(root: u32) -> Cpu {
     for stat in family(root).values() {
         match stat.name.as_str() {
             "postgres" => cpu.postgres += stat.seconds,
+            "stripe-sandbox" => cpu.sandbox += stat.seconds,
             name if name.starts_with("redis") || name.starts_with("valkey") => cpu.redis += stat.seconds,
             _ => cpu.server += stat.seconds,
         }
@@ -288,6 +292,36 @@ pub fn memory_mib(id: u32) -> (f64, f64) {
         line.split_whitespace().next()?.parse::<f64>().ok()
     };
     (field("VmRSS:").unwrap_or(0.0) / 1024.0, field("VmHWM:").unwrap_or(0.0) / 1024.0)
+}
+
+/// Memory by kind of process, in MiB. Processes of Postgres share much: each counts for its part of that.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Memory {
+    pub server: f64,
+    pub postgres: f64,
+    pub redis: f64,
+}
+
+/// What the server `root` and its databases have in memory.
+pub fn memory(root: u32) -> Memory {
+    let mut memory = Memory { server: memory_mib(root).0, ..Memory::default() };
+    for (id, stat) in family(root) {
+        match stat.name.as_str() {
+            "postgres" => memory.postgres += proportional_mib(id),
+            name if name.starts_with("redis") || name.starts_with("valkey") => {
+                memory.redis += memory_mib(id).0
+            }
+            _ => {}
+        }
+    }
+    memory
+}
+
+fn proportional_mib(id: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
 }
 
 /// Where the private databases of the server listen: their command lines say it.

@@ -131,8 +131,12 @@ impl Pending {
              CREATE FUNCTION pg_temp.made(k bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
                $$ SELECT ('01890a5d-ac96-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid $$;
              CREATE TEMP TABLE n AS SELECT n FROM generate_series(1, {count}) n;
-             INSERT INTO orders SELECT r.* FROM n, orders t, LATERAL jsonb_populate_record(t, jsonb_build_object(
-               'id', pg_temp.made({base} + n.n), 'hold_id', pg_temp.made({base} + n.n))) r WHERE t.id = '{id}';
+             INSERT INTO orders (tenant_id, id, event_id, hold_id, state, buyer_email, buyer_name, currency,
+               subtotal_minor, fee_minor, tax_minor, total_minor, provider, claim_expires_at)
+             SELECT t.tenant_id, pg_temp.made({base} + n.n), t.event_id, pg_temp.made({base} + n.n), t.state,
+               t.buyer_email, t.buyer_name, t.currency, t.subtotal_minor, t.fee_minor, t.tax_minor, t.total_minor,
+               t.provider, t.claim_expires_at
+             FROM n, orders t WHERE t.id = '{id}';
              INSERT INTO order_items SELECT r.* FROM n, order_items t, LATERAL jsonb_populate_record(t,
                jsonb_build_object('id', pg_temp.made(({base} + n.n) * 2 + t.position), 'order_id',
                pg_temp.made({base} + n.n), 'seat_index', {seats})) r WHERE t.order_id = '{id}';
