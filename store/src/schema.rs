@@ -334,6 +334,7 @@ diesel::table! {
         closed_at -> Nullable<Timestamptz>,
         locale -> Text,
         is_degraded -> Bool,
+        buyer_key -> Text,
     }
 }
 
