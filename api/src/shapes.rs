@@ -8,7 +8,7 @@ use eventflow_plugin_host::values;
 use eventflow_store::tickets::TicketRow;
 use poem_openapi::{
     Enum, Object,
-    registry::{MetaSchema, MetaSchemaRef},
+    registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
 };
 use serde_json::Value;
@@ -130,7 +130,25 @@ pub fn shape(row: TicketRow, token: String) -> Ticket {
 }
 
 macro_rules! string_type {
+    // With a schema of its own in the contract.
+    ($(#[$doc:meta])* $name:ident($inner:ty), named $label:literal, $schema:expr, $parse:expr, $text:expr) => {
+        string_type! { @ $(#[$doc])* $name($inner), $label, $parse, $text, {
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Reference($label.to_owned())
+            }
+            fn register(registry: &mut Registry) {
+                registry.create_schema::<Self, _>($label.to_owned(), |_| $schema);
+            }
+        } }
+    };
     ($(#[$doc:meta])* $name:ident($inner:ty), $label:literal, $schema:expr, $parse:expr, $text:expr) => {
+        string_type! { @ $(#[$doc])* $name($inner), $label, $parse, $text, {
+            fn schema_ref() -> MetaSchemaRef {
+                MetaSchemaRef::Inline(Box::new($schema))
+            }
+        } }
+    };
+    (@ $(#[$doc:meta])* $name:ident($inner:ty), $label:literal, $parse:expr, $text:expr, { $($schema:tt)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name(pub $inner);
@@ -142,9 +160,7 @@ macro_rules! string_type {
             fn name() -> Cow<'static, str> {
                 $label.into()
             }
-            fn schema_ref() -> MetaSchemaRef {
-                MetaSchemaRef::Inline(Box::new($schema))
-            }
+            $($schema)+
             fn as_raw_value(&self) -> Option<&Self> {
                 Some(self)
             }
@@ -192,7 +208,7 @@ string_type! {
 
 string_type! {
     /// The type of an event; `GET /v1/event-types` lists them.
-    EventTypeName(EventType), "string(event_type)", event_type_schema(), parse_event_type, EventType::to_string
+    EventTypeName(EventType), named "EventType", event_type_schema(), parse_event_type, EventType::to_string
 }
 
 impl ParseFromParameter for EventTypeName {
@@ -219,6 +235,7 @@ fn parse_order_state(text: String) -> Result<OrderState, eventflow_core::order::
 
 fn event_type_schema() -> MetaSchema {
     let mut schema = MetaSchema::new("string");
+    schema.description = Some("What there is to hear of; `GET /v1/event-types` describes them.");
     schema.enum_items = EventType::ALL.iter().map(|kind| Value::String(kind.to_string())).collect();
     schema
 }

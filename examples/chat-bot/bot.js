@@ -22,10 +22,9 @@ const LINES = {
     return `${places} ${places === 1 ? "ticket" : "tickets"} for ${event.name}: ${money(order.totals.total_minor, order.currency)}`;
   },
   async "refund.succeeded"({ id, detail }) {
-    const orderId = detail?.order_id;
-    const refunds = orderId ? await eventflow.refunds.list(orderId).all() : [];
-    const refund = refunds.find((refund) => refund.id === id);
-    return refund ? `${money(refund.amount_minor, refund.currency)} given back: ${refund.reason}` : "money given back";
+    const refunds = await eventflow.refunds.list(detail.order).all();
+    const { amount_minor, currency, reason } = refunds.find((refund) => refund.id === id);
+    return `${money(amount_minor, currency)} given back: ${reason}`;
   },
 };
 

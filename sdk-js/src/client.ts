@@ -238,7 +238,7 @@ export class Client {
       // The caller's wish to end is no failure of ours.
       if (signal?.aborted) throw signal.reason;
       if (late) throw new TimeoutError("timeout", `no answer within ${timeoutMs} ms`, facts, { cause: error });
-      throw new ConnectionError("network", `no answer: ${reason(error)}`, facts, { cause: error });
+      throw new ConnectionError("network", `no answer: ${reason(error)} at ${this.#base}`, facts, { cause: error });
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", stop);

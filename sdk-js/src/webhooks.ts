@@ -5,7 +5,9 @@
 
 import { fromBase64 } from "./bytes.ts";
 import { WebhookError } from "./errors.ts";
+import type { AnyWebhookEvent } from "./generated/webhook-events.ts";
 
+export type { AnyWebhookEvent, WebhookEventOf } from "./generated/webhook-events.ts";
 export { WebhookError } from "./errors.ts";
 
 /** Older messages may be repetitions by somebody who overheard them. */
@@ -14,7 +16,7 @@ const SECRET_PREFIX = "whsec_";
 const PUBLIC_KEY_PREFIX = "whpk_";
 
 /** A message that was verified. */
-export interface WebhookMessage<T = unknown> {
+export interface WebhookMessage<T = AnyWebhookEvent> {
   /** The same for every delivery of this message: remember it to act once. */
   id: string;
   /** When it was sent, not when it happened. */
@@ -34,9 +36,10 @@ export interface VerifyOptions {
 
 /**
  * Verifies a message and reads its payload. `body` is the body as it came: text or bytes, before any parser. `secret` is the
- * endpoint's `whsec_…`, its `whpk_…`, or several of them while they are exchanged. Throws a `WebhookError`.
+ * endpoint's `whsec_…`, its `whpk_…`, or several of them while they are exchanged. Throws a `WebhookError`. The payload is
+ * typed by its `type`; a newer platform may send others.
  */
-export async function verify<T = unknown>(
+export async function verify<T = AnyWebhookEvent>(
   body: string | Uint8Array | ArrayBuffer,
   headers: WebhookHeaders,
   secret: string | readonly string[],
@@ -48,7 +51,7 @@ export async function verify<T = unknown>(
   const signatures = header(headers, "webhook-signature");
   const sentAt = checkTime(timestamp, options);
   const signed = joined(new TextEncoder().encode(`${id}.${timestamp}.`), bytes);
-  const keys = await Promise.all((typeof secret === "string" ? [secret] : secret).map(importKey));
+  const keys = await Promise.all([secret].flat().map(importKey));
   if (!(await anyMatches(signatures, keys, signed))) {
     throw new WebhookError(
       "signature",

@@ -1,15 +1,21 @@
 /** The programs in `examples` that use the SDK, run as an integrator would run them. */
 
 import assert from "node:assert/strict";
-import { createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { after, before, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { output, Projects, Running } from "./support/package.ts";
+import { FaultProxy, type Seen } from "./support/proxy.ts";
+import { Receiver } from "./support/receiver.ts";
 import { makeWorld, pay, type World } from "./support/world.ts";
+
+/** The platform waits five seconds before it sends a message again. */
+const PATIENCE_MS = 30_000;
 
 const projects = new Projects();
 let world: World;
@@ -120,37 +126,64 @@ test("a shop of one's own sells two seats, and says how they were paid", async (
 test("a chat bot says what was sold, once, and believes only the platform", async () => {
   const folder = await projects.install("../examples/chat-bot");
   const lines: string[] = [];
+  let failures = 0;
   const chat = createServer((request, response) => {
-    request.on("data", (chunk: Buffer) => lines.push((JSON.parse(String(chunk)) as { text: string }).text));
-    request.on("end", () => response.end());
+    void buffer(request).then((body) => {
+      if (failures-- > 0) return response.writeHead(500).end();
+      lines.push((JSON.parse(body.toString()) as { text: string }).text);
+      return response.end();
+    });
   }).listen(0, "127.0.0.1");
   await once(chat, "listening");
-  const secret = randomBytes(24);
+  const { origin, port } = await Receiver.address();
+  // Sees what the platform sends.
+  const front = await FaultProxy.start(origin);
+  const { secret } = await world.client.webhookEndpoints.create({
+    url: `${front.url}/`,
+    event_types: ["order.paid", "refund.succeeded", "event.updated"],
+  });
   const bot = await Running.start(folder, "bot.js", {
     ...environment(),
-    WEBHOOK_SECRET: `whsec_${secret.toString("base64")}`,
+    WEBHOOK_SECRET: secret,
     CHAT_URL: `http://127.0.0.1:${(chat.address() as AddressInfo).port}/`,
+    PORT: port,
   });
-  /** A message as the platform signs it (Standard Webhooks). */
-  const tell = async (id: string, type: string, data: object, key = secret): Promise<number> => {
-    const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data });
-    const time = String(Math.floor(Date.now() / 1000));
-    const signature = createHmac("sha256", key).update(`${id}.${time}.${body}`).digest("base64");
-    const headers = { "webhook-id": id, "webhook-timestamp": time, "webhook-signature": `v1,${signature}` };
-    return (await fetch(bot.url, { method: "POST", body, headers })).status;
+  const sent = (type: string): Seen[] => front.seen.filter(({ body }) => body.includes(`"${type}"`));
+  const again = async (message: Seen, change: Record<string, string> = {}): Promise<number> => {
+    const headers = { ...(message.headers as Record<string, string>), ...change };
+    const signed = Object.entries(headers).filter(([name]) => name.startsWith("webhook-"));
+    return (await fetch(bot.url, { method: "POST", headers: signed, body: message.body })).status;
   };
   try {
-    const order = await world.client.orders.create({ event_id: world.eventId, best_available: { quantity: 3 }, provider: "manual", buyer: {} });
-    assert.equal(await tell("msg_1", "order.paid", { id: order.id }), 204);
-    assert.equal(await tell("msg_1", "order.paid", { id: order.id }), 204, "a repetition");
-    assert.equal(await tell("msg_2", "order.paid", { id: order.id }, randomBytes(24)), 401, "somebody else");
-    assert.equal(await tell("msg_3", "venue.updated", { id: world.venueId }), 204, "what it says nothing about");
-    const refund = await world.client.refunds.create(order.id, { amount_minor: 4200, reason: "one was ill" });
-    assert.equal(await tell("msg_4", "refund.succeeded", { id: refund.id, detail: { order_id: order.id } }), 204);
-    assert.deepEqual(lines, ["3 tickets for Mahler: Symphony No. 2: €126.00", "€42.00 given back: one was ill"]);
-    assert.equal(await tell("msg_5", "order.paid", { id: "ord_01h455vb4pex5vsknk084sn02q" }), 500, "the platform tries again");
+    await world.client.events.update(world.eventId, { description: "With a choir." });
+    const best = { event_id: world.eventId, best_available: { quantity: 3 } };
+    const order = await world.client.orders.create({ ...best, provider: "manual", buyer: {} });
+    await until(() => lines.length === 1);
+    await world.client.refunds.create(order.id, { amount_minor: 4200, reason: "one was ill" });
+    await until(() => lines.length === 2);
+    // The chat takes nothing, and the platform sends it once more.
+    failures = 1;
+    await world.client.refunds.create(order.id, { amount_minor: 4200, reason: "two were ill" });
+    await until(() => lines.length === 3 && sent("event.updated").length > 0);
+    const given = ["€42.00 given back: one was ill", "€42.00 given back: two were ill"];
+    assert.deepEqual(lines, ["3 tickets for Mahler: Symphony No. 2: €126.00", ...given]);
+    assert.equal(sent("refund.succeeded").length, 3);
+
+    const [paid] = sent("order.paid") as [Seen];
+    assert.equal(await again(paid), 204, "a repetition");
+    assert.equal(await again({ ...paid, body: paid.body.replace("order.paid", "order.free") }), 401, "tampered");
+    assert.equal(await again(paid, { "webhook-id": "log_01h455vb4pex5vsknk084sn02q" }), 401, "under another id");
+    assert.equal(await again(paid, { "webhook-signature": "v1,AAAA" }), 401, "somebody else");
+    assert.equal(lines.length, 3);
   } finally {
     bot.stop();
     chat.close();
+    await front.stop();
   }
 });
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (const began = Date.now(); !isSo(); await pause(50)) {
+    if (Date.now() - began > PATIENCE_MS) throw new Error(`it did not come to ${String(isSo)} within ${PATIENCE_MS / 1000} s`);
+  }
+}

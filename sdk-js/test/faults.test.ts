@@ -14,6 +14,7 @@ import {
   TimeoutError,
 } from "../src/index.ts";
 import { type Fault, FaultProxy } from "./support/proxy.ts";
+import { Receiver } from "./support/receiver.ts";
 import { makeWorld, type World } from "./support/world.ts";
 
 let world: World;
@@ -63,6 +64,13 @@ for (const kind of ["refuse", "lose_answer", "cut_answer"] as const) {
     assert.equal(new Set(proxy.seen.map(({ headers }) => headers["x-request-id"])).size, 3, "each attempt has its id");
   });
 }
+
+test("an address where nobody listens is named", async () => {
+  const { origin } = await Receiver.address();
+  const error = await through({ baseUrl: origin, retries: 0 }).tenant.get().catch((thrown: unknown) => thrown);
+  assert.ok(error instanceof ConnectionError, String(error));
+  assert.ok(error.message.startsWith(`no answer: ECONNREFUSED at ${origin} (tenant.get, `), error.message);
+});
 
 test("nobody answers: the call ends in time, and its key finishes it later", async () => {
   const before = await countOrders();

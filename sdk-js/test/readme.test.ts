@@ -1,12 +1,15 @@
 /** The README's examples run as they stand there. */
 
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import { output, Projects } from "./support/package.ts";
+import { Receiver } from "./support/receiver.ts";
 import { makeWorld, ORIGIN, type World } from "./support/world.ts";
 
 const README = readFileSync("README.md", "utf8");
@@ -93,14 +96,28 @@ test("a page holds seats", async () => {
   assert.deepEqual(await run("In a page", {}, page), ["2 true"]);
 });
 
-test("a webhook is verified", async () => {
-  const [id, timestamp, body, secret] = ["msg_1", String(Math.floor(Date.now() / 1000)), '{"type":"order.paid"}', "c2VjcmV0"];
-  const signature = createHmac("sha256", Buffer.from(secret, "base64")).update(`${id}.${timestamp}.${body}`).digest("base64");
-  const headers = { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
-  const receiver = (example: string): string =>
-    `const request = new Request("http://shop.example", ${JSON.stringify({ method: "POST", headers, body })});
-     ${example} console.log(id, payload.type);`;
-  assert.deepEqual(await run("Webhooks", { WEBHOOK_SECRET: `whsec_${secret}` }, receiver), ["msg_1 order.paid"]);
+test("webhooks of the platform are received, and others are not", async () => {
+  const { href: url, port } = await Receiver.address();
+  const { secret } = await world.client.webhookEndpoints.create({ url, event_types: ["order.paid"] });
+  writeFileSync(join(folder, "webhooks.js"), EXAMPLES.get("Webhooks") as string);
+  const env = { ...process.env, PORT: port, WEBHOOK_SECRET: secret };
+  const example = spawn("node", ["webhooks.js"], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    let unsigned: Response | undefined;
+    while (!unsigned) unsigned = await fetch(url, { method: "POST", body: "{}" }).catch(() => pause(50).then(() => undefined));
+    assert.equal(unsigned.status, 401);
+    assert.match(await unsigned.text(), /no webhook-id/);
+    const order = await world.client.orders.create({
+      event_id: world.eventId,
+      best_available: { quantity: 1 },
+      provider: "manual",
+      buyer: {},
+    });
+    const [line] = (await once(createInterface({ input: example.stdout }), "line")) as [string];
+    assert.match(line, new RegExp(`^log_\\w+: ${order.id} is paid$`));
+  } finally {
+    example.kill();
+  }
 });
 
 test("every executed example is run", () => {

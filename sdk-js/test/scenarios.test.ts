@@ -6,6 +6,7 @@ import { before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { ApiError, EventFlowError, TicketKeys, verifyTicket } from "../src/index.ts";
 import { verify } from "../src/webhooks.ts";
+import { Receiver } from "./support/receiver.ts";
 import { makeEvent, makeWorld, pay, type World } from "./support/world.ts";
 
 /** Longer than anything takes that happens by itself. */
@@ -29,11 +30,19 @@ interface Webhook {
   now: string;
 }
 
+interface Expected {
+  type: string;
+  about: string;
+  secrets: string[];
+  is_tampered?: boolean;
+}
+
 interface Step {
   call?: string;
   pay?: { checkout_url: string };
   verify_ticket?: { text: string };
   verify_webhook?: Webhook;
+  receive_webhook?: Expected;
   path?: Record<string, string>;
   query?: Values;
   body?: unknown;
@@ -59,27 +68,35 @@ before(async () => {
 assert.ok(SCENARIOS.length > 0);
 for (const { name, steps } of SCENARIOS) {
   test(name, async () => {
-    const known: Values = { event_id: await makeEvent(world.client, world.seatMapId) };
-    for (const [index, step] of steps.entries()) {
-      await go(step, known).catch((cause: Error) => {
-        throw new Error(`step ${index + 1}: ${cause.message}`, { cause });
-      });
+    const receiver = await Receiver.start();
+    const known: Values = { event_id: await makeEvent(world.client, world.seatMapId), webhook_url: receiver.url };
+    try {
+      for (const [index, step] of steps.entries()) {
+        await go(step, known, receiver).catch((cause: Error) => {
+          throw new Error(`step ${index + 1}: ${cause.message}`, { cause });
+        });
+      }
+    } finally {
+      await receiver.stop();
     }
   });
 }
 
-async function go(step: Step, known: Values): Promise<void> {
+async function go(step: Step, known: Values, receiver: Receiver): Promise<void> {
   const resolved = (value: unknown): unknown => resolve(value, known);
   if (step.error) {
-    const error = await take(step, resolved).then((answer) => assert.fail(`${JSON.stringify(answer)} is no error`), refusal);
+    const error = await take(step, resolved, receiver).then((answer) => assert.fail(`${JSON.stringify(answer)} is no error`), refusal);
     for (const [name, value] of Object.entries(step.error)) assert.deepEqual(error[name], resolved(value), name);
     return;
   }
   const isSo = (answer: unknown, parts: Values = {}): boolean =>
     Object.entries(parts).every(([path, value]) => at(answer, path) === resolved(value));
   const began = Date.now();
-  let answer = await take(step, resolved);
-  for (; !isSo(answer, step.until) && Date.now() - began < PATIENCE_MS; answer = await take(step, resolved)) await pause(50);
+  let answer = await take(step, resolved, receiver);
+  while (!isSo(answer, step.until) && Date.now() - began < PATIENCE_MS) {
+    await pause(50);
+    answer = await take(step, resolved, receiver);
+  }
   for (const [path, value] of Object.entries({ ...step.until, ...step.expect })) {
     assert.deepEqual(at(answer, path), resolved(value), path);
   }
@@ -89,7 +106,7 @@ async function go(step: Step, known: Values): Promise<void> {
   if (step.as) known[step.as] = answer;
 }
 
-async function take(step: Step, resolved: (value: unknown) => unknown): Promise<unknown> {
+async function take(step: Step, resolved: (value: unknown) => unknown, receiver: Receiver): Promise<unknown> {
   if (step.pay) return pay(resolved(step.pay.checkout_url) as string);
   if (step.verify_ticket) {
     const keys = new TicketKeys(await world.client.ticketKeys.list().all());
@@ -100,7 +117,12 @@ async function take(step: Step, resolved: (value: unknown) => unknown): Promise<
     const { body, headers, secrets, now } = step.verify_webhook;
     return verify(body, headers, secrets, { now: new Date(now) });
   }
-  assert.ok(step.call, "a step is one of `call`, `pay`, `verify_ticket` and `verify_webhook`");
+  if (step.receive_webhook) {
+    const { type, about, secrets, is_tampered } = resolved(step.receive_webhook) as Expected;
+    const { headers, body } = await receiver.message(type, about);
+    return verify(is_tampered ? body.replace(/.$/, " ") : body, headers, secrets);
+  }
+  assert.ok(step.call, "a step is one of `call`, `pay`, `verify_ticket`, `verify_webhook` and `receive_webhook`");
   const input = { path: resolved(step.path) as Record<string, string>, query: resolved(step.query) as Values, body: resolved(step.body) };
   return world.client.send(step.call, input, {
     token: resolved(step.token) as string | undefined,

@@ -53,29 +53,7 @@ impl<T, Q> Call<'_, T, Q> {
         self
     }
 
-    /// Another credential than the client's: a buyer's token of a hold or an order.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.options.token = Some(token.into());
-        self
-    }
-
-    /// For one attempt, with its answer.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
-    }
-
-    /// Repetitions after the first attempt.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.options.retries = Some(retries);
-        self
-    }
-
-    /// A header beside those of the SDK.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.options.headers.push((name.into(), value.into()));
-        self
-    }
+    send::options!();
 }
 
 impl<'a, T: Send + 'a, Q: Send + 'a> IntoFuture for Call<'a, T, Q> {

@@ -77,23 +77,7 @@ impl<'a, T: Send + 'a, Q: Clone + Send + Sync + 'a> Pages<'a, T, Q> {
         self
     }
 
-    /// Another credential than the client's: a buyer's token of an order.
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.options.token = Some(token.into());
-        self
-    }
-
-    /// For one attempt at a page.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
-    }
-
-    /// Repetitions after the first attempt at a page.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.options.retries = Some(retries);
-        self
-    }
+    send::options!();
 
     /// Every object of every page. After an error the stream is over.
     pub fn stream(self) -> BoxStream<'a, Result<T, Error>> {

@@ -29,6 +29,37 @@ pub(crate) struct CallOptions {
     pub(crate) is_stream: bool,
 }
 
+/// The options that a call and a list take alike, as methods.
+macro_rules! options {
+    () => {
+        /// Another credential than the client's: a buyer's token of a hold or an order.
+        pub fn token(mut self, token: impl Into<String>) -> Self {
+            self.options.token = Some(token.into());
+            self
+        }
+
+        /// For one attempt, with its answer.
+        pub fn timeout(mut self, timeout: Duration) -> Self {
+            self.options.timeout = Some(timeout);
+            self
+        }
+
+        /// Repetitions after the first attempt.
+        pub fn retries(mut self, retries: u32) -> Self {
+            self.options.retries = Some(retries);
+            self
+        }
+
+        /// A header beside those of the SDK.
+        pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+            self.options.headers.push((name.into(), value.into()));
+            self
+        }
+    };
+}
+
+pub(crate) use options;
+
 /// One call, on its way through the generated client.
 #[derive(Debug, Clone)]
 pub struct Sending {
@@ -134,7 +165,8 @@ impl Sending {
         let answer = match tokio::time::timeout(limit, self.exchange(request)).await {
             Err(_) => return Err(Error::Timeout { limit, request: Box::new(facts) }),
             Ok(Err(error)) => {
-                return Err(Error::Connection { reason: reason(error), request: Box::new(facts) });
+                let reason = format!("{} at {}", reason(error), self.client.shared().base_url);
+                return Err(Error::Connection { reason, request: Box::new(facts) });
             }
             Ok(Ok(Answer::Stream(response))) => return Ok(response),
             Ok(Ok(Answer::Whole(answer))) => answer,

@@ -9,8 +9,10 @@ use chrono::{DateTime, Utc};
 use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::HeaderMap;
-use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use sha2::Sha256;
+
+pub use crate::generated::events::{Event, EventData, EventOf};
 
 /// Older messages may be repetitions by somebody who overheard them.
 const TOLERANCE: Duration = Duration::from_secs(300);
@@ -18,13 +20,13 @@ const SECRET_PREFIX: &str = "whsec_";
 const PUBLIC_KEY_PREFIX: &str = "whpk_";
 
 /// A message that was verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message<T> {
+#[derive(Debug, Clone)]
+pub struct Message {
     /// The same for every delivery of this message: remember it to act once.
     pub id: String,
     /// When it was sent, not when it happened.
     pub sent_at: DateTime<Utc>,
-    pub payload: T,
+    pub payload: Event,
 }
 
 /// Why a message that claims to be a webhook of the platform is not accepted.
@@ -48,8 +50,10 @@ pub enum WebhookError {
         "no signature of this message is valid: compare the secret with that of the endpoint, and pass the body as it came"
     )]
     Signature,
-    #[error("the message is signed, but its payload is not what you expect: {0}")]
-    Payload(#[source] serde_json::Error),
+    #[error("the message is signed, but its body is not JSON: {0}")]
+    NotJson(#[source] serde_json::Error),
+    #[error("the message is signed, but not what its type is in this version: {0}; is there a newer SDK?")]
+    Unreadable(#[source] serde_json::Error),
 }
 
 impl WebhookError {
@@ -61,29 +65,48 @@ impl WebhookError {
             Self::TooOld(_) | Self::NoTime => "too_old",
             Self::TooNew(_) => "too_new",
             Self::Signature => "signature",
-            Self::Payload(_) => "not_json",
+            Self::NotJson(_) => "not_json",
+            Self::Unreadable(_) => "unreadable",
         }
     }
 }
 
 /// Verifies a message and reads its payload. `body` is the body as it came, before any parser. `secrets` are the
 /// endpoint's `whsec_…`, its `whpk_…`, or several of them while they are exchanged.
-pub fn verify<T: DeserializeOwned>(
-    body: &[u8],
-    headers: &HeaderMap,
-    secrets: &[&str],
-) -> Result<Message<T>, WebhookError> {
+///
+/// ```
+/// use eventflow_sdk::webhooks::{self, Event};
+///
+/// // Of the request: its body and its headers.
+/// let (body, headers) = (br#"{"type":"order.paid"}"#, http::HeaderMap::new());
+/// let answer = match webhooks::verify(body, &headers, &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]) {
+///     Ok(message) => {
+///         match message.payload {
+///             Event::OrderPaid(event) => println!("{} is paid", event.data.id),
+///             Event::RefundSucceeded(event) => println!("{} is given back", event.data.id),
+///             other => println!("{} is nothing to do with us", other.name()),
+///         }
+///         204
+///     }
+///     Err(error) => {
+///         println!("{error}");
+///         401
+///     }
+/// };
+/// assert_eq!(answer, 401, "it is not signed");
+/// ```
+pub fn verify(body: &[u8], headers: &HeaderMap, secrets: &[&str]) -> Result<Message, WebhookError> {
     verify_at(body, headers, secrets, Utc::now(), TOLERANCE)
 }
 
 /// As [`verify`], by another clock than this machine's, and with another tolerance than five minutes.
-pub fn verify_at<T: DeserializeOwned>(
+pub fn verify_at(
     body: &[u8],
     headers: &HeaderMap,
     secrets: &[&str],
     now: DateTime<Utc>,
     tolerance: Duration,
-) -> Result<Message<T>, WebhookError> {
+) -> Result<Message, WebhookError> {
     let id = header(headers, "webhook-id")?;
     let timestamp = header(headers, "webhook-timestamp")?;
     let signatures = header(headers, "webhook-signature")?;
@@ -96,8 +119,14 @@ pub fn verify_at<T: DeserializeOwned>(
     if !is_signed {
         return Err(WebhookError::Signature);
     }
-    let payload = serde_json::from_slice(body).map_err(WebhookError::Payload)?;
-    Ok(Message { id: id.to_owned(), sent_at, payload })
+    Ok(Message { id: id.to_owned(), sent_at, payload: read(body)? })
+}
+
+fn read(body: &[u8]) -> Result<Event, WebhookError> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        Category::Data => WebhookError::Unreadable(error),
+        _ => WebhookError::NotJson(error),
+    })
 }
 
 enum Key {
@@ -113,7 +142,9 @@ impl Key {
                 decode(key).and_then(|bytes| bytes.try_into().ok()).ok_or_else(malformed)?;
             return VerifyingKey::from_bytes(&bytes).map(Self::Public).map_err(|_| malformed());
         }
-        let key = decode(secret.strip_prefix(SECRET_PREFIX).unwrap_or(secret)).ok_or_else(malformed)?;
+        let key = decode(secret.strip_prefix(SECRET_PREFIX).unwrap_or(secret));
+        // With an empty key anybody could sign: the secret is a variable that is not set.
+        let key = key.filter(|key| !key.is_empty()).ok_or_else(malformed)?;
         Hmac::new_from_slice(&key).map(Self::Secret).map_err(|_| malformed())
     }
 
@@ -181,12 +212,7 @@ mod tests {
         headers(ID, &SENT.to_string(), signature)
     }
 
-    fn at(
-        secs: i64,
-        body: &str,
-        headers: &HeaderMap,
-        secrets: &[&str],
-    ) -> Result<Message<Value>, WebhookError> {
+    fn at(secs: i64, body: &str, headers: &HeaderMap, secrets: &[&str]) -> Result<Message, WebhookError> {
         let now = DateTime::from_timestamp(SENT + secs, 0).unwrap();
         verify_at(body.as_bytes(), headers, secrets, now, TOLERANCE)
     }
@@ -198,18 +224,15 @@ mod tests {
         (public, format!("v1a,{}", STANDARD.encode(signature.to_bytes())))
     }
 
-    fn is_refused(result: &Result<Message<Value>, WebhookError>) -> bool {
+    fn is_refused(result: &Result<Message, WebhookError>) -> bool {
         matches!(result, Err(WebhookError::Signature))
     }
 
     #[test]
     fn the_example_of_the_specification_is_accepted() {
         let message = at(0, BODY, &signed(SIGNATURE), &[SECRET]).unwrap();
-        let sent_at = DateTime::from_timestamp(SENT, 0).unwrap();
-        assert_eq!(
-            message,
-            Message { id: ID.into(), sent_at, payload: json!({ "test": 2_432_232_314_u32 }) }
-        );
+        assert_eq!((message.id.as_str(), message.sent_at.timestamp()), (ID, SENT));
+        assert_eq!(serde_json::to_value(&message.payload).unwrap(), json!({ "test": 2_432_232_314_u32 }));
     }
 
     #[test]
@@ -262,10 +285,60 @@ mod tests {
             at(0, BODY, &without_id, &[SECRET]),
             Err(WebhookError::HeaderMissing("webhook-id"))
         ));
-        for secret in ["whsec_not base64", "whpk_AAAA"] {
+        for secret in ["whsec_not base64", "whpk_AAAA", "whsec_", ""] {
             assert!(matches!(at(0, BODY, &signed(SIGNATURE), &[secret]), Err(WebhookError::SecretMalformed)));
         }
         let (public, signature) = asymmetric("plain");
-        assert!(matches!(at(0, "plain", &signed(&signature), &[&public]), Err(WebhookError::Payload(_))));
+        assert!(matches!(at(0, "plain", &signed(&signature), &[&public]), Err(WebhookError::NotJson(_))));
+    }
+
+    /// The contract's example of a webhook, with this type.
+    fn example(contract: &Value, name: &str) -> Value {
+        let mut body = contract["components"]["schemas"]["WebhookEvent"]["example"].clone();
+        body["type"] = name.into();
+        body
+    }
+
+    #[test]
+    fn every_type_of_the_contract_is_read_thin_and_fat_and_written_as_it_was() {
+        let contract: Value = serde_json::from_str(include_str!("../../openapi/eventflow.json")).unwrap();
+        let types = contract["x-webhooks"].as_object().unwrap();
+        let mut fat = 0;
+        for (name, message) in types {
+            let mut body = example(&contract, name);
+            let schema = &message["post"]["requestBody"]["content"]["application/json"]["schema"];
+            for object in
+                [Value::Null, schema["allOf"][1]["properties"]["data"]["properties"]["object"].clone()]
+            {
+                if let Some((_, schema)) = object["$ref"].as_str().and_then(|path| path.rsplit_once('/')) {
+                    body["data"]["object"] = contract["components"]["schemas"][schema]["example"].clone();
+                    fat += 1;
+                }
+                let event: Event = serde_json::from_value(body.clone()).unwrap();
+                assert!(!matches!(event, Event::Other(_)), "{name}");
+                assert_eq!(event.name(), name);
+                assert_eq!(serde_json::to_value(&event).unwrap(), body);
+            }
+        }
+        assert!(types.len() > 50 && fat > 30);
+    }
+
+    #[test]
+    fn what_a_newer_platform_sends_is_read_and_what_contradicts_the_type_is_told() {
+        let contract: Value = serde_json::from_str(include_str!("../../openapi/eventflow.json")).unwrap();
+        let newer = example(&contract, "order.gift_wrapped");
+        let Ok(Event::Other(value)) = read(newer.to_string().as_bytes()) else { panic!("{newer}") };
+        assert_eq!(value, newer);
+        // A type that had no object, and a field that there was not.
+        let mut newer = example(&contract, "payment.failed");
+        newer["data"]["object"] = json!({ "id": "pay_1" });
+        newer["data"]["weight"] = json!(3);
+        let Ok(Event::PaymentFailed(event)) = read(newer.to_string().as_bytes()) else { panic!("{newer}") };
+        assert_eq!(event.data.object.unwrap()["id"], "pay_1");
+
+        let mut other = example(&contract, "order.paid");
+        other["data"]["object"] = json!({ "id": 7 });
+        let error = read(other.to_string().as_bytes()).unwrap_err();
+        assert_eq!(error.code(), "unreadable", "{error}");
     }
 }

@@ -226,8 +226,10 @@ impl Prices {
     }
 
     fn try_take(&mut self, call: &Call<Vec<Adjustment>>) -> Result<(), AnswerError> {
-        let answer = call.answer.iter();
-        answer.map(|adjustments| self.apply(&call.receipt.plugin, adjustments)).collect()
+        match &call.answer {
+            Some(adjustments) => self.apply(&call.receipt.plugin, adjustments),
+            None => Ok(()),
+        }
     }
 }
 

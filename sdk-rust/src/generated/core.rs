@@ -1028,18 +1028,7 @@ cancelled one all but the texts.*/
             value.parse()
         }
     }
-    /// A type of events.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
-    pub struct EventTypeInfo {
-        pub description: ::std::string::String,
-        /// Whether fat payloads have `data.object`, as the `GET` of the resource answers it.
-        pub has_object: bool,
-        /// `noun.verb`.
-        pub name: ::std::string::String,
-        /// What events of this type are about.
-        pub resource: ::std::string::String,
-    }
-    /// `EventsLogListType`
+    /// What there is to hear of; `GET /v1/event-types` describes them.
     #[derive(
         ::serde::Deserialize,
         ::serde::Serialize,
@@ -1053,7 +1042,7 @@ cancelled one all but the texts.*/
         PartialOrd
     )]
     #[non_exhaustive]
-    pub enum EventsLogListType {
+    pub enum EventType {
         #[serde(rename = "tenant.updated")]
         TenantUpdated,
         #[serde(rename = "ticket_key.rotated")]
@@ -1160,7 +1149,7 @@ cancelled one all but the texts.*/
         #[serde(other)]
         Unknown,
     }
-    impl ::std::fmt::Display for EventsLogListType {
+    impl ::std::fmt::Display for EventType {
         fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
             match *self {
                 Self::TenantUpdated => f.write_str("tenant.updated"),
@@ -1220,7 +1209,7 @@ cancelled one all but the texts.*/
             }
         }
     }
-    impl ::std::str::FromStr for EventsLogListType {
+    impl ::std::str::FromStr for EventType {
         type Err = self::error::ConversionError;
         fn from_str(
             value: &str,
@@ -1281,7 +1270,7 @@ cancelled one all but the texts.*/
             }
         }
     }
-    impl ::std::convert::TryFrom<&str> for EventsLogListType {
+    impl ::std::convert::TryFrom<&str> for EventType {
         type Error = self::error::ConversionError;
         fn try_from(
             value: &str,
@@ -1289,13 +1278,24 @@ cancelled one all but the texts.*/
             value.parse()
         }
     }
-    impl ::std::convert::TryFrom<::std::string::String> for EventsLogListType {
+    impl ::std::convert::TryFrom<::std::string::String> for EventType {
         type Error = self::error::ConversionError;
         fn try_from(
             value: ::std::string::String,
         ) -> ::std::result::Result<Self, self::error::ConversionError> {
             value.parse()
         }
+    }
+    /// A type of events.
+    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
+    pub struct EventTypeInfo {
+        pub description: ::std::string::String,
+        /// Whether fat payloads have `data.object`, as the `GET` of the resource answers it.
+        pub has_object: bool,
+        /// `noun.verb`.
+        pub name: ::std::string::String,
+        /// What events of this type are about.
+        pub resource: ::std::string::String,
     }
     /// The formats of other programs.
     #[derive(
@@ -2222,272 +2222,11 @@ unfinished is accepted and gets findings.*/
         pub description: ::std::option::Option<::std::string::String>,
         /// Only these types; all when there is none.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub event_types: ::std::option::Option<
-            ::std::vec::Vec<NewWebhookEndpointEventTypesItem>,
-        >,
+        pub event_types: ::std::option::Option<::std::vec::Vec<EventType>>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub payload: ::std::option::Option<WebhookPayload>,
         /// `https://`, and a host on the public internet.
         pub url: ::std::string::String,
-    }
-    /// `NewWebhookEndpointEventTypesItem`
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
-    #[non_exhaustive]
-    pub enum NewWebhookEndpointEventTypesItem {
-        #[serde(rename = "tenant.updated")]
-        TenantUpdated,
-        #[serde(rename = "ticket_key.rotated")]
-        TicketKeyRotated,
-        #[serde(rename = "venue.created")]
-        VenueCreated,
-        #[serde(rename = "venue.updated")]
-        VenueUpdated,
-        #[serde(rename = "seat_map.created")]
-        SeatMapCreated,
-        #[serde(rename = "seat_map.updated")]
-        SeatMapUpdated,
-        #[serde(rename = "seat_map.published")]
-        SeatMapPublished,
-        #[serde(rename = "event.created")]
-        EventCreated,
-        #[serde(rename = "event.updated")]
-        EventUpdated,
-        #[serde(rename = "event.published")]
-        EventPublished,
-        #[serde(rename = "event.moved")]
-        EventMoved,
-        #[serde(rename = "event.seats_updated")]
-        EventSeatsUpdated,
-        #[serde(rename = "event.price_limits_updated")]
-        EventPriceLimitsUpdated,
-        #[serde(rename = "event.cancelled")]
-        EventCancelled,
-        #[serde(rename = "price_tier.created")]
-        PriceTierCreated,
-        #[serde(rename = "price_tier.updated")]
-        PriceTierUpdated,
-        #[serde(rename = "price_tier.deleted")]
-        PriceTierDeleted,
-        #[serde(rename = "order.created")]
-        OrderCreated,
-        #[serde(rename = "order.processing")]
-        OrderProcessing,
-        #[serde(rename = "order.paid")]
-        OrderPaid,
-        #[serde(rename = "order.reseated")]
-        OrderReseated,
-        #[serde(rename = "order.expired")]
-        OrderExpired,
-        #[serde(rename = "order.cancelled")]
-        OrderCancelled,
-        #[serde(rename = "order.refund_due")]
-        OrderRefundDue,
-        #[serde(rename = "order.partially_refunded")]
-        OrderPartiallyRefunded,
-        #[serde(rename = "order.refunded")]
-        OrderRefunded,
-        #[serde(rename = "order.needs_review")]
-        OrderNeedsReview,
-        #[serde(rename = "dispute.opened")]
-        DisputeOpened,
-        #[serde(rename = "dispute.won")]
-        DisputeWon,
-        #[serde(rename = "dispute.lost")]
-        DisputeLost,
-        #[serde(rename = "payment.failed")]
-        PaymentFailed,
-        #[serde(rename = "payment.expired")]
-        PaymentExpired,
-        #[serde(rename = "refund.created")]
-        RefundCreated,
-        #[serde(rename = "refund.succeeded")]
-        RefundSucceeded,
-        #[serde(rename = "refund.failed")]
-        RefundFailed,
-        #[serde(rename = "ticket.voided")]
-        TicketVoided,
-        #[serde(rename = "check_in_list.created")]
-        CheckInListCreated,
-        #[serde(rename = "check_in_list.updated")]
-        CheckInListUpdated,
-        #[serde(rename = "device.created")]
-        DeviceCreated,
-        #[serde(rename = "device.deleted")]
-        DeviceDeleted,
-        #[serde(rename = "check_in.admitted")]
-        CheckInAdmitted,
-        #[serde(rename = "check_in.already_admitted")]
-        CheckInAlreadyAdmitted,
-        #[serde(rename = "check_in.refused")]
-        CheckInRefused,
-        #[serde(rename = "plugin.uploaded")]
-        PluginUploaded,
-        #[serde(rename = "plugin.published")]
-        PluginPublished,
-        #[serde(rename = "plugin.rolled_back")]
-        PluginRolledBack,
-        #[serde(rename = "plugin.installed")]
-        PluginInstalled,
-        #[serde(rename = "plugin.uninstalled")]
-        PluginUninstalled,
-        #[serde(rename = "plugin.deleted")]
-        PluginDeleted,
-        #[serde(rename = "webhook_endpoint.disabled")]
-        WebhookEndpointDisabled,
-        #[serde(rename = "webhook_endpoint.ping")]
-        WebhookEndpointPing,
-        /// A value that this version does not know; not to be sent.
-        #[serde(other)]
-        Unknown,
-    }
-    impl ::std::fmt::Display for NewWebhookEndpointEventTypesItem {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::TenantUpdated => f.write_str("tenant.updated"),
-                Self::TicketKeyRotated => f.write_str("ticket_key.rotated"),
-                Self::VenueCreated => f.write_str("venue.created"),
-                Self::VenueUpdated => f.write_str("venue.updated"),
-                Self::SeatMapCreated => f.write_str("seat_map.created"),
-                Self::SeatMapUpdated => f.write_str("seat_map.updated"),
-                Self::SeatMapPublished => f.write_str("seat_map.published"),
-                Self::EventCreated => f.write_str("event.created"),
-                Self::EventUpdated => f.write_str("event.updated"),
-                Self::EventPublished => f.write_str("event.published"),
-                Self::EventMoved => f.write_str("event.moved"),
-                Self::EventSeatsUpdated => f.write_str("event.seats_updated"),
-                Self::EventPriceLimitsUpdated => {
-                    f.write_str("event.price_limits_updated")
-                }
-                Self::EventCancelled => f.write_str("event.cancelled"),
-                Self::PriceTierCreated => f.write_str("price_tier.created"),
-                Self::PriceTierUpdated => f.write_str("price_tier.updated"),
-                Self::PriceTierDeleted => f.write_str("price_tier.deleted"),
-                Self::OrderCreated => f.write_str("order.created"),
-                Self::OrderProcessing => f.write_str("order.processing"),
-                Self::OrderPaid => f.write_str("order.paid"),
-                Self::OrderReseated => f.write_str("order.reseated"),
-                Self::OrderExpired => f.write_str("order.expired"),
-                Self::OrderCancelled => f.write_str("order.cancelled"),
-                Self::OrderRefundDue => f.write_str("order.refund_due"),
-                Self::OrderPartiallyRefunded => f.write_str("order.partially_refunded"),
-                Self::OrderRefunded => f.write_str("order.refunded"),
-                Self::OrderNeedsReview => f.write_str("order.needs_review"),
-                Self::DisputeOpened => f.write_str("dispute.opened"),
-                Self::DisputeWon => f.write_str("dispute.won"),
-                Self::DisputeLost => f.write_str("dispute.lost"),
-                Self::PaymentFailed => f.write_str("payment.failed"),
-                Self::PaymentExpired => f.write_str("payment.expired"),
-                Self::RefundCreated => f.write_str("refund.created"),
-                Self::RefundSucceeded => f.write_str("refund.succeeded"),
-                Self::RefundFailed => f.write_str("refund.failed"),
-                Self::TicketVoided => f.write_str("ticket.voided"),
-                Self::CheckInListCreated => f.write_str("check_in_list.created"),
-                Self::CheckInListUpdated => f.write_str("check_in_list.updated"),
-                Self::DeviceCreated => f.write_str("device.created"),
-                Self::DeviceDeleted => f.write_str("device.deleted"),
-                Self::CheckInAdmitted => f.write_str("check_in.admitted"),
-                Self::CheckInAlreadyAdmitted => f.write_str("check_in.already_admitted"),
-                Self::CheckInRefused => f.write_str("check_in.refused"),
-                Self::PluginUploaded => f.write_str("plugin.uploaded"),
-                Self::PluginPublished => f.write_str("plugin.published"),
-                Self::PluginRolledBack => f.write_str("plugin.rolled_back"),
-                Self::PluginInstalled => f.write_str("plugin.installed"),
-                Self::PluginUninstalled => f.write_str("plugin.uninstalled"),
-                Self::PluginDeleted => f.write_str("plugin.deleted"),
-                Self::WebhookEndpointDisabled => f.write_str("webhook_endpoint.disabled"),
-                Self::WebhookEndpointPing => f.write_str("webhook_endpoint.ping"),
-                Self::Unknown => f.write_str("unknown"),
-            }
-        }
-    }
-    impl ::std::str::FromStr for NewWebhookEndpointEventTypesItem {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
-                "tenant.updated" => Ok(Self::TenantUpdated),
-                "ticket_key.rotated" => Ok(Self::TicketKeyRotated),
-                "venue.created" => Ok(Self::VenueCreated),
-                "venue.updated" => Ok(Self::VenueUpdated),
-                "seat_map.created" => Ok(Self::SeatMapCreated),
-                "seat_map.updated" => Ok(Self::SeatMapUpdated),
-                "seat_map.published" => Ok(Self::SeatMapPublished),
-                "event.created" => Ok(Self::EventCreated),
-                "event.updated" => Ok(Self::EventUpdated),
-                "event.published" => Ok(Self::EventPublished),
-                "event.moved" => Ok(Self::EventMoved),
-                "event.seats_updated" => Ok(Self::EventSeatsUpdated),
-                "event.price_limits_updated" => Ok(Self::EventPriceLimitsUpdated),
-                "event.cancelled" => Ok(Self::EventCancelled),
-                "price_tier.created" => Ok(Self::PriceTierCreated),
-                "price_tier.updated" => Ok(Self::PriceTierUpdated),
-                "price_tier.deleted" => Ok(Self::PriceTierDeleted),
-                "order.created" => Ok(Self::OrderCreated),
-                "order.processing" => Ok(Self::OrderProcessing),
-                "order.paid" => Ok(Self::OrderPaid),
-                "order.reseated" => Ok(Self::OrderReseated),
-                "order.expired" => Ok(Self::OrderExpired),
-                "order.cancelled" => Ok(Self::OrderCancelled),
-                "order.refund_due" => Ok(Self::OrderRefundDue),
-                "order.partially_refunded" => Ok(Self::OrderPartiallyRefunded),
-                "order.refunded" => Ok(Self::OrderRefunded),
-                "order.needs_review" => Ok(Self::OrderNeedsReview),
-                "dispute.opened" => Ok(Self::DisputeOpened),
-                "dispute.won" => Ok(Self::DisputeWon),
-                "dispute.lost" => Ok(Self::DisputeLost),
-                "payment.failed" => Ok(Self::PaymentFailed),
-                "payment.expired" => Ok(Self::PaymentExpired),
-                "refund.created" => Ok(Self::RefundCreated),
-                "refund.succeeded" => Ok(Self::RefundSucceeded),
-                "refund.failed" => Ok(Self::RefundFailed),
-                "ticket.voided" => Ok(Self::TicketVoided),
-                "check_in_list.created" => Ok(Self::CheckInListCreated),
-                "check_in_list.updated" => Ok(Self::CheckInListUpdated),
-                "device.created" => Ok(Self::DeviceCreated),
-                "device.deleted" => Ok(Self::DeviceDeleted),
-                "check_in.admitted" => Ok(Self::CheckInAdmitted),
-                "check_in.already_admitted" => Ok(Self::CheckInAlreadyAdmitted),
-                "check_in.refused" => Ok(Self::CheckInRefused),
-                "plugin.uploaded" => Ok(Self::PluginUploaded),
-                "plugin.published" => Ok(Self::PluginPublished),
-                "plugin.rolled_back" => Ok(Self::PluginRolledBack),
-                "plugin.installed" => Ok(Self::PluginInstalled),
-                "plugin.uninstalled" => Ok(Self::PluginUninstalled),
-                "plugin.deleted" => Ok(Self::PluginDeleted),
-                "webhook_endpoint.disabled" => Ok(Self::WebhookEndpointDisabled),
-                "webhook_endpoint.ping" => Ok(Self::WebhookEndpointPing),
-                _ => Err("invalid value".into()),
-            }
-        }
-    }
-    impl ::std::convert::TryFrom<&str> for NewWebhookEndpointEventTypesItem {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-    impl ::std::convert::TryFrom<::std::string::String>
-    for NewWebhookEndpointEventTypesItem {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
     }
     /// Something that could not be carried over.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
@@ -4663,264 +4402,6 @@ less `list_total_minor`.*/
         /// For the audit log and the people at the door.
         pub reason: ::std::string::String,
     }
-    /// `WebhookDeliveriesListType`
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
-    #[non_exhaustive]
-    pub enum WebhookDeliveriesListType {
-        #[serde(rename = "tenant.updated")]
-        TenantUpdated,
-        #[serde(rename = "ticket_key.rotated")]
-        TicketKeyRotated,
-        #[serde(rename = "venue.created")]
-        VenueCreated,
-        #[serde(rename = "venue.updated")]
-        VenueUpdated,
-        #[serde(rename = "seat_map.created")]
-        SeatMapCreated,
-        #[serde(rename = "seat_map.updated")]
-        SeatMapUpdated,
-        #[serde(rename = "seat_map.published")]
-        SeatMapPublished,
-        #[serde(rename = "event.created")]
-        EventCreated,
-        #[serde(rename = "event.updated")]
-        EventUpdated,
-        #[serde(rename = "event.published")]
-        EventPublished,
-        #[serde(rename = "event.moved")]
-        EventMoved,
-        #[serde(rename = "event.seats_updated")]
-        EventSeatsUpdated,
-        #[serde(rename = "event.price_limits_updated")]
-        EventPriceLimitsUpdated,
-        #[serde(rename = "event.cancelled")]
-        EventCancelled,
-        #[serde(rename = "price_tier.created")]
-        PriceTierCreated,
-        #[serde(rename = "price_tier.updated")]
-        PriceTierUpdated,
-        #[serde(rename = "price_tier.deleted")]
-        PriceTierDeleted,
-        #[serde(rename = "order.created")]
-        OrderCreated,
-        #[serde(rename = "order.processing")]
-        OrderProcessing,
-        #[serde(rename = "order.paid")]
-        OrderPaid,
-        #[serde(rename = "order.reseated")]
-        OrderReseated,
-        #[serde(rename = "order.expired")]
-        OrderExpired,
-        #[serde(rename = "order.cancelled")]
-        OrderCancelled,
-        #[serde(rename = "order.refund_due")]
-        OrderRefundDue,
-        #[serde(rename = "order.partially_refunded")]
-        OrderPartiallyRefunded,
-        #[serde(rename = "order.refunded")]
-        OrderRefunded,
-        #[serde(rename = "order.needs_review")]
-        OrderNeedsReview,
-        #[serde(rename = "dispute.opened")]
-        DisputeOpened,
-        #[serde(rename = "dispute.won")]
-        DisputeWon,
-        #[serde(rename = "dispute.lost")]
-        DisputeLost,
-        #[serde(rename = "payment.failed")]
-        PaymentFailed,
-        #[serde(rename = "payment.expired")]
-        PaymentExpired,
-        #[serde(rename = "refund.created")]
-        RefundCreated,
-        #[serde(rename = "refund.succeeded")]
-        RefundSucceeded,
-        #[serde(rename = "refund.failed")]
-        RefundFailed,
-        #[serde(rename = "ticket.voided")]
-        TicketVoided,
-        #[serde(rename = "check_in_list.created")]
-        CheckInListCreated,
-        #[serde(rename = "check_in_list.updated")]
-        CheckInListUpdated,
-        #[serde(rename = "device.created")]
-        DeviceCreated,
-        #[serde(rename = "device.deleted")]
-        DeviceDeleted,
-        #[serde(rename = "check_in.admitted")]
-        CheckInAdmitted,
-        #[serde(rename = "check_in.already_admitted")]
-        CheckInAlreadyAdmitted,
-        #[serde(rename = "check_in.refused")]
-        CheckInRefused,
-        #[serde(rename = "plugin.uploaded")]
-        PluginUploaded,
-        #[serde(rename = "plugin.published")]
-        PluginPublished,
-        #[serde(rename = "plugin.rolled_back")]
-        PluginRolledBack,
-        #[serde(rename = "plugin.installed")]
-        PluginInstalled,
-        #[serde(rename = "plugin.uninstalled")]
-        PluginUninstalled,
-        #[serde(rename = "plugin.deleted")]
-        PluginDeleted,
-        #[serde(rename = "webhook_endpoint.disabled")]
-        WebhookEndpointDisabled,
-        #[serde(rename = "webhook_endpoint.ping")]
-        WebhookEndpointPing,
-        /// A value that this version does not know; not to be sent.
-        #[serde(other)]
-        Unknown,
-    }
-    impl ::std::fmt::Display for WebhookDeliveriesListType {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::TenantUpdated => f.write_str("tenant.updated"),
-                Self::TicketKeyRotated => f.write_str("ticket_key.rotated"),
-                Self::VenueCreated => f.write_str("venue.created"),
-                Self::VenueUpdated => f.write_str("venue.updated"),
-                Self::SeatMapCreated => f.write_str("seat_map.created"),
-                Self::SeatMapUpdated => f.write_str("seat_map.updated"),
-                Self::SeatMapPublished => f.write_str("seat_map.published"),
-                Self::EventCreated => f.write_str("event.created"),
-                Self::EventUpdated => f.write_str("event.updated"),
-                Self::EventPublished => f.write_str("event.published"),
-                Self::EventMoved => f.write_str("event.moved"),
-                Self::EventSeatsUpdated => f.write_str("event.seats_updated"),
-                Self::EventPriceLimitsUpdated => {
-                    f.write_str("event.price_limits_updated")
-                }
-                Self::EventCancelled => f.write_str("event.cancelled"),
-                Self::PriceTierCreated => f.write_str("price_tier.created"),
-                Self::PriceTierUpdated => f.write_str("price_tier.updated"),
-                Self::PriceTierDeleted => f.write_str("price_tier.deleted"),
-                Self::OrderCreated => f.write_str("order.created"),
-                Self::OrderProcessing => f.write_str("order.processing"),
-                Self::OrderPaid => f.write_str("order.paid"),
-                Self::OrderReseated => f.write_str("order.reseated"),
-                Self::OrderExpired => f.write_str("order.expired"),
-                Self::OrderCancelled => f.write_str("order.cancelled"),
-                Self::OrderRefundDue => f.write_str("order.refund_due"),
-                Self::OrderPartiallyRefunded => f.write_str("order.partially_refunded"),
-                Self::OrderRefunded => f.write_str("order.refunded"),
-                Self::OrderNeedsReview => f.write_str("order.needs_review"),
-                Self::DisputeOpened => f.write_str("dispute.opened"),
-                Self::DisputeWon => f.write_str("dispute.won"),
-                Self::DisputeLost => f.write_str("dispute.lost"),
-                Self::PaymentFailed => f.write_str("payment.failed"),
-                Self::PaymentExpired => f.write_str("payment.expired"),
-                Self::RefundCreated => f.write_str("refund.created"),
-                Self::RefundSucceeded => f.write_str("refund.succeeded"),
-                Self::RefundFailed => f.write_str("refund.failed"),
-                Self::TicketVoided => f.write_str("ticket.voided"),
-                Self::CheckInListCreated => f.write_str("check_in_list.created"),
-                Self::CheckInListUpdated => f.write_str("check_in_list.updated"),
-                Self::DeviceCreated => f.write_str("device.created"),
-                Self::DeviceDeleted => f.write_str("device.deleted"),
-                Self::CheckInAdmitted => f.write_str("check_in.admitted"),
-                Self::CheckInAlreadyAdmitted => f.write_str("check_in.already_admitted"),
-                Self::CheckInRefused => f.write_str("check_in.refused"),
-                Self::PluginUploaded => f.write_str("plugin.uploaded"),
-                Self::PluginPublished => f.write_str("plugin.published"),
-                Self::PluginRolledBack => f.write_str("plugin.rolled_back"),
-                Self::PluginInstalled => f.write_str("plugin.installed"),
-                Self::PluginUninstalled => f.write_str("plugin.uninstalled"),
-                Self::PluginDeleted => f.write_str("plugin.deleted"),
-                Self::WebhookEndpointDisabled => f.write_str("webhook_endpoint.disabled"),
-                Self::WebhookEndpointPing => f.write_str("webhook_endpoint.ping"),
-                Self::Unknown => f.write_str("unknown"),
-            }
-        }
-    }
-    impl ::std::str::FromStr for WebhookDeliveriesListType {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
-                "tenant.updated" => Ok(Self::TenantUpdated),
-                "ticket_key.rotated" => Ok(Self::TicketKeyRotated),
-                "venue.created" => Ok(Self::VenueCreated),
-                "venue.updated" => Ok(Self::VenueUpdated),
-                "seat_map.created" => Ok(Self::SeatMapCreated),
-                "seat_map.updated" => Ok(Self::SeatMapUpdated),
-                "seat_map.published" => Ok(Self::SeatMapPublished),
-                "event.created" => Ok(Self::EventCreated),
-                "event.updated" => Ok(Self::EventUpdated),
-                "event.published" => Ok(Self::EventPublished),
-                "event.moved" => Ok(Self::EventMoved),
-                "event.seats_updated" => Ok(Self::EventSeatsUpdated),
-                "event.price_limits_updated" => Ok(Self::EventPriceLimitsUpdated),
-                "event.cancelled" => Ok(Self::EventCancelled),
-                "price_tier.created" => Ok(Self::PriceTierCreated),
-                "price_tier.updated" => Ok(Self::PriceTierUpdated),
-                "price_tier.deleted" => Ok(Self::PriceTierDeleted),
-                "order.created" => Ok(Self::OrderCreated),
-                "order.processing" => Ok(Self::OrderProcessing),
-                "order.paid" => Ok(Self::OrderPaid),
-                "order.reseated" => Ok(Self::OrderReseated),
-                "order.expired" => Ok(Self::OrderExpired),
-                "order.cancelled" => Ok(Self::OrderCancelled),
-                "order.refund_due" => Ok(Self::OrderRefundDue),
-                "order.partially_refunded" => Ok(Self::OrderPartiallyRefunded),
-                "order.refunded" => Ok(Self::OrderRefunded),
-                "order.needs_review" => Ok(Self::OrderNeedsReview),
-                "dispute.opened" => Ok(Self::DisputeOpened),
-                "dispute.won" => Ok(Self::DisputeWon),
-                "dispute.lost" => Ok(Self::DisputeLost),
-                "payment.failed" => Ok(Self::PaymentFailed),
-                "payment.expired" => Ok(Self::PaymentExpired),
-                "refund.created" => Ok(Self::RefundCreated),
-                "refund.succeeded" => Ok(Self::RefundSucceeded),
-                "refund.failed" => Ok(Self::RefundFailed),
-                "ticket.voided" => Ok(Self::TicketVoided),
-                "check_in_list.created" => Ok(Self::CheckInListCreated),
-                "check_in_list.updated" => Ok(Self::CheckInListUpdated),
-                "device.created" => Ok(Self::DeviceCreated),
-                "device.deleted" => Ok(Self::DeviceDeleted),
-                "check_in.admitted" => Ok(Self::CheckInAdmitted),
-                "check_in.already_admitted" => Ok(Self::CheckInAlreadyAdmitted),
-                "check_in.refused" => Ok(Self::CheckInRefused),
-                "plugin.uploaded" => Ok(Self::PluginUploaded),
-                "plugin.published" => Ok(Self::PluginPublished),
-                "plugin.rolled_back" => Ok(Self::PluginRolledBack),
-                "plugin.installed" => Ok(Self::PluginInstalled),
-                "plugin.uninstalled" => Ok(Self::PluginUninstalled),
-                "plugin.deleted" => Ok(Self::PluginDeleted),
-                "webhook_endpoint.disabled" => Ok(Self::WebhookEndpointDisabled),
-                "webhook_endpoint.ping" => Ok(Self::WebhookEndpointPing),
-                _ => Err("invalid value".into()),
-            }
-        }
-    }
-    impl ::std::convert::TryFrom<&str> for WebhookDeliveriesListType {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-    impl ::std::convert::TryFrom<::std::string::String> for WebhookDeliveriesListType {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
     /// An entry of the log on its way to an endpoint. What is said of the answer is that of the last attempt.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct WebhookDelivery {
@@ -5055,274 +4536,13 @@ less `list_total_minor`.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub description: ::std::option::Option<::std::string::String>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
-        pub event_types: ::std::option::Option<
-            ::std::vec::Vec<WebhookEndpointPatchEventTypesItem>,
-        >,
+        pub event_types: ::std::option::Option<::std::vec::Vec<EventType>>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub payload: ::std::option::Option<WebhookPayload>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub state: ::std::option::Option<WebhookEndpointSwitch>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub url: ::std::option::Option<::std::string::String>,
-    }
-    /// `WebhookEndpointPatchEventTypesItem`
-    #[derive(
-        ::serde::Deserialize,
-        ::serde::Serialize,
-        Clone,
-        Copy,
-        Debug,
-        Eq,
-        Hash,
-        Ord,
-        PartialEq,
-        PartialOrd
-    )]
-    #[non_exhaustive]
-    pub enum WebhookEndpointPatchEventTypesItem {
-        #[serde(rename = "tenant.updated")]
-        TenantUpdated,
-        #[serde(rename = "ticket_key.rotated")]
-        TicketKeyRotated,
-        #[serde(rename = "venue.created")]
-        VenueCreated,
-        #[serde(rename = "venue.updated")]
-        VenueUpdated,
-        #[serde(rename = "seat_map.created")]
-        SeatMapCreated,
-        #[serde(rename = "seat_map.updated")]
-        SeatMapUpdated,
-        #[serde(rename = "seat_map.published")]
-        SeatMapPublished,
-        #[serde(rename = "event.created")]
-        EventCreated,
-        #[serde(rename = "event.updated")]
-        EventUpdated,
-        #[serde(rename = "event.published")]
-        EventPublished,
-        #[serde(rename = "event.moved")]
-        EventMoved,
-        #[serde(rename = "event.seats_updated")]
-        EventSeatsUpdated,
-        #[serde(rename = "event.price_limits_updated")]
-        EventPriceLimitsUpdated,
-        #[serde(rename = "event.cancelled")]
-        EventCancelled,
-        #[serde(rename = "price_tier.created")]
-        PriceTierCreated,
-        #[serde(rename = "price_tier.updated")]
-        PriceTierUpdated,
-        #[serde(rename = "price_tier.deleted")]
-        PriceTierDeleted,
-        #[serde(rename = "order.created")]
-        OrderCreated,
-        #[serde(rename = "order.processing")]
-        OrderProcessing,
-        #[serde(rename = "order.paid")]
-        OrderPaid,
-        #[serde(rename = "order.reseated")]
-        OrderReseated,
-        #[serde(rename = "order.expired")]
-        OrderExpired,
-        #[serde(rename = "order.cancelled")]
-        OrderCancelled,
-        #[serde(rename = "order.refund_due")]
-        OrderRefundDue,
-        #[serde(rename = "order.partially_refunded")]
-        OrderPartiallyRefunded,
-        #[serde(rename = "order.refunded")]
-        OrderRefunded,
-        #[serde(rename = "order.needs_review")]
-        OrderNeedsReview,
-        #[serde(rename = "dispute.opened")]
-        DisputeOpened,
-        #[serde(rename = "dispute.won")]
-        DisputeWon,
-        #[serde(rename = "dispute.lost")]
-        DisputeLost,
-        #[serde(rename = "payment.failed")]
-        PaymentFailed,
-        #[serde(rename = "payment.expired")]
-        PaymentExpired,
-        #[serde(rename = "refund.created")]
-        RefundCreated,
-        #[serde(rename = "refund.succeeded")]
-        RefundSucceeded,
-        #[serde(rename = "refund.failed")]
-        RefundFailed,
-        #[serde(rename = "ticket.voided")]
-        TicketVoided,
-        #[serde(rename = "check_in_list.created")]
-        CheckInListCreated,
-        #[serde(rename = "check_in_list.updated")]
-        CheckInListUpdated,
-        #[serde(rename = "device.created")]
-        DeviceCreated,
-        #[serde(rename = "device.deleted")]
-        DeviceDeleted,
-        #[serde(rename = "check_in.admitted")]
-        CheckInAdmitted,
-        #[serde(rename = "check_in.already_admitted")]
-        CheckInAlreadyAdmitted,
-        #[serde(rename = "check_in.refused")]
-        CheckInRefused,
-        #[serde(rename = "plugin.uploaded")]
-        PluginUploaded,
-        #[serde(rename = "plugin.published")]
-        PluginPublished,
-        #[serde(rename = "plugin.rolled_back")]
-        PluginRolledBack,
-        #[serde(rename = "plugin.installed")]
-        PluginInstalled,
-        #[serde(rename = "plugin.uninstalled")]
-        PluginUninstalled,
-        #[serde(rename = "plugin.deleted")]
-        PluginDeleted,
-        #[serde(rename = "webhook_endpoint.disabled")]
-        WebhookEndpointDisabled,
-        #[serde(rename = "webhook_endpoint.ping")]
-        WebhookEndpointPing,
-        /// A value that this version does not know; not to be sent.
-        #[serde(other)]
-        Unknown,
-    }
-    impl ::std::fmt::Display for WebhookEndpointPatchEventTypesItem {
-        fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-            match *self {
-                Self::TenantUpdated => f.write_str("tenant.updated"),
-                Self::TicketKeyRotated => f.write_str("ticket_key.rotated"),
-                Self::VenueCreated => f.write_str("venue.created"),
-                Self::VenueUpdated => f.write_str("venue.updated"),
-                Self::SeatMapCreated => f.write_str("seat_map.created"),
-                Self::SeatMapUpdated => f.write_str("seat_map.updated"),
-                Self::SeatMapPublished => f.write_str("seat_map.published"),
-                Self::EventCreated => f.write_str("event.created"),
-                Self::EventUpdated => f.write_str("event.updated"),
-                Self::EventPublished => f.write_str("event.published"),
-                Self::EventMoved => f.write_str("event.moved"),
-                Self::EventSeatsUpdated => f.write_str("event.seats_updated"),
-                Self::EventPriceLimitsUpdated => {
-                    f.write_str("event.price_limits_updated")
-                }
-                Self::EventCancelled => f.write_str("event.cancelled"),
-                Self::PriceTierCreated => f.write_str("price_tier.created"),
-                Self::PriceTierUpdated => f.write_str("price_tier.updated"),
-                Self::PriceTierDeleted => f.write_str("price_tier.deleted"),
-                Self::OrderCreated => f.write_str("order.created"),
-                Self::OrderProcessing => f.write_str("order.processing"),
-                Self::OrderPaid => f.write_str("order.paid"),
-                Self::OrderReseated => f.write_str("order.reseated"),
-                Self::OrderExpired => f.write_str("order.expired"),
-                Self::OrderCancelled => f.write_str("order.cancelled"),
-                Self::OrderRefundDue => f.write_str("order.refund_due"),
-                Self::OrderPartiallyRefunded => f.write_str("order.partially_refunded"),
-                Self::OrderRefunded => f.write_str("order.refunded"),
-                Self::OrderNeedsReview => f.write_str("order.needs_review"),
-                Self::DisputeOpened => f.write_str("dispute.opened"),
-                Self::DisputeWon => f.write_str("dispute.won"),
-                Self::DisputeLost => f.write_str("dispute.lost"),
-                Self::PaymentFailed => f.write_str("payment.failed"),
-                Self::PaymentExpired => f.write_str("payment.expired"),
-                Self::RefundCreated => f.write_str("refund.created"),
-                Self::RefundSucceeded => f.write_str("refund.succeeded"),
-                Self::RefundFailed => f.write_str("refund.failed"),
-                Self::TicketVoided => f.write_str("ticket.voided"),
-                Self::CheckInListCreated => f.write_str("check_in_list.created"),
-                Self::CheckInListUpdated => f.write_str("check_in_list.updated"),
-                Self::DeviceCreated => f.write_str("device.created"),
-                Self::DeviceDeleted => f.write_str("device.deleted"),
-                Self::CheckInAdmitted => f.write_str("check_in.admitted"),
-                Self::CheckInAlreadyAdmitted => f.write_str("check_in.already_admitted"),
-                Self::CheckInRefused => f.write_str("check_in.refused"),
-                Self::PluginUploaded => f.write_str("plugin.uploaded"),
-                Self::PluginPublished => f.write_str("plugin.published"),
-                Self::PluginRolledBack => f.write_str("plugin.rolled_back"),
-                Self::PluginInstalled => f.write_str("plugin.installed"),
-                Self::PluginUninstalled => f.write_str("plugin.uninstalled"),
-                Self::PluginDeleted => f.write_str("plugin.deleted"),
-                Self::WebhookEndpointDisabled => f.write_str("webhook_endpoint.disabled"),
-                Self::WebhookEndpointPing => f.write_str("webhook_endpoint.ping"),
-                Self::Unknown => f.write_str("unknown"),
-            }
-        }
-    }
-    impl ::std::str::FromStr for WebhookEndpointPatchEventTypesItem {
-        type Err = self::error::ConversionError;
-        fn from_str(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            match value {
-                "tenant.updated" => Ok(Self::TenantUpdated),
-                "ticket_key.rotated" => Ok(Self::TicketKeyRotated),
-                "venue.created" => Ok(Self::VenueCreated),
-                "venue.updated" => Ok(Self::VenueUpdated),
-                "seat_map.created" => Ok(Self::SeatMapCreated),
-                "seat_map.updated" => Ok(Self::SeatMapUpdated),
-                "seat_map.published" => Ok(Self::SeatMapPublished),
-                "event.created" => Ok(Self::EventCreated),
-                "event.updated" => Ok(Self::EventUpdated),
-                "event.published" => Ok(Self::EventPublished),
-                "event.moved" => Ok(Self::EventMoved),
-                "event.seats_updated" => Ok(Self::EventSeatsUpdated),
-                "event.price_limits_updated" => Ok(Self::EventPriceLimitsUpdated),
-                "event.cancelled" => Ok(Self::EventCancelled),
-                "price_tier.created" => Ok(Self::PriceTierCreated),
-                "price_tier.updated" => Ok(Self::PriceTierUpdated),
-                "price_tier.deleted" => Ok(Self::PriceTierDeleted),
-                "order.created" => Ok(Self::OrderCreated),
-                "order.processing" => Ok(Self::OrderProcessing),
-                "order.paid" => Ok(Self::OrderPaid),
-                "order.reseated" => Ok(Self::OrderReseated),
-                "order.expired" => Ok(Self::OrderExpired),
-                "order.cancelled" => Ok(Self::OrderCancelled),
-                "order.refund_due" => Ok(Self::OrderRefundDue),
-                "order.partially_refunded" => Ok(Self::OrderPartiallyRefunded),
-                "order.refunded" => Ok(Self::OrderRefunded),
-                "order.needs_review" => Ok(Self::OrderNeedsReview),
-                "dispute.opened" => Ok(Self::DisputeOpened),
-                "dispute.won" => Ok(Self::DisputeWon),
-                "dispute.lost" => Ok(Self::DisputeLost),
-                "payment.failed" => Ok(Self::PaymentFailed),
-                "payment.expired" => Ok(Self::PaymentExpired),
-                "refund.created" => Ok(Self::RefundCreated),
-                "refund.succeeded" => Ok(Self::RefundSucceeded),
-                "refund.failed" => Ok(Self::RefundFailed),
-                "ticket.voided" => Ok(Self::TicketVoided),
-                "check_in_list.created" => Ok(Self::CheckInListCreated),
-                "check_in_list.updated" => Ok(Self::CheckInListUpdated),
-                "device.created" => Ok(Self::DeviceCreated),
-                "device.deleted" => Ok(Self::DeviceDeleted),
-                "check_in.admitted" => Ok(Self::CheckInAdmitted),
-                "check_in.already_admitted" => Ok(Self::CheckInAlreadyAdmitted),
-                "check_in.refused" => Ok(Self::CheckInRefused),
-                "plugin.uploaded" => Ok(Self::PluginUploaded),
-                "plugin.published" => Ok(Self::PluginPublished),
-                "plugin.rolled_back" => Ok(Self::PluginRolledBack),
-                "plugin.installed" => Ok(Self::PluginInstalled),
-                "plugin.uninstalled" => Ok(Self::PluginUninstalled),
-                "plugin.deleted" => Ok(Self::PluginDeleted),
-                "webhook_endpoint.disabled" => Ok(Self::WebhookEndpointDisabled),
-                "webhook_endpoint.ping" => Ok(Self::WebhookEndpointPing),
-                _ => Err("invalid value".into()),
-            }
-        }
-    }
-    impl ::std::convert::TryFrom<&str> for WebhookEndpointPatchEventTypesItem {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: &str,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
-    }
-    impl ::std::convert::TryFrom<::std::string::String>
-    for WebhookEndpointPatchEventTypesItem {
-        type Error = self::error::ConversionError;
-        fn try_from(
-            value: ::std::string::String,
-        ) -> ::std::result::Result<Self, self::error::ConversionError> {
-            value.parse()
-        }
     }
     /// Whether an endpoint is told what happens.
     #[derive(
@@ -5447,32 +4667,6 @@ less `list_total_minor`.*/
         ) -> ::std::result::Result<Self, self::error::ConversionError> {
             value.parse()
         }
-    }
-    /// The body of a webhook.
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
-    pub struct WebhookEvent {
-        pub data: WebhookEventData,
-        /// The same as the header `webhook-id`: act once on each.
-        pub id: ::std::string::String,
-        pub tenant_id: ::std::string::String,
-        /// When it happened.
-        pub timestamp: ::chrono::DateTime<::chrono::offset::Utc>,
-        /// More types may come. Now: tenant.updated, ticket_key.rotated, venue.created, venue.updated, seat_map.created, seat_map.updated, seat_map.published, event.created, event.updated, event.published, event.moved, event.seats_updated, event.price_limits_updated, event.cancelled, price_tier.created, price_tier.updated, price_tier.deleted, order.created, order.processing, order.paid, order.reseated, order.expired, order.cancelled, order.refund_due, order.partially_refunded, order.refunded, order.needs_review, dispute.opened, dispute.won, dispute.lost, payment.failed, payment.expired, refund.created, refund.succeeded, refund.failed, ticket.voided, check_in_list.created, check_in_list.updated, device.created, device.deleted, check_in.admitted, check_in.already_admitted, check_in.refused, plugin.uploaded, plugin.published, plugin.rolled_back, plugin.installed, plugin.uninstalled, plugin.deleted, webhook_endpoint.disabled, webhook_endpoint.ping.
-        #[serde(rename = "type")]
-        pub type_: ::std::string::String,
-    }
-    /// `WebhookEventData`
-    #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
-    pub struct WebhookEventData {
-        /// More, by type; neither personal data nor secrets.
-        pub detail: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        /// The id of what it is about.
-        pub id: ::std::string::String,
-        /// In fat payloads, what it is about as its GET answers it when the message is sent. Absent when it is gone, or larger than 256 KiB.
-        #[serde(default, skip_serializing_if = "::serde_json::Map::is_empty")]
-        pub object: ::serde_json::Map<::std::string::String, ::serde_json::Value>,
-        /// What it is about.
-        pub resource: ::std::string::String,
     }
     /// What a payload has.
     #[derive(
@@ -6341,7 +5535,7 @@ impl Client {
         cursor: Option<&'a str>,
         limit: Option<u32>,
         start: Option<types::LogStart>,
-        type_: Option<types::EventsLogListType>,
+        type_: Option<types::EventType>,
     ) -> Result<ResponseValue<types::LogPart>, Error> {
         let url = format!("{}/v1/events-log", self.baseurl,);
         #[allow(unused_mut)]
@@ -8586,7 +7780,7 @@ impl Client {
         cursor: Option<&'a str>,
         limit: Option<u32>,
         state: Option<types::WebhookDeliveryState>,
-        type_: Option<types::WebhookDeliveriesListType>,
+        type_: Option<types::EventType>,
     ) -> Result<ResponseValue<types::PageWebhookDelivery>, Error> {
         let url = format!(
             "{}/v1/webhook-endpoints/{}/deliveries", self.baseurl, encode_path(&

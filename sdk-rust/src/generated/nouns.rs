@@ -2437,7 +2437,7 @@ pub mod query {
         pub cursor: Option<String>,
         pub limit: Option<u32>,
         pub start: Option<types::LogStart>,
-        pub type_: Option<types::EventsLogListType>,
+        pub type_: Option<types::EventType>,
     }
     /// The query of `holds.delete`.
     #[derive(Debug, Clone, Default)]
@@ -2559,6 +2559,6 @@ pub mod query {
     #[derive(Debug, Clone, Default)]
     pub struct WebhookDeliveriesList {
         pub state: Option<types::WebhookDeliveryState>,
-        pub type_: Option<types::WebhookDeliveriesListType>,
+        pub type_: Option<types::EventType>,
     }
 }

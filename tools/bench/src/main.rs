@@ -233,13 +233,13 @@ async fn commit() -> String {
     output.await.map_or(String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-#[expect(clippy::print_stdout, reason = "a person watches")]
 /// Of an odd number of values.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(0.0)
 }
 
+#[expect(clippy::print_stdout, reason = "a person watches")]
 fn step(text: &str) {
     println!("  … {text}");
     let _ = std::io::stdout().flush();

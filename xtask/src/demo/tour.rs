@@ -30,6 +30,8 @@ EventFlow is running.
   party           {party}   (500 standing places; prices follow demand)
   check-in list   {list}
 
+  for the SDKs    export EVENTFLOW_URL={url} EVENTFLOW_SECRET_KEY={secret} EVENT_ID={concert}
+
 A sale, to paste into another shell (it uses curl and jq):
 
   API={url}/v1; SK={secret}; PK={publishable}; EVENT={concert}; LIST={list}

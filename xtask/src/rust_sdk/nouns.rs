@@ -364,7 +364,7 @@ fn references<'a>(value: &Value, view: &'a Value, found: &mut BTreeMap<String, &
     }
 }
 
-fn core_types(core: &File) -> Result<&Vec<Item>> {
+pub fn core_types(core: &File) -> Result<&Vec<Item>> {
     let types = core.items.iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == "types" => module.content.as_ref(),
         _ => None,
@@ -394,7 +394,7 @@ fn plain(name: &Ident) -> String {
     name.to_string().trim_start_matches("r#").trim_end_matches('_').to_owned()
 }
 
-fn pascal(name: &str) -> String {
+pub fn pascal(name: &str) -> String {
     let word = |word: &str| {
         word.chars().take(1).flat_map(char::to_uppercase).chain(word.chars().skip(1)).collect::<String>()
     };

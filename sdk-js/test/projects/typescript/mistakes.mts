@@ -1,6 +1,7 @@
 // What a compiler has to find. Each line fails the build if the types let it pass.
 import { EventFlow } from "@eventflow/sdk";
 import { EventFlow as Page } from "@eventflow/sdk/browser";
+import { verify } from "@eventflow/sdk/webhooks";
 
 export async function mistakes(server: EventFlow, page: Page): Promise<void> {
   // @ts-expect-error A page may not read the tenant.
@@ -23,4 +24,9 @@ export async function mistakes(server: EventFlow, page: Page): Promise<void> {
   await server.request("availability.stream", { path: { event_id: "evt_1" } });
   // @ts-expect-error A number is no id.
   await server.events.get(7);
+  const { payload } = await verify("", {}, "whsec_…");
+  // @ts-expect-error There is no such type of webhooks.
+  if (payload.type === "order.payed") return;
+  // @ts-expect-error A refund has no tickets.
+  if (payload.type === "refund.succeeded") payload.data.object?.tickets;
 }

@@ -89,6 +89,17 @@ async fn a_connection_that_dies_makes_one_order_whichever_moment_it_was() {
 }
 
 #[tokio::test]
+async fn an_address_where_nobody_listens_is_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let client = Client::builder(&url, "ef_sk_test_nobody").retries(0).build().unwrap();
+    let error = client.tenant().get().await.unwrap_err();
+    let Error::Connection { reason, .. } = &error else { panic!("{error}") };
+    assert!(reason.contains("refused") && reason.ends_with(&format!(" at {url}")), "{reason}");
+}
+
+#[tokio::test]
 async fn nobody_answers_the_call_ends_in_time_and_its_key_finishes_it_later() {
     let scene = Scene::new().await;
     scene.proxy.fail([Fault::Hang]);

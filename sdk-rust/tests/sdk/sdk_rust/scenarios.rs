@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use eventflow_sdk::nouns::query;
-use eventflow_sdk::webhooks::{self, Message};
+use eventflow_sdk::webhooks::{self, Event, Message, WebhookError};
 use eventflow_sdk::{Call, Client, Error, Page, Pages, tickets};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::support::{World, pay};
+use super::support::{Receiver, World, pay};
 
 const SCENARIOS: &str = include_str!("../../../../tools/sdk-scenarios/scenarios.json");
 /// Longer than anything takes that happens by itself.
@@ -37,6 +37,7 @@ struct Step {
     pay: Option<Value>,
     verify_ticket: Option<Value>,
     verify_webhook: Option<Value>,
+    receive_webhook: Option<Value>,
     #[serde(default)]
     path: BTreeMap<String, Value>,
     #[serde(default)]
@@ -60,6 +61,7 @@ type Outcome = Result<Value, Value>;
 /// What is known in a scenario: the world, and answers by their names.
 struct Known {
     client: Client,
+    receiver: Receiver,
     values: Map<String, Value>,
 }
 
@@ -69,9 +71,11 @@ async fn every_scenario_goes_as_it_is_written() {
     let table: Table = serde_json::from_str(SCENARIOS).unwrap();
     assert!(!table.scenarios.is_empty());
     for scenario in &table.scenarios {
+        let receiver = Receiver::start().await;
         let mut values = Map::new();
         values.insert("event_id".to_owned(), world.event().await.into());
-        let mut known = Known { client: world.client(), values };
+        values.insert("webhook_url".to_owned(), receiver.url.clone().into());
+        let mut known = Known { client: world.client(), receiver, values };
         for (number, step) in scenario.steps.iter().enumerate() {
             known
                 .go(step)
@@ -110,17 +114,21 @@ impl Known {
     }
 
     async fn take(&self, step: &Step) -> Outcome {
-        match (&step.call, &step.pay, &step.verify_ticket, &step.verify_webhook) {
-            (Some(operation), None, None, None) => {
+        let kinds = (&step.call, &step.pay, &step.verify_ticket, &step.verify_webhook, &step.receive_webhook);
+        match kinds {
+            (Some(operation), None, None, None, None) => {
                 self.call(operation, step).await.map_err(|error| refusal(&error))
             }
-            (None, Some(page), None, None) => {
+            (None, Some(page), None, None, None) => {
                 pay(text(&self.resolved(page)["checkout_url"])).await;
                 Ok(Value::Null)
             }
-            (None, None, Some(ticket), None) => self.ticket(text(&self.resolved(ticket)["text"])).await,
-            (None, None, None, Some(message)) => webhook(&self.resolved(message)),
-            _ => panic!("a step is one of `call`, `pay`, `verify_ticket` and `verify_webhook`"),
+            (None, None, Some(ticket), None, None) => self.ticket(text(&self.resolved(ticket)["text"])).await,
+            (None, None, None, Some(message), None) => webhook(&self.resolved(message)),
+            (None, None, None, None, Some(wanted)) => self.receive(&self.resolved(wanted)).await,
+            _ => panic!(
+                "a step is one of `call`, `pay`, `verify_ticket`, `verify_webhook` and `receive_webhook`"
+            ),
         }
     }
 
@@ -158,7 +166,14 @@ impl Known {
                 };
                 self.page(client.tickets().list().query(query), step).await
             }
+            "tickets.void" => self.one(client.tickets().void(&id("ticket_id"), &self.body(step)), step).await,
             "venues.create" => self.one(client.venues().create(&self.body(step)), step).await,
+            "webhook_endpoints.create" => {
+                self.one(client.webhook_endpoints().create(&self.body(step)), step).await
+            }
+            "webhook_endpoints.delete" => {
+                self.one(client.webhook_endpoints().delete(&id("webhook_endpoint_id")), step).await
+            }
             other => panic!("{other} is new in the table: call it here"),
         }
     }
@@ -194,6 +209,19 @@ impl Known {
         let token = tickets::verify(code, &tickets::key_ring(&keys).unwrap());
         let token = token.map_err(|error| json!({ "code": error.code() }))?;
         Ok(json!({ "id": tickets::ticket_id(&token), "flags": token.flags.names().collect::<Vec<_>>() }))
+    }
+
+    async fn receive(&self, wanted: &Value) -> Outcome {
+        let message = self.receiver.message(text(&wanted["type"]), text(&wanted["about"])).await;
+        let mut body = message.body;
+        if wanted["is_tampered"] == true {
+            *body.last_mut().unwrap() = b' ';
+        }
+        let verified = webhooks::verify(&body, &message.headers, &texts(&wanted["secrets"]));
+        if let Ok(Message { payload: Event::Other(value), .. }) = &verified {
+            panic!("the contract does not have {value}");
+        }
+        told(verified)
     }
 
     /// A body as its type: a field that the type does not have would be lost on the way.
@@ -244,10 +272,14 @@ fn webhook(message: &Value) -> Outcome {
     let headers = message["headers"].as_object().unwrap();
     let headers =
         headers.iter().map(|(name, value)| (name.parse().unwrap(), text(value).parse().unwrap())).collect();
-    let secrets: Vec<&str> = message["secrets"].as_array().unwrap().iter().map(text).collect();
     let now: DateTime<Utc> = text(&message["now"]).parse().unwrap();
     let body = text(&message["body"]).as_bytes();
-    match webhooks::verify_at::<Value>(body, &headers, &secrets, now, Duration::from_secs(300)) {
+    let tolerance = Duration::from_secs(300);
+    told(webhooks::verify_at(body, &headers, &texts(&message["secrets"]), now, tolerance))
+}
+
+fn told(verified: Result<Message, WebhookError>) -> Outcome {
+    match verified {
         Ok(Message { id, payload, .. }) => Ok(json!({ "id": id, "payload": payload })),
         Err(error) => Err(json!({ "code": error.code() })),
     }
@@ -285,4 +317,8 @@ fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+fn texts(values: &Value) -> Vec<&str> {
+    values.as_array().unwrap().iter().map(text).collect()
 }

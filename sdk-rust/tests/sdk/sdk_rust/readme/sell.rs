@@ -1,9 +1,16 @@
+use std::env;
+
 use eventflow_sdk::types::{BestAvailable, BuyerInput, NewHold, NewOrderInput, Provider};
 use eventflow_sdk::{Client, Error};
 
-pub async fn sell(url: &str, secret_key: &str, event_id: &str) -> Result<(), Error> {
-    let eventflow = Client::new(url, secret_key)?;
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let [url, key, event_id] =
+        ["EVENTFLOW_URL", "EVENTFLOW_SECRET_KEY", "EVENT_ID"].map(|name| env::var(name).expect(name));
+    sell(&Client::new(&url, &key)?, &event_id).await
+}
 
+async fn sell(eventflow: &Client, event_id: &str) -> Result<(), Error> {
     let best_available = Some(BestAvailable::new(2));
     let hold = eventflow.holds().create(event_id, &NewHold { best_available, ..NewHold::default() }).await?;
 

@@ -67,6 +67,8 @@ impl Platform {
             .env("EVENTFLOW_LISTEN", format!("127.0.0.1:{api}"))
             .env("EVENTFLOW_SANDBOX_PORT", sandbox.to_string())
             .env("EVENTFLOW_BOOTSTRAP_TOKEN", BOOTSTRAP_TOKEN)
+            // Receivers of webhooks are in the tests.
+            .env("EVENTFLOW_WEBHOOKS_ALLOW_LOOPBACK", "true")
             // The tests send as fast as they can.
             .env("EVENTFLOW_RATE_LIMIT_SCALE", "0")
             .stdin(Stdio::piped())

@@ -179,8 +179,8 @@ impl Shared {
     }
 }
 
-/// The head with its empty line, without `Connection`, and the body.
-async fn read_request(stream: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
+/// The head with its empty line, and the body.
+pub async fn read_request(stream: &mut TcpStream) -> std::io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -204,8 +204,8 @@ async fn read_request(stream: &mut TcpStream) -> std::io::Result<(String, Vec<u8
     Ok((head, body))
 }
 
-fn answer(status: u16, headers: &[(&str, String)], body: &str) -> String {
+pub fn answer(status: u16, headers: &[(&str, String)], body: &str) -> String {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = body.len();
-    format!("HTTP/1.1 {status} Fault\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}")
+    format!("HTTP/1.1 {status} Test\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}")
 }
