@@ -1741,7 +1741,8 @@ export interface paths {
         /**
          * Create a webhook endpoint.
          * @description It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
-         *     with a status from 200 to 299 within 15 seconds; anything else is tried again for three days.
+         *     with a status from 200 to 299 within 15 seconds; anything else is tried again for three days. An endpoint that
+         *     is slow and fails has 5 seconds, until it succeeds. Messages to one that takes more than 2 seconds may come later.
          */
         post: operations["webhook_endpoints.create"];
         delete?: never;
@@ -1851,7 +1852,7 @@ export interface paths {
         put?: never;
         /**
          * Give a webhook endpoint a new secret and a new pair of keys.
-         * @description For 24 hours messages have the signatures of both.
+         * @description For 24 hours messages have the signatures of the keys before it too; the third rotation within that time is refused.
          */
         post: operations["webhook_endpoints.rotate"];
         delete?: never;
@@ -3927,7 +3928,7 @@ export interface components {
              */
             event_types?: components["schemas"]["EventType"][] | null;
             payload?: (string & components["schemas"]["WebhookPayload"]) | null;
-            /** @description `https://`, and a host on the public internet. */
+            /** @description `https://`, and a host on the public internet. It is kept in its normal form. */
             url: string;
         };
         /**
@@ -6352,7 +6353,7 @@ export interface components {
             payload: components["schemas"]["WebhookPayload"];
             /**
              * Format: date-time
-             * @description Until then the keys before the last rotation sign too.
+             * @description Until then keys before a rotation sign too.
              */
             previous_keys_until?: string | null;
             /** @description `whpk_…`: verifies the signatures `v1a`, instead of the secret. */

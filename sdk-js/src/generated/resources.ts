@@ -980,7 +980,8 @@ export interface WebhookEndpointsResource {
    * Create a webhook endpoint.
    *
    * It is told what happens from now on, at least once each, by messages with the signatures of Standard Webhooks. Answer
-   * with a status from 200 to 299 within 15 seconds; anything else is tried again for three days.
+   * with a status from 200 to 299 within 15 seconds; anything else is tried again for three days. An endpoint that
+   * is slow and fails has 5 seconds, until it succeeds. Messages to one that takes more than 2 seconds may come later.
    *
    * Permission: `webhook_endpoints:write`.
    */
@@ -1030,7 +1031,7 @@ export interface WebhookEndpointsResource {
   /**
    * Give a webhook endpoint a new secret and a new pair of keys.
    *
-   * For 24 hours messages have the signatures of both.
+   * For 24 hours messages have the signatures of the keys before it too; the third rotation within that time is refused.
    *
    * Permission: `webhook_endpoints:write`.
    */

@@ -2225,7 +2225,7 @@ unfinished is accepted and gets findings.*/
         pub event_types: ::std::option::Option<::std::vec::Vec<EventType>>,
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub payload: ::std::option::Option<WebhookPayload>,
-        /// `https://`, and a host on the public internet.
+        /// `https://`, and a host on the public internet. It is kept in its normal form.
         pub url: ::std::string::String,
     }
     /// Something that could not be carried over.
@@ -4519,7 +4519,7 @@ less `list_total_minor`.*/
         >,
         pub id: ::std::string::String,
         pub payload: WebhookPayload,
-        /// Until then the keys before the last rotation sign too.
+        /// Until then keys before a rotation sign too.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub previous_keys_until: ::std::option::Option<
             ::chrono::DateTime<::chrono::offset::Utc>,
