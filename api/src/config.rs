@@ -41,7 +41,7 @@ pub struct Config {
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
     pub redis_url: Option<SecretString>,
 
-    /// Connections to Postgres for requests. More than about 16 make a small machine slower.
+    /// Connections to Postgres for requests; workers have eight more. More than about 16 make a small machine slower.
     #[arg(long, env = "EVENTFLOW_DATABASE_POOL", default_value_t = 12, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=200))]
     pub database_pool: u32,

@@ -14,6 +14,7 @@ use diesel_async::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use eventflow_core::{Id, id};
 use futures_util::FutureExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::{
@@ -28,6 +29,9 @@ type Pool = bb8::Pool<Manager>;
 
 /// How long a request waits for a connection before it is told to come back later.
 const CONNECTION_WAIT: Duration = Duration::from_secs(3);
+/// Connections beside those for requests. Workers settle what buyers ask about again and again: behind their questions in the
+/// queue, the more they ask, the longer they would wait.
+const WORKER_CONNECTIONS: u32 = 4;
 /// Connections of the pool that looks up credentials, jobs and provider messages.
 const SYSTEM_POOL_SIZE: u32 = 4;
 
@@ -50,11 +54,17 @@ impl Scope {
     pub fn system(tenant: Id<id::Tenant>, worker: &str) -> Self {
         Self { tenant, actor: format!("system:{worker}").into(), request_id: "".into() }
     }
+
+    fn is_system(&self) -> bool {
+        self.actor.starts_with("system:")
+    }
 }
 
 #[derive(Clone)]
 pub struct Db {
     app: Pool,
+    /// What of it requests may have at one time.
+    requests: Arc<Semaphore>,
     system: Pool,
     url: std::sync::Arc<str>,
 }
@@ -62,6 +72,8 @@ pub struct Db {
 /// A transaction of one tenant. Dereferences to the connection: `query.load(&mut **tx)`.
 pub struct Tx {
     connection: bb8::PooledConnection<'static, Manager>,
+    /// Of the requests' part, unless a worker acts.
+    _turn: Option<OwnedSemaphorePermit>,
     pub scope: Scope,
 }
 
@@ -90,11 +102,13 @@ pub fn new_uuid() -> Uuid {
 }
 
 impl Db {
-    /// Opens both pools. `url` logs in as a role that is a member of `ef_app` and `ef_system` and is no superuser.
-    pub async fn connect(url: &str, pool_size: u32) -> Result<Self> {
-        let app = pool(url, "ef_app", pool_size).await?;
+    /// Opens both pools, with `requests` connections for requests and a few for workers. `url` logs in as a role that is a
+    /// member of `ef_app` and `ef_system` and is no superuser.
+    pub async fn connect(url: &str, requests: u32) -> Result<Self> {
+        let app = pool(url, "ef_app", requests + WORKER_CONNECTIONS).await?;
         let system = pool(url, "ef_system", SYSTEM_POOL_SIZE).await?;
-        Ok(Self { app, system, url: url.into() })
+        let requests = Semaphore::new(usize::try_from(requests).unwrap_or(Semaphore::MAX_PERMITS));
+        Ok(Self { app, requests: Arc::new(requests), system, url: url.into() })
     }
 
     /// Runs `work` in one transaction of the tenant in `scope`: commits when it returns `Ok`, rolls back otherwise.
@@ -102,8 +116,9 @@ impl Db {
     where
         F: AsyncFnOnce(&mut Tx) -> Result<T>,
     {
+        let turn = if scope.is_system() { None } else { Some(self.turn().await?) };
         let connection = self.app.get_owned().await.map_err(down)?;
-        let mut tx = Tx { connection, scope: scope.clone() };
+        let mut tx = Tx { connection, _turn: turn, scope: scope.clone() };
         // One round trip. The id is formatted from 16 bytes, so there is nothing to escape.
         let begin = format!("BEGIN; SET LOCAL app.tenant = '{}'", tx.tenant());
         AnsiTransactionManager::begin_transaction_sql(&mut *tx, &begin).await?;
@@ -120,6 +135,14 @@ impl Db {
                 Err(error)
             }
         }
+    }
+
+    /// A request's place among those that have a connection.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = tokio::time::timeout(CONNECTION_WAIT, self.requests.clone().acquire_owned()).await;
+        turn.ok()
+            .and_then(std::result::Result::ok)
+            .ok_or_else(|| Error::DatabaseDown("every connection for requests is in use".to_owned()))
     }
 
     /// A connection as `ef_system`: finds out which tenant something belongs to, and nothing more.

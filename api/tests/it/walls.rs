@@ -1,11 +1,15 @@
 //! Row-level security, proven from the role of the application, and the rules of the schema.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use eventflow_store::{Db, Error, Scope, Tx};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::support::{Everything, Platform, platform::rows, text, uuid_of};
@@ -220,6 +224,36 @@ async fn a_connection_that_is_used_again_keeps_nothing() {
         backends.insert(backend.get_result::<Word>(&mut *idle).await.unwrap().word);
     }
     assert_eq!(backends.len(), 1, "the steps were on different connections");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_find_a_connection_however_many_requests_wait() {
+    let platform = Platform::start().await;
+    let tenant = uuid_of(&platform.tenant().await.id);
+    let db = Db::connect(&platform.database.app_url, 2).await.unwrap();
+    let request = Scope { actor: "key_test".into(), ..Scope::system(tenant.into_id(), "") };
+    let gate = Arc::new(Semaphore::new(0));
+    let requests: Vec<_> = (0..20)
+        .map(|_| {
+            let (db, request, gate) = (db.clone(), request.clone(), gate.clone());
+            tokio::spawn(async move {
+                let run = db.run(&request, async |_| {
+                    gate.acquire().await.unwrap().forget();
+                    Ok(())
+                });
+                run.await
+            })
+        })
+        .collect();
+    let worker = Scope::system(tenant.into_id(), "test");
+    for _ in 0..3 {
+        db.run(&worker, async |tx| Ok(tx.tenant())).await.unwrap();
+    }
+    assert!(!requests.iter().any(tokio::task::JoinHandle::is_finished), "no request is through yet");
+    gate.add_permits(20);
+    for request in requests {
+        request.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

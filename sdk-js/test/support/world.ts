@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { EventFlow } from "../../src/index.ts";
 
-/** The hall of the demo: 2,112 seats and a standing area. */
+/** The hall of the demo: 2,114 seats and a standing area. */
 const HALL = "../examples/demo-venue/seat-map.json";
 const DAY_MS = 86_400_000;
 export const ORIGIN = "https://tickets.example";

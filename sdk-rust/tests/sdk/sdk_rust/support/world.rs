@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::platform::platform;
 
-/// The hall of the demo: 2,112 seats and a standing area.
+/// The hall of the demo: 2,114 seats and a standing area.
 const HALL: &str = include_str!("../../../../../examples/demo-venue/seat-map.json");
 
 /// Texts only: connections belong to the runtime of one test.
