@@ -75,6 +75,19 @@ pub(crate) fn operations(document: &Value) -> impl Iterator<Item = (&str, &str, 
 
 /// The methods that a path of the contract knows, for the header `Allow`.
 pub fn allowed_methods(path: &str) -> Option<String> {
+    let (_, methods) = path_item(path)?;
+    let methods = methods.as_object()?;
+    Some(methods.keys().map(|m| m.to_uppercase()).collect::<Vec<_>>().join(", "))
+}
+
+/// The contract's name of a parameter of a path that the router has numbered: `param0` of `/v1/events/x` is `event_id`.
+pub fn parameter(path: &str, numbered: &str) -> Option<&'static str> {
+    let number: usize = numbered.strip_prefix("param")?.parse().ok()?;
+    path_item(path)?.0.split('{').skip(1).nth(number)?.split('}').next()
+}
+
+/// The path of the contract that a request's path is, with what it has.
+fn path_item(path: &str) -> Option<(&'static str, &'static Value)> {
     let paths = document()["paths"].as_object()?;
     let segments: Vec<&str> = path.split('/').collect();
     let fits = |pattern: &str| {
@@ -83,10 +96,9 @@ pub fn allowed_methods(path: &str) -> Option<String> {
             && pattern.iter().zip(&segments).all(|(p, s)| p.starts_with('{') || p == s)
     };
     // A literal segment wins over a parameter, as in the router.
-    let (_, methods) =
-        paths.iter().filter(|(pattern, _)| fits(pattern)).min_by_key(|(p, _)| p.matches('{').count())?;
-    let methods = methods.as_object()?;
-    Some(methods.keys().map(|m| m.to_uppercase()).collect::<Vec<_>>().join(", "))
+    let fitting = paths.iter().filter(|(pattern, _)| fits(pattern));
+    let (pattern, item) = fitting.min_by_key(|(pattern, _)| pattern.matches('{').count())?;
+    Some((pattern.as_str(), item))
 }
 
 /// poem-openapi numbers the parameters of its routes: `/venues/{venue_id}` is `/venues/:param0` to the router.

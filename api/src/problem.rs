@@ -6,6 +6,8 @@ use eventflow_store::Error;
 use poem::{IntoResponse, Response, http::StatusCode};
 use poem_openapi::{ApiResponse, Object, payload::Json};
 
+use crate::openapi;
+
 /// Seconds after which a client may try again when a part of the platform is down.
 const RETRY_AFTER_SECS: u32 = 2;
 
@@ -162,8 +164,9 @@ pub fn refusal(error: Error) -> Refusal {
     }
 }
 
-/// Rewrites what the framework answers in plain text (unknown path, wrong method, unreadable body) into a Problem.
-pub async fn from_framework(response: Response, allow: Option<String>) -> Response {
+/// Rewrites what the framework answers in plain text (unknown path, wrong method, unreadable body) to a request of `path`
+/// into a Problem.
+pub async fn from_framework(response: Response, path: &str) -> Response {
     let status = response.status();
     // Problems, and pages for people; the framework itself writes plain text.
     let is_ours = response
@@ -191,11 +194,14 @@ pub async fn from_framework(response: Response, allow: Option<String>) -> Respon
             } else {
                 ErrorCode::InvalidRequest
             };
-            let mut refusal = Refusal::new(code, clean(&text));
-            if let Some(param) = text.split('`').nth(1).filter(|_| text.starts_with("failed to parse")) {
-                refusal = refusal.param(param);
+            match text.split('`').nth(1).filter(|_| text.starts_with("failed to parse")) {
+                Some(param) => {
+                    let name = openapi::parameter(path, param).unwrap_or(param);
+                    let detail = text.replacen(&format!("`{param}`"), &format!("`{name}`"), 1);
+                    Refusal::new(code, clean(&detail)).param(name)
+                }
+                None => Refusal::new(code, clean(&text)),
             }
-            refusal
         }
         _ => {
             tracing::error!(error = %text, request.id = %request_id(), "the framework failed");
@@ -203,7 +209,8 @@ pub async fn from_framework(response: Response, allow: Option<String>) -> Respon
         }
     };
     let mut response = Failure::from(refusal).into_response();
-    if let Some(allow) = allow.filter(|_| status == StatusCode::METHOD_NOT_ALLOWED)
+    if status == StatusCode::METHOD_NOT_ALLOWED
+        && let Some(allow) = openapi::allowed_methods(path)
         && let Ok(value) = allow.parse()
     {
         response.headers_mut().insert(poem::http::header::ALLOW, value);

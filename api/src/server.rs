@@ -68,12 +68,7 @@ where
     let work = REQUEST_ID.scope(id.clone(), async move {
         let path = request.uri().path().to_owned();
         let response = inner.get_response(request).await;
-        let allow = if response.status() == StatusCode::METHOD_NOT_ALLOWED {
-            openapi::allowed_methods(&path)
-        } else {
-            None
-        };
-        problem::from_framework(response, allow).await
+        problem::from_framework(response, &path).await
     });
     // A client that hangs up drops this future; a change that has begun must reach its end all the same.
     let response = if method == Method::GET {

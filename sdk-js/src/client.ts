@@ -145,9 +145,13 @@ export class Client {
       throw new TypeError("baseUrl is the address of the platform, as `https://tickets.example`");
     }
     if (!options.key) throw new TypeError("key is missing: a key or token of the platform");
+    if (!/^[\x21-\x7e]+$/.test(options.key)) {
+      throw new TypeError("key has a character that no key has: copy it whole, without `…` and white space");
+    }
     this.#options = options;
     this.#platform = platform;
-    this.#base = options.baseUrl.replace(/\/+$/, "");
+    // Paths begin with the version.
+    this.#base = options.baseUrl.replace(/\/+$/, "").replace(/\/v1$/, "");
   }
 
   /**

@@ -108,7 +108,7 @@ function facts(bytes: Uint8Array): TicketToken {
 
 /** The 100 bytes of a token. */
 function decode(text: string): Uint8Array<ArrayBuffer> {
-  if (!text.startsWith(PREFIX)) throw new TicketError("prefix", "the code does not begin with `EF1:`");
+  if (typeof text !== "string" || !text.startsWith(PREFIX)) throw new TicketError("prefix", "the code does not begin with `EF1:`");
   const characters = [...text.slice(PREFIX.length)];
   if (characters.length !== DIGITS) throw new TicketError("length", "the code does not have the length of a ticket's");
   const values = characters.map((character) => BASE45.indexOf(character));

@@ -89,6 +89,7 @@ test("mistakes that never reach the server are told at once", async (context) =>
   const { client, url } = world;
   assert.throws(() => new EventFlow({ baseUrl: "tickets.example", key: "x" }), /baseUrl/);
   assert.throws(() => new EventFlow({ baseUrl: url, key: "" }), /key is missing/);
+  assert.throws(() => new EventFlow({ baseUrl: url, key: "ef_sk_…" }), /copy it whole/);
   assert.throws(() => new Page({ baseUrl: url, key: world.secretKey }), /publishable key/);
   Object.assign(globalThis, { document: {} });
   context.after(() => Object.assign(globalThis, { document: undefined }));

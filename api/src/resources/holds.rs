@@ -196,7 +196,7 @@ fn event_of(call: &Call, named: Option<Ref<id::Event>>) -> Result<eventflow_core
         (_, Some(event)) => Ok(event.0),
         (_, None) => Err(Refusal::invalid(
             "event_id",
-            "A server names the event of the hold; a buyer's token does by itself.",
+            "A server names the event of the hold: `?event_id=evt_…`. A buyer's token does by itself.",
         )),
     }
 }

@@ -124,7 +124,8 @@ impl Manifest {
             .take(10)
             .map(|error| {
                 let text: String = error.to_string().chars().take(limits::TEXT_CHARS_MAX).collect();
-                format!("{}: {text}", error.instance_path())
+                let place = error.instance_path().to_string();
+                if place.is_empty() { text } else { format!("{place}: {text}") }
             })
             .collect();
         if problems.is_empty() { Ok(()) } else { Err(problems) }
@@ -140,7 +141,7 @@ impl Manifest {
             // Linear in the text: patterns come from strangers.
             .with_pattern_options(jsonschema::PatternOptions::regex())
             .build(schema)
-            .map_err(|error| ManifestError::Schema(error.to_string()))?;
+            .map_err(|error| ManifestError::Schema(format!("{}: {error}", error.instance_path())))?;
         Ok(Some(schema))
     }
 }

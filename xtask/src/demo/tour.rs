@@ -16,7 +16,7 @@ EventFlow is running.
   hosted shop     {url}/e/{concert}?key={publishable}
 
   API             {url}/v1
-  documentation   {url}/docs   (search, try it; {url}/docs/errors   /docs/scopes   /docs/limits)
+  documentation   {url}/docs   (search, try it; {url}/docs/errors   /docs/scopes   /docs/limits   /docs/event-types)
   contract        {url}/openapi.json
   health          {url}/healthz   {url}/readyz
   Stripe sandbox  {sandbox}
@@ -34,15 +34,15 @@ EventFlow is running.
 
 A sale, to paste into another shell (it uses curl and jq):
 
-  API={url}/v1; SK={secret}; PK={publishable}; EVENT={concert}; LIST={list}
+  API={url}; SK={secret}; PK={publishable}; EVENT={concert}; LIST={list}
   JSON='content-type: application/json'
 
   # the buyer: hold the best two seats, then check out
-  HOLD=$(curl -s $API/events/$EVENT/holds -H \"authorization: Bearer $PK\" -H \"$JSON\" \\
+  HOLD=$(curl -s $API/v1/events/$EVENT/holds -H \"authorization: Bearer $PK\" -H \"$JSON\" \\
     -d '{{\"best_available\": {{\"quantity\": 2}}}}'); echo \"$HOLD\" | jq
   ORDER=$(echo \"$HOLD\" | jq '{{hold_id: .id, hold_token: .token, buyer: {{email: \"you@example.com\", name: \"You\"}},
       success_url: \"{url}/docs\", cancel_url: \"{url}/docs\"}}' |
-    curl -s $API/orders -H \"authorization: Bearer $PK\" -H \"$JSON\" -d @-); echo \"$ORDER\" | jq
+    curl -s $API/v1/orders -H \"authorization: Bearer $PK\" -H \"$JSON\" -d @-); echo \"$ORDER\" | jq
 
   # open the pay page in a browser (card 4242 4242 4242 4242), or pay from here
   echo \"$ORDER\" | jq -r .checkout_url
@@ -51,27 +51,27 @@ A sale, to paste into another shell (it uses curl and jq):
 
   # the tickets, and one as a QR code
   ID=$(echo \"$ORDER\" | jq -r .id)
-  TICKETS=$(curl -s \"$API/tickets?order_id=$ID\" -H \"authorization: Bearer $SK\"); echo \"$TICKETS\" | jq
+  TICKETS=$(curl -s \"$API/v1/tickets?order_id=$ID\" -H \"authorization: Bearer $SK\"); echo \"$TICKETS\" | jq
   TICKET=$(echo \"$TICKETS\" | jq -r '.data[0].id')
-  curl -s $API/tickets/$TICKET/qr.svg -H \"authorization: Bearer $SK\" > ticket.svg
+  curl -s $API/v1/tickets/$TICKET/qr.svg -H \"authorization: Bearer $SK\" > ticket.svg
 
   # the door: admitted, and the second time already_admitted
   scan() {{ echo \"$TICKETS\" | jq --arg id $(cat /proc/sys/kernel/random/uuid) --arg list $LIST --arg at $(date -u +%FT%TZ) \\
       '{{check_in_list_id: $list, scans: [{{id: $id, token: .data[0].token, kind: \"entry\", scanned_at: $at}}]}}' |
-    curl -s $API/check-ins -H \"authorization: Bearer $SK\" -H \"$JSON\" -d @- | jq; }}
+    curl -s $API/v1/check-ins -H \"authorization: Bearer $SK\" -H \"$JSON\" -d @- | jq; }}
   scan; scan
 
   # give the money back; the seats are free again
-  curl -s $API/orders/$ID/refunds -H \"authorization: Bearer $SK\" -H \"$JSON\" \\
+  curl -s $API/v1/orders/$ID/refunds -H \"authorization: Bearer $SK\" -H \"$JSON\" \\
     -d '{{\"reason\": \"requested_by_buyer\"}}' | jq
 
   # prices that follow demand: each change is itemised; hold and order five tickets, and the next hold costs more
-  curl -s $API/events/{party}/holds -H \"authorization: Bearer $PK\" -H \"$JSON\" \\
+  curl -s $API/v1/events/{party}/holds -H \"authorization: Bearer $PK\" -H \"$JSON\" \\
     -d '{{\"items\": [{{\"ga_area\": \"club\", \"quantity\": 2}}], \"locale\": \"en\"}}' | jq '{{items, adjustments, totals}}'
   # the same in the picker: {site}/en.html?event={party}   (and four seats of the concert cost less)
   # the plugin's calls, each with what it took; the order's adjustments say why
-  PLUGIN=$(curl -s $API/plugins -H \"authorization: Bearer $SK\" | jq -r '.data[] | select(.name == \"demand-pricing\").id')
-  curl -s $API/plugins/$PLUGIN/receipts -H \"authorization: Bearer $SK\" | jq '.data[0]'
+  PLUGIN=$(curl -s $API/v1/plugins -H \"authorization: Bearer $SK\" | jq -r '.data[] | select(.name == \"demand-pricing\").id')
+  curl -s $API/v1/plugins/$PLUGIN/receipts -H \"authorization: Bearer $SK\" | jq '.data[0]'
 
 Ctrl-C stops everything. The data stays; `cargo xtask demo --fresh` starts over.",
         data = data_dir.display(),

@@ -245,8 +245,16 @@ fn web_origin(url: &str) -> Option<String> {
     is_web.then(|| config::origin_of(&format!("{scheme}://{authority}")))
 }
 
-/// The event of the hold, from whatever proves the right to it.
+/// The event of the hold, from whatever proves the right to it. Who names another one means something else.
 fn event_of(call: &Call, input: &NewOrderInput) -> Result<Id<id::Event>, Refusal> {
+    let event = proven_event(call, input)?;
+    if input.event_id.is_some_and(|named| named.0 != event) {
+        return Err(Refusal::invalid("event_id", "The hold is of another event."));
+    }
+    Ok(event)
+}
+
+fn proven_event(call: &Call, input: &NewOrderInput) -> Result<Id<id::Event>, Refusal> {
     if let (Principal::Buyer(token), Some(hold)) = (&call.principal, input.hold_id) {
         call.require_hold(hold.0)?;
         return Ok(token.event);
@@ -265,7 +273,8 @@ fn event_of(call: &Call, input: &NewOrderInput) -> Result<Id<id::Event>, Refusal
     match (&call.principal, input.event_id) {
         (Principal::Secret { .. }, Some(event)) => Ok(event.0),
         (Principal::Secret { .. }, None) => {
-            Err(Refusal::invalid("event_id", "Name the event of the hold or places."))
+            let detail = "Name the event of the hold or places, or send the `hold_token` that came with the hold.";
+            Err(Refusal::invalid("event_id", detail))
         }
         _ => Err(Refusal::invalid("hold_token", "Send the token that came with the hold.")),
     }

@@ -63,6 +63,13 @@ async fn a_buyers_token_opens_its_own_hold_only() {
         .refused(404, "not_found");
     let swapped = json!({ "hold_id": theirs["id"], "hold_token": mine["token"], "buyer": { "email": "a@example.org" } });
     tenant.page.post("/v1/orders", swapped).await.refused(409, "hold_expired");
+    // Whoever names another event than the hold's means something else.
+    let elsewhere = tenant.seated_event(1).await;
+    let mixed = json!({ "hold_id": mine["id"], "hold_token": mine["token"], "event_id": elsewhere.id, "buyer": { "email": "a@example.org" } });
+    let problem = tenant.page.post("/v1/orders", mixed).await.refused(400, "invalid_request");
+    assert_eq!(problem["param"], "event_id");
+    let problem = me.get("/v1/holds/evt_1").await.refused(400, "invalid_id");
+    assert_eq!(problem["param"], "hold_id", "{problem}");
     // A token that was tampered with is nobody's.
     let token = text(&mine, "token");
     let (head, tail) = token.rsplit_once('.').unwrap();
