@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     app::App,
     auth::{RequestFacts, fingerprint},
-    bodies, docs, hosting, openapi, pages,
+    bodies, docs, hosting, pages,
     problem::{self, Failure, REQUEST_ID},
     resources,
 };

@@ -105,11 +105,17 @@ async fn tenant_tables(platform: &Platform) -> Vec<(String, &'static str)> {
     names.map(|name| (name.to_owned(), if name == "tenants" { "id" } else { "tenant_id" })).collect()
 }
 
+/// Columns that Postgres works out itself.
+const GENERATED: [&str; 1] = ["buyer_key"];
+
 /// `INSERT` of the row of another tenant, as it stands.
 fn insert(table: &str, row: &Value) -> String {
+    let columns = row.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    let columns = columns.filter(|name| !GENERATED.contains(name)).collect::<Vec<_>>().join(", ");
     let row = row.to_string().replace('\'', "''");
     format!(
-        "INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM jsonb_populate_record(NULL::{table}, '{row}')"
+        "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE \
+         SELECT {columns} FROM jsonb_populate_record(NULL::{table}, '{row}')"
     )
 }
 

@@ -273,7 +273,8 @@ fn proven_event(call: &Call, input: &NewOrderInput) -> Result<Id<id::Event>, Ref
     match (&call.principal, input.event_id) {
         (Principal::Secret { .. }, Some(event)) => Ok(event.0),
         (Principal::Secret { .. }, None) => {
-            let detail = "Name the event of the hold or places, or send the `hold_token` that came with the hold.";
+            let detail =
+                "Name the event of the hold or places, or send the `hold_token` that came with the hold.";
             Err(Refusal::invalid("event_id", detail))
         }
         _ => Err(Refusal::invalid("hold_token", "Send the token that came with the hold.")),
