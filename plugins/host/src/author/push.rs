@@ -96,6 +96,9 @@ impl std::fmt::Display for Problem {
     }
 }
 
+/// The platform runs fixtures before a version is published.
+const UNTRIED: &str = "\nIt has no fixtures: nobody has seen it answer. Put one into `fixtures/`, so that a version that does not is refused.";
+
 /// The part of the answer that is shown.
 #[derive(Debug, Deserialize)]
 struct Version {
@@ -112,7 +115,7 @@ struct Version {
 pub fn push(component: &Path, server: &Server) -> Result<String, AuthorError> {
     let wasm = read(component)?;
     // What this machine can tell needs no server.
-    crate::Upload::read(&wasm)?;
+    let is_untried = crate::Upload::read(&wasm)?.manifest.fixtures.is_empty();
     let url = server.endpoint()?;
     let key = server.key()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -120,7 +123,11 @@ pub fn push(component: &Path, server: &Server) -> Result<String, AuthorError> {
         .build()
         .map_err(|error| PushError::Client(error.to_string()))?;
     let version = runtime.block_on(upload(wasm, url, &key))?;
-    Ok(version.text(server))
+    let mut text = version.text(server);
+    if is_untried {
+        text.push_str(UNTRIED);
+    }
+    Ok(text)
 }
 
 async fn upload(wasm: Vec<u8>, url: Url, key: &str) -> Result<Version, PushError> {
