@@ -96,7 +96,7 @@ pub fn moment<S: Serializer>(moment: &DateTime<Utc>, serializer: S) -> Result<S:
 }
 
 /// The same answer as [`Json`], written in one go: `Json` makes a tree of values first, with a name for each field of each
-/// object, which costs more than all the rest of a short request. For what is asked for most.
+/// object. For what is asked for most.
 pub struct Written<T>(pub T);
 
 impl<T: Type> Payload for Written<T> {

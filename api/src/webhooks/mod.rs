@@ -188,7 +188,8 @@ pub async fn run(app: Arc<App>, mut stop: watch::Receiver<bool>) {
 }
 
 /// How many endpoints of a pace get a sender now, one of each tenant; and the tenants that get none, beside those at work. A tenant
-/// has fewer senders than half of those that are free, so that whoever comes later finds some.
+/// gets no more once it has half of those that are free, so that whoever comes later finds some: each of the first eight tenants
+/// does, however many endpoints those before it have.
 fn room<'a>(at_work: impl Iterator<Item = &'a (Uuid, Pace)>, pace: Pace) -> (usize, Vec<Uuid>) {
     let mut counts: HashMap<Uuid, usize> = HashMap::new();
     let (mut all, mut slow) = (0, 0);
@@ -291,6 +292,21 @@ mod tests {
             assert_eq!(is_free(&senders, Pace::Quick), tenants <= 8, "{tenants}");
             let of_one = senders.iter().filter(|(tenant, _)| *tenant == Uuid::nil()).count();
             assert!((1..=SENDERS_OF_TENANT_MAX).contains(&of_one), "{tenants}: {of_one}");
+        }
+    }
+
+    #[test]
+    fn tenants_that_come_one_after_the_other_find_a_sender_each() {
+        for pace in Pace::ALL {
+            let mut senders = Vec::new();
+            for tenant in 1..=8 {
+                let before = senders.len();
+                // Those before it want more, too.
+                give(&mut senders, tenant, pace);
+                let newest = Uuid::from_u128(tenant - 1);
+                let has_one = senders.iter().any(|(tenant, _)| *tenant == newest);
+                assert!(has_one, "{tenant}: {before} of the senders were in use");
+            }
         }
     }
 }

@@ -67,7 +67,8 @@ async fn receivers_that_drip_keep_no_other_tenant_waiting() {
     assert!(senders <= 32, "{senders} of 64 senders");
     // Those at work may wait for 15 seconds.
     let took = told_after(&known, &at_known).await;
-    assert!(took < Duration::from_secs(14), "{took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
+    // Nobody knows whether a new endpoint is slow: it may have to wait until one of those that are has had its turn.
     told_after(&new, &at_new).await;
 }
 
@@ -80,7 +81,7 @@ async fn the_status_says_whether_a_message_was_taken() {
     tenant.venue().await;
     let began = Instant::now();
     send(&platform).await;
-    assert!(began.elapsed() < Duration::from_secs(14), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     let delivery = deliveries(&tenant, &made).await.remove(0);
     assert_eq!((&delivery["state"], &delivery["status"]), (&json!("delivered"), &json!(200)), "{delivery}");
     assert!(text(&delivery, "response").starts_with("taken."), "{delivery}");
@@ -96,7 +97,7 @@ async fn who_did_not_answer_in_time_has_less_time() {
     prove(&platform, &made).await;
     receiver.reply_always(Reply::Hang);
     tenant.venue().await;
-    for (least, most) in [(14, 40), (4, 14)] {
+    for (least, most) in [(14, 20), (4, 10)] {
         let began = Instant::now();
         send(&platform).await;
         let took = began.elapsed().as_secs();
@@ -146,7 +147,7 @@ async fn fifty_thousand_deliveries_about_one_object_are_no_hard_work() {
     let began = Instant::now();
     send(&platform).await;
     // It took a minute and more while each row was compared with all others.
-    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
     // One after the other: the fourth one is not due before an hour is over.
     let told: Vec<String> = receiver.messages().iter().map(|message| message.id().to_owned()).collect();
     assert_eq!((told.len(), told.is_sorted()), (3, true), "{told:?}");
