@@ -91,6 +91,8 @@ test("mistakes that never reach the server are told at once", async (context) =>
   assert.throws(() => new EventFlow({ baseUrl: url, key: "" }), /key is missing/);
   assert.throws(() => new EventFlow({ baseUrl: url, key: "ef_sk_…" }), /copy it whole/);
   assert.throws(() => new Page({ baseUrl: url, key: world.secretKey }), /publishable key/);
+  const versioned = new EventFlow({ baseUrl: `${url}/v1/`, key: world.secretKey });
+  assert.equal((await versioned.tenant.get()).id, (await client.tenant.get()).id);
   Object.assign(globalThis, { document: {} });
   context.after(() => Object.assign(globalThis, { document: undefined }));
   assert.throws(() => new EventFlow({ baseUrl: url, key: world.secretKey }), /must not be in a page/);

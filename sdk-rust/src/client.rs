@@ -52,7 +52,8 @@ impl Client {
     /// As [`Client::new`], with more to say.
     pub fn builder(base_url: &str, key: &str) -> Builder {
         Builder {
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            // Paths begin with the version.
+            base_url: base_url.trim_end_matches('/').trim_end_matches("/v1").to_owned(),
             key: key.to_owned(),
             http: reqwest::Client::builder(),
             app_info: None,

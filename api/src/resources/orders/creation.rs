@@ -85,7 +85,7 @@ pub(super) struct NewOrderInput {
     hold_id: Option<Ref<id::Hold>>,
     /// The hold's token; not needed when it is the credential of the request, or with a secret key and `event_id`.
     hold_token: Option<Text<1, 4096>>,
-    /// The event of `items`, `best_available` or (with a secret key) of the hold.
+    /// The event of `items`, `best_available` or (with a secret key) of the hold. Beside a token it is the event of that.
     event_id: Option<Ref<id::Event>>,
     #[oai(default, validator(max_items = 100))]
     items: Vec<ItemInput>,

@@ -119,6 +119,8 @@ async fn mistakes_that_never_reach_the_server_are_told_at_once() {
         usage(client.tenant().get().await.unwrap_err()),
         "the key has a character that no header may have"
     );
+    let versioned = Client::new(&format!("{}/v1/", world.url), &world.secret_key).unwrap();
+    assert_eq!(versioned.tenant().get().await.unwrap().id, world.client().tenant().get().await.unwrap().id);
     let shown = format!("{:?}", world.client());
     assert!(!shown.contains(&world.secret_key), "{shown}");
 }
