@@ -3553,7 +3553,7 @@ export interface components {
              */
             codes?: string[] | null;
             /**
-             * @description The event of `items`, `best_available` or (with a secret key) of the hold.
+             * @description The event of `items`, `best_available` or (with a secret key) of the hold. Beside a token it is the event of that.
              * @example evt_01h455vb4pex5vsknk084sn02q
              */
             event_id?: string | null;

@@ -2052,7 +2052,7 @@ as `success_url`.*/
         /// Codes that the buyer typed, for `items` and `best_available`; a hold has its own.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub codes: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
-        /// The event of `items`, `best_available` or (with a secret key) of the hold.
+        /// The event of `items`, `best_available` or (with a secret key) of the hold. Beside a token it is the event of that.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub event_id: ::std::option::Option<::std::string::String>,
         /// What you showed the buyer: another sum is refused with `price_changed`.
