@@ -151,6 +151,8 @@ async fn run_jobs(app: Arc<App>, mut stop: watch::Receiver<bool>, lane: Lane) {
 /// What a job wants after it ran.
 enum After {
     Done,
+    /// The job ended with its last transaction.
+    Ended,
     /// Not yet: look again after this time.
     Again(TimeDelta),
 }
@@ -164,6 +166,7 @@ impl From<Option<TimeDelta>> for After {
 async fn run_job(app: Arc<App>, job: Job) {
     let outcome = match perform(&app, &job).await {
         Ok(After::Done) => jobs::finish(&app.db, &job).await,
+        Ok(After::Ended) => Ok(()),
         Ok(After::Again(pause)) => jobs::retry(&app.db, &job, pause, "").await,
         Err(error) => {
             tracing::warn!(error = %error, job.kind = job.kind, job.attempts = job.attempts, "a job failed");
@@ -202,24 +205,16 @@ async fn perform(app: &App, job: &Job) -> Result<After> {
 
 async fn provider_event(app: &App, scope: &Scope, job: &Job) -> Result<After> {
     let id = job.subject_id;
-    let event = app.db.run(scope, async |tx| provider_events::get(tx, id).await).await?;
-    if event.state != "received" {
-        return Ok(After::Done);
-    }
-    match checkout::process_event(app, scope, &event).await {
-        Ok(note) => {
-            app.db.run(scope, async |tx| provider_events::close(tx, id, "done", note).await).await?;
-            Ok(After::Done)
-        }
+    match checkout::process_event(app, scope, id).await {
         Err(error) if job.attempts >= EVENT_ATTEMPTS_MAX => {
-            tracing::error!(error = %error, event.kind = event.kind, "an event is parked; somebody has to look");
+            tracing::error!(error = %error, event.id = %id, "an event is parked; somebody has to look");
             app.db
                 .run(scope, async |tx| provider_events::close(tx, id, "parked", &error.to_string()).await)
                 .await?;
-            Ok(After::Done)
         }
-        Err(error) => Err(error),
+        ended => ended?,
     }
+    Ok(After::Ended)
 }
 
 /// Asks the provider for events since the last one known of each account, with an overlap.

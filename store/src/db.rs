@@ -83,6 +83,21 @@ impl Tx {
     }
 }
 
+/// What transactions take turns by. Taken in the round trip that begins a transaction, so that its first statement sees what
+/// the one before it has done.
+pub struct Turn(String);
+
+impl Turn {
+    /// By a text whose case does not matter; each use of turns has a `space` of its own.
+    pub fn folded(name: &str, space: u8) -> Self {
+        // As hexadecimal digits there is nothing to escape.
+        let name = hex::encode(name);
+        Self(format!(
+            "; SELECT pg_advisory_xact_lock(hashtextextended(lower(convert_from('\\x{name}', 'UTF8')), {space}))"
+        ))
+    }
+}
+
 impl std::ops::Deref for Tx {
     type Target = AsyncPgConnection;
     fn deref(&self) -> &AsyncPgConnection {
@@ -116,12 +131,27 @@ impl Db {
     where
         F: AsyncFnOnce(&mut Tx) -> Result<T>,
     {
-        let turn = if scope.is_system() { None } else { Some(self.turn().await?) };
+        self.run_in_turn(scope, None, work).await
+    }
+
+    /// The same, after every other transaction with this turn has ended.
+    pub async fn run_in_turn<T, F>(&self, scope: &Scope, turn: Option<&Turn>, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Tx) -> Result<T>,
+    {
+        let permit = if scope.is_system() { None } else { Some(self.turn().await?) };
         let connection = self.app.get_owned().await.map_err(down)?;
-        let mut tx = Tx { connection, _turn: turn, scope: scope.clone() };
+        let mut tx = Tx { connection, _turn: permit, scope: scope.clone() };
         // One round trip. The id is formatted from 16 bytes, so there is nothing to escape.
-        let begin = format!("BEGIN; SET LOCAL app.tenant = '{}'", tx.tenant());
-        AnsiTransactionManager::begin_transaction_sql(&mut *tx, &begin).await?;
+        let mut begin = format!("BEGIN; SET LOCAL app.tenant = '{}'", tx.tenant());
+        if let Some(Turn(lock)) = turn {
+            begin.push_str(lock);
+        }
+        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(&mut *tx, &begin).await {
+            // BEGIN may have worked before the turn did not come. A connection that is broken is dropped at its next use.
+            let _: QueryResult<()> = tx.connection.batch_execute("ROLLBACK").await;
+            return Err(error.into());
+        }
         match work(&mut tx).await {
             Ok(value) => {
                 failpoints::pass("before a commit");
