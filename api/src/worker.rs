@@ -257,8 +257,8 @@ pub fn new_event(event: &ProviderEvent, account: &str) -> NewEvent {
         created_at: event.created,
         payload: serde_json::json!({
             "payment_intent": intent,
-            "status": event.object["status"].as_str(),
-            "payment_status": event.object["payment_status"].as_str(),
+            "status": event.word("status"),
+            "payment_status": event.word("payment_status"),
             "api_version": event.api_version,
         }),
         payment_intent: intent,

@@ -1,11 +1,90 @@
 //! What has to hold whatever bytes come: one function for each decoder. The fuzz targets call them, and so does the test
 //! suite with changed samples (`core/tests/decoders.rs`). Each says whether the bytes could be read.
 
-use eventflow_core::seat_map::{
-    Diff, Layout, SeatMap, Snapshot,
-    exchange::{self, Format},
-    validate,
+use std::sync::LazyLock;
+
+use ed25519_dalek::SigningKey;
+use eventflow_core::{
+    Id,
+    id::{self, Kind},
+    seat_map::{
+        Diff, Layout, SeatMap, Snapshot,
+        exchange::{self, Format},
+        validate,
+    },
+    ticket::{
+        KeyRing, KeyState, SignedToken,
+        base45::{decode, encode},
+    },
 };
+
+/// Signs the tickets of the samples.
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::from_bytes(&[42; 32]));
+static RING: LazyLock<KeyRing> = LazyLock::new(|| {
+    let mut ring = KeyRing::new();
+    (0..=u8::MAX).for_each(|kid| ring.insert(kid, KEY.verifying_key(), KeyState::Active));
+    ring
+});
+
+/// Bytes and Base45 text correspond one to one.
+pub fn base45(data: &[u8]) -> bool {
+    assert_eq!(decode(&encode(data)).as_deref(), Ok(data));
+    let Ok(text) = str::from_utf8(data) else { return false };
+    decode(text).is_ok_and(|bytes| {
+        assert_eq!(encode(&bytes), text);
+        true
+    })
+}
+
+/// Reading a ticket is strict, from bytes and from text, and nothing verifies that was not signed.
+pub fn ticket_token(data: &[u8]) -> bool {
+    let read = match str::from_utf8(data).map(SignedToken::parse) {
+        Ok(Ok(signed)) => {
+            assert_eq!(signed.to_text().as_bytes(), data);
+            signed
+        }
+        _ => match SignedToken::decode(data) {
+            Ok(signed) => {
+                assert_eq!(signed.encode(), data);
+                signed
+            }
+            Err(_) => return false,
+        },
+    };
+    assert_eq!(SignedToken::parse(&read.to_text()), Ok(read));
+    let ours = read.unverified().sign(&KEY);
+    assert_eq!(ours.verify(&RING), Ok(*read.unverified()));
+    assert!(read == ours || read.verify(&RING).is_err());
+    true
+}
+
+/// An id is its text and nothing else, alone and in JSON, and is of one kind.
+pub fn id(data: &[u8]) -> bool {
+    let Ok(text) = str::from_utf8(data) else { return false };
+    let kinds = [
+        is_id::<id::Event>(text),
+        is_id::<id::Order>(text),
+        is_id::<id::OrderItem>(text),
+        is_id::<id::Hold>(text),
+        is_id::<id::PriceTier>(text),
+        is_id::<id::Plugin>(text),
+        is_id::<id::PluginVersion>(text),
+    ];
+    let fitting = kinds.into_iter().filter(|fits| *fits).count();
+    assert!(fitting <= 1, "{text} is of {fitting} kinds");
+    fitting == 1
+}
+
+fn is_id<K: Kind>(text: &str) -> bool {
+    let in_json = serde_json::from_value::<Id<K>>(text.into()).ok();
+    let read: Option<Id<K>> = text.parse().ok();
+    assert_eq!(in_json, read);
+    read.is_some_and(|id| {
+        assert_eq!(id.to_string(), text);
+        assert_eq!(Id::from_uuid(id.uuid()), id);
+        true
+    })
+}
 
 /// What is read is written and read again as the same.
 pub fn plan(data: &[u8]) -> bool {

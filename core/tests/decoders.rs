@@ -61,7 +61,7 @@ macro_rules! decoders {
     ($($target:ident),*) => { $(#[test] fn $target() { keeps_its_word(stringify!($target), checks::$target) })* };
 }
 
-decoders!(plan, snapshot, diff, document, pretix, csv, svg);
+decoders!(base45, ticket_token, id, plan, snapshot, diff, document, pretix, csv, svg);
 
 #[test]
 fn plans_of_the_first_version_are_read_for_ever() {

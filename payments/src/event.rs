@@ -9,6 +9,8 @@ use crate::error::{ProviderError, Result};
 
 /// Larger webhook bodies are refused before they are read. Stripe's stay far below it.
 pub const MAX_EVENT_BYTES: usize = 512 * 1024;
+/// Stripe promises that its ids are no longer; the inbox has an index over them.
+pub const MAX_NAME_BYTES: usize = 255;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,8 +37,18 @@ impl ProviderEvent {
             return self.object_id.as_deref();
         }
         let field = &self.object["payment_intent"];
-        field.as_str().or_else(|| field["id"].as_str())
+        field.as_str().or_else(|| field["id"].as_str()).filter(|text| is_name(text))
     }
+
+    /// A field of the object that is one word, as its `status`.
+    pub fn word(&self, field: &str) -> Option<&str> {
+        self.object[field].as_str().filter(|text| is_name(text))
+    }
+}
+
+/// What the database can keep, and has an index for.
+fn is_name(text: &str) -> bool {
+    text.len() <= MAX_NAME_BYTES && !text.contains('\0')
 }
 
 /// Which events to list.
@@ -60,18 +72,23 @@ pub fn parse_event(body: &[u8]) -> Result<ProviderEvent> {
 }
 
 pub(crate) fn event_from_value(mut value: Value) -> Result<ProviderEvent> {
-    let text = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |field: &str| match value[field].as_str().filter(|text| !text.is_empty()) {
+        Some(text) if !is_name(text) => {
+            Err(ProviderError::Unexpected(format!("event whose {field} is no name")))
+        }
+        found => Ok(found.map(str::to_owned)),
+    };
     let missing = |field: &str| ProviderError::Unexpected(format!("event without {field}"));
-    let id = text("id").ok_or_else(|| missing("id"))?;
-    let kind = text("type").ok_or_else(|| missing("type"))?;
+    let id = text("id")?.ok_or_else(|| missing("id"))?;
+    let kind = text("type")?.ok_or_else(|| missing("type"))?;
     let created = value["created"]
         .as_i64()
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
         .ok_or_else(|| missing("created"))?;
     let livemode = value["livemode"].as_bool().ok_or_else(|| missing("livemode"))?;
-    let (account, api_version) = (text("account"), text("api_version"));
+    let (account, api_version) = (text("account")?, text("api_version")?);
     let object = value["data"]["object"].take();
-    let object_id = object["id"].as_str().map(str::to_owned);
+    let object_id = object["id"].as_str().filter(|text| is_name(text)).map(str::to_owned);
     Ok(ProviderEvent { id, kind, account, created, livemode, api_version, object_id, object })
 }
 
@@ -111,5 +128,22 @@ mod tests {
             assert!(matches!(parse_event(body.as_bytes()), Err(ProviderError::Unexpected(_))), "{body}");
         }
         assert!(parse_event(&vec![b' '; MAX_EVENT_BYTES + 1]).is_err());
+    }
+
+    #[test]
+    fn names_that_the_database_cannot_keep_are_none() {
+        let long = "x".repeat(MAX_NAME_BYTES + 1);
+        for name in ["evt\\u0000", &long] {
+            for field in ["evt_1", "checkout.session.completed", "acct_1", "2026-09-30.endive"] {
+                let body = BODY.replace(field, name);
+                assert!(matches!(parse_event(body.as_bytes()), Err(ProviderError::Unexpected(_))), "{body}");
+            }
+            let body = BODY.replace("cs_test_1", name).replace("pi_1", name).replace("brand_new", name);
+            let event = parse_event(body.as_bytes()).unwrap();
+            assert_eq!(
+                (event.object_id.as_deref(), event.payment_intent(), event.word("status")),
+                (None, None, None)
+            );
+        }
     }
 }

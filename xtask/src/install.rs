@@ -14,6 +14,7 @@ const NODE_OLDEST: u32 = 20;
 const POSTGRES_OLDEST: u32 = 15;
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const CARGO_DENY_VERSION: &str = "0.20.2";
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// A thing that a command can need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub enum Need {
     WasmTarget,
     Chromium,
     CargoDeny,
+    CargoFuzz,
     Faketime,
 }
 
@@ -159,7 +161,20 @@ const REQUIREMENTS: &[Requirement] = &[
         name: "cargo-deny",
         why: "checks licences, bans, sources and advisories of every dependency",
         probe: || process::probe(cargo_deny()?, &["--version"]),
-        source: Source::Own { install: install_cargo_deny, elsewhere: "cargo install --locked cargo-deny" },
+        source: Source::Own {
+            install: || cargo_install("cargo-deny", CARGO_DENY_VERSION),
+            elsewhere: "cargo install --locked cargo-deny",
+        },
+    },
+    Requirement {
+        need: Need::CargoFuzz,
+        name: "cargo-fuzz",
+        why: "builds the fuzz targets, instrumented",
+        probe: || process::probe(cargo_fuzz()?, &["--version"]),
+        source: Source::Own {
+            install: || cargo_install("cargo-fuzz", CARGO_FUZZ_VERSION),
+            elsewhere: "cargo install --locked cargo-fuzz",
+        },
     },
 ];
 
@@ -255,13 +270,22 @@ pub fn chromium() -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// The cargo-deny to use: that of the machine, else ours.
+/// The cargo-deny to use: ours, else that of the machine.
 pub fn cargo_deny() -> Option<PathBuf> {
-    let ours = repository::tools().join("bin/cargo-deny");
+    cargo_tool("cargo-deny")
+}
+
+/// As [`cargo_deny`].
+pub fn cargo_fuzz() -> Option<PathBuf> {
+    cargo_tool("cargo-fuzz")
+}
+
+fn cargo_tool(name: &str) -> Option<PathBuf> {
+    let ours = repository::tools().join("bin").join(name);
     if ours.is_file() {
         return Some(ours);
     }
-    process::probe("cargo-deny", &["--version"]).map(|_| "cargo-deny".into())
+    process::probe(name, &["--version"]).map(|_| name.into())
 }
 
 fn missing(needs: &[Need]) -> Vec<&'static Requirement> {
@@ -367,12 +391,11 @@ fn wasm_target() -> Option<String> {
     there.then(|| "installed".to_owned())
 }
 
-fn install_cargo_deny() -> Result<()> {
+fn cargo_install(name: &str, version: &str) -> Result<()> {
     let tools = repository::tools();
-    let mut command =
-        repository::cargo(&["install", "--locked", "cargo-deny", "--version", CARGO_DENY_VERSION, "--root"]);
+    let mut command = repository::cargo(&["install", "--locked", name, "--version", version, "--root"]);
     command.arg(&tools).env("CARGO_TARGET_DIR", tools.join("build"));
-    process::run("cargo install cargo-deny (once, some minutes)", command)?;
+    process::run(&format!("cargo install {name} (once, some minutes)"), command)?;
     fs::remove_dir_all(tools.join("build")).ok();
     Ok(())
 }

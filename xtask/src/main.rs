@@ -5,6 +5,7 @@ mod bench;
 mod compatibility;
 mod contract;
 mod demo;
+mod fuzz;
 mod generators;
 mod install;
 mod packages;
@@ -85,6 +86,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         arguments: Vec<String>,
     },
+    /// Run the fuzz targets, each for a while; the tests run the same checks on changed samples
+    Fuzz(fuzz::Options),
     /// Check this machine and install what the other commands need
     Install {
         /// Only say what is there and what is missing
@@ -111,6 +114,7 @@ fn main() -> ExitCode {
         Command::Bench { onsale: true, arguments, .. } => bench::onsale(&arguments),
         Command::Bench { arguments, .. } => bench::run(&arguments),
         Command::Torture { arguments } => torture::run(&arguments),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Install { check: true } => install::report(),
         Command::Install { check: false } => install::install_all(),
     };

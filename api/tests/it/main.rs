@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail the test")]
 
 mod checker;
+mod decoders;
 mod sales;
 mod stories;
 mod support;
