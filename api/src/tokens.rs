@@ -4,10 +4,13 @@
 use std::{collections::HashMap, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{Signer, SigningKey};
 use eventflow_core::{Id, id};
-use eventflow_store::{Db, Sealer, platform_keys};
+use eventflow_store::{
+    Db, Sealer,
+    platform_keys::{self, PlatformKey},
+};
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +18,8 @@ use serde::{Deserialize, Serialize};
 const ISSUER: &str = "eventflow";
 /// `typ` of the header: other uses of the key cannot be mistaken for a buyer's token.
 const TYPE: &str = "buyer+jwt";
+/// From its issue to its end. Nobody sells further ahead: a token that says more was not made by us.
+const LIFE_MAX: TimeDelta = TimeDelta::days(10 * 366);
 
 /// The claims of a buyer's token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +60,14 @@ pub struct Tokens {
 impl Tokens {
     /// Loads the platform's keys and makes the first one on a fresh installation.
     pub async fn load(db: &Db, sealer: &Sealer) -> anyhow::Result<Self> {
-        let keys = platform_keys::load_or_create(db, sealer).await?;
+        Self::of(&platform_keys::load_or_create(db, sealer).await?)
+    }
+
+    /// Signs with the first of the keys, and verifies with all of them.
+    ///
+    /// # Errors
+    /// Without a key.
+    pub fn of(keys: &[PlatformKey]) -> anyhow::Result<Self> {
         let newest = keys.first().ok_or_else(|| anyhow::anyhow!("there is no platform key"))?;
         let header = Header {
             typ: Some(TYPE.into()),
@@ -86,7 +98,7 @@ impl Tokens {
             ten: token.tenant.to_string(),
             evt: token.event.to_string(),
             iat: issued.timestamp(),
-            exp: expires.timestamp(),
+            exp: expires.min(issued + LIFE_MAX).timestamp(),
         };
         let claims = serde_json::to_vec(&claims).expect("claims of plain texts always serialise");
         let mut text = self.header.clone();
@@ -97,18 +109,23 @@ impl Tokens {
         text
     }
 
-    /// `None` for whatever is not a live token of ours: wrong algorithm, type, key, signature, audience or time.
+    /// `None` for whatever is not a live token of ours: wrong algorithm, type, key, signature, audience, time or life.
     pub fn verify(&self, text: &str) -> Option<BuyerToken> {
         let header = jsonwebtoken::decode_header(text).ok()?;
-        if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) {
+        // RFC 7515, 4.1.11: who does not know what is critical refuses.
+        if header.alg != Algorithm::EdDSA || header.typ.as_deref() != Some(TYPE) || header.crit.is_some() {
             return None;
         }
         let key = self.decoding.get(header.kid.as_deref()?)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.validate_nbf = true;
         validation.set_audience(&[ISSUER]);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         let claims = jsonwebtoken::decode::<Claims>(text, key, &validation).ok()?.claims;
+        if !(0..=LIFE_MAX.num_seconds()).contains(&claims.exp.checked_sub(claims.iat)?) {
+            return None;
+        }
         let subject = match (Id::from_str(&claims.sub), Id::from_str(&claims.sub)) {
             (Ok(hold), _) => Subject::Hold(hold),
             (_, Ok(order)) => Subject::Order(order),
