@@ -34,7 +34,7 @@ use crate::{
     tokens::{BuyerToken, Subject},
 };
 
-/// How long unknown credentials of an address are refused unseen, after too many of them.
+/// How long unknown credentials of a network are refused unseen, after too many of them.
 const GUESSER_PAUSE_SECS: u32 = 5;
 
 /// Characters of an idempotency key with a publishable key: as random hexadecimal digits they are 64 bits.
@@ -238,7 +238,7 @@ async fn authenticate(request: &Request) -> Result<Call, Refusal> {
     let (Stored { principal, tenant, livemode, origins }, credential) = if operation.credentials.is_empty() {
         (of_nobody(Principal::Anybody), None)
     } else {
-        identify(app, request, facts).await?
+        identify(app, request, facts, operation).await?
     };
     let call = Call {
         app: app.clone(),
@@ -321,6 +321,7 @@ async fn identify(
     app: &Arc<App>,
     request: &Request,
     facts: &RequestFacts,
+    operation: &Operation,
 ) -> Result<(Stored, Option<credentials::Name>), Refusal> {
     let Some(token) = bearer(request) else {
         return Err(unauthenticated("Send `Authorization: Bearer <key or token>`."));
@@ -349,23 +350,23 @@ async fn identify(
         failed_attempt(app, facts.ip).await?;
         return Err(unknown_credential());
     };
-    check_origin(app, request, &found, facts)?;
+    check_origin(app, request, &found, facts, operation)?;
     Ok((found, name))
 }
 
-/// A credential that is known works for everybody behind a guesser's address, and so does a buyer's token, which proves
+/// A credential that is known works for everybody in a guesser's network, and so does a buyer's token, which proves
 /// itself; a guess is not even looked up.
 fn refuse_guesser(app: &App, ip: IpAddr, token: &str) -> Result<(), Refusal> {
     let is_guess = !token.contains('.') && !app.credentials.knows(&api_keys::hash(token));
-    if is_guess && let Some(until) = app.credentials.guessers.get(&ip).map(|entry| *entry) {
+    if is_guess && let Some(until) = app.credentials.guessers.get(&network(ip)).map(|entry| *entry) {
         if until > Instant::now() {
             return Err(Refusal::new(
                 ErrorCode::RateLimited,
-                "Too many unknown credentials came from this address.",
+                "Too many unknown credentials came from this network.",
             )
             .retry_after(GUESSER_PAUSE_SECS));
         }
-        app.credentials.guessers.remove(&ip);
+        app.credentials.guessers.remove(&network(ip));
     }
     Ok(())
 }
@@ -430,7 +431,13 @@ fn bearer(request: &Request) -> Option<&str> {
 
 /// A publishable key stands in public pages: a browser on an origin that is not registered is turned away.
 /// Our own pages are served to whoever may use the key: frames only in pages of registered origins.
-fn check_origin(app: &App, request: &Request, found: &Stored, facts: &RequestFacts) -> Result<(), Refusal> {
+fn check_origin(
+    app: &App,
+    request: &Request,
+    found: &Stored,
+    facts: &RequestFacts,
+    operation: &Operation,
+) -> Result<(), Refusal> {
     let Some(origin) = request.header("origin") else { return Ok(()) };
     let allowed = match found.principal {
         Principal::Publishable { .. } => {
@@ -442,6 +449,10 @@ fn check_origin(app: &App, request: &Request, found: &Stored, facts: &RequestFac
         _ => return Ok(()),
     };
     if !allowed {
+        // What takes no such key says so, to whichever origin.
+        if !operation.credentials.contains(&Credential::Publishable) {
+            return Ok(());
+        }
         let detail = format!(
             "Register the origin `{}` with the publishable key.",
             origin.chars().take(200).collect::<String>()
@@ -500,12 +511,13 @@ async fn limit_rate(call: &Call, facts: &RequestFacts) -> Result<(), Refusal> {
 
 async fn failed_attempt(app: &App, ip: IpAddr) -> Result<(), Refusal> {
     let Some(limit) = scaled(app, SLOW_LIMIT) else { return Ok(()) };
-    let verdict = app.limiter.check(&format!("auth:{ip}"), limit).await;
+    let network = network(ip);
+    let verdict = app.limiter.check(&format!("auth:{network}"), limit).await;
     if verdict.allowed {
         return Ok(());
     }
     let pause = Duration::from_secs(GUESSER_PAUSE_SECS.into());
-    app.credentials.note_guesser(ip, Instant::now() + pause);
+    app.credentials.note_guesser(network, Instant::now() + pause);
     Err(too_many(verdict))
 }
 

@@ -71,12 +71,12 @@ impl CredentialCache {
         self.known.get_with_time(hash).is_some()
     }
 
-    /// Remembers that an address guessed too often.
-    pub fn note_guesser(&self, address: IpAddr, until: Instant) {
+    /// Remembers that a network guessed too often.
+    pub fn note_guesser(&self, network: IpAddr, until: Instant) {
         if self.guessers.len() >= CREDENTIALS_MAX {
             self.guessers.clear();
         }
-        self.guessers.insert(address, until);
+        self.guessers.insert(network, until);
     }
 
     /// Forgets everything: a key or device was changed here.

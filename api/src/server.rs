@@ -27,6 +27,9 @@ use crate::{
 /// Answers of browsers' preflight requests are kept this long.
 const PREFLIGHT_MAX_AGE_SECS: &str = "600";
 
+/// Browsers that saw us under https come back under https for this long, a year: the longest that lists of such hosts ask for.
+const STRICT_TRANSPORT: &str = "max-age=31536000";
+
 /// The whole server as one endpoint.
 pub fn endpoint(app: Arc<App>) -> impl Endpoint<Output = Response> {
     let api = resources::service();
@@ -59,7 +62,7 @@ where
         Ok(facts) => Arc::new(facts),
         Err(refusal) => {
             let response = REQUEST_ID.sync_scope(id.clone(), || Failure::from(refusal).into_response());
-            return finish(response, &id, None);
+            return finish(app, response, &id, None);
         }
     };
     request.extensions_mut().insert(facts.clone());
@@ -84,7 +87,7 @@ where
         request.id = %id, operation = facts.operation.get().copied().unwrap_or("none"), http.method = %method,
         http.path = path, http.status = response.status().as_u16(), elapsed_us = started.elapsed().as_micros(), "request"
     );
-    finish(response, &id, Some(&facts))
+    finish(app, response, &id, Some(&facts))
 }
 
 /// The caller's id when it is short and plain, else a new one.
@@ -179,7 +182,7 @@ fn preflight(request: &Request) -> Option<Response> {
     Some(response)
 }
 
-fn finish(mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Response {
+fn finish(app: &App, mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Response {
     let unauthenticated = response.status() == StatusCode::UNAUTHORIZED;
     let headers = response.headers_mut();
     let mut insert = |name: header::HeaderName, value: &str| {
@@ -190,6 +193,9 @@ fn finish(mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Res
     insert(header::HeaderName::from_static("x-request-id"), id);
     insert(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     insert(header::REFERRER_POLICY, "no-referrer");
+    if app.origin.starts_with("https://") {
+        insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+    }
     if unauthenticated {
         insert(header::WWW_AUTHENTICATE, "Bearer");
     }
@@ -211,12 +217,18 @@ fn finish(mut response: Response, id: &str, facts: Option<&RequestFacts>) -> Res
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             "etag, ratelimit, ratelimit-policy, retry-after, x-request-id",
         );
-        // Beside what the answer depends on otherwise.
+    }
+    if facts.is_some_and(|facts| facts.operation.get().is_some()) {
+        // Beside what the answer depends on otherwise; also when this origin may not read it, or none was named.
         headers.append(header::VARY, HeaderValue::from_static("Origin"));
     }
     for (name, value) in [
         (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+        // What is no page loads nothing, whoever opens it as one.
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        ),
     ] {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

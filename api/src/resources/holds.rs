@@ -189,10 +189,11 @@ async fn shape(call: &Call, offer: &Arc<Offer>, mut hold: holds::Hold) -> Result
     })
 }
 
-/// The event of a hold: a buyer's token names it, a server must say it.
+/// The event of a hold: a buyer's token names it, a server must say it. What is said beside a token has to be the same.
 fn event_of(call: &Call, named: Option<Ref<id::Event>>) -> Result<eventflow_core::Id<id::Event>, Refusal> {
     match (&call.principal, named) {
-        (Principal::Buyer(token), _) => Ok(token.event),
+        (Principal::Buyer(_), Some(event)) => call.require_event(event.0).map(|()| event.0),
+        (Principal::Buyer(token), None) => Ok(token.event),
         (_, Some(event)) => Ok(event.0),
         (_, None) => Err(Refusal::invalid(
             "event_id",

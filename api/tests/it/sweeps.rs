@@ -1,5 +1,9 @@
 //! The negative space, swept over every operation of the contract: a new operation is swept without a line here.
 
+mod foreign_ids;
+mod forged_tokens;
+mod origins;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -99,11 +103,16 @@ impl Operation {
 
     /// The path with an id for every parameter that takes one, in the query too.
     fn target(&self, id: impl Fn(&str) -> String) -> String {
+        self.target_by_name(|_, prefix| id(prefix))
+    }
+
+    /// As [`Operation::target`], with ids by name and prefix of the parameter.
+    fn target_by_name(&self, id: impl Fn(&str, &str) -> String) -> String {
         let (mut path, mut query) = (self.path.clone(), vec![]);
         for (name, place, prefix) in self.ids() {
             match place {
-                "path" => path = path.replace(&format!("{{{name}}}"), &id(prefix)),
-                _ => query.push(format!("{name}={}", id(prefix))),
+                "path" => path = path.replace(&format!("{{{name}}}"), &id(name, prefix)),
+                _ => query.push(format!("{name}={}", id(name, prefix))),
             }
         }
         for (name, ours) in NAMES {

@@ -78,6 +78,42 @@ async fn guessing_keys_is_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guesser_with_many_addresses_of_one_network_is_as_slow() {
+    // A prefix of its own: limits are kept in the Redis that all tests share.
+    let (options, _) = limited("");
+    let platform = Platform::with(options).await;
+    let tenant = platform.tenant().await;
+    let from = |network: &str, n: u32| {
+        platform.anybody().with_header("x-forwarded-for", &format!("2001:db8:7:{network}:{n:x}::{n:x}"))
+    };
+    let guesses = |n: u32| {
+        [
+            format!("ef_sk_live_{n:032x}"),
+            format!("ef_pk_live_{n:032x}"),
+            format!("ef_dev_{n:032x}"),
+            format!("guess-{n:032x}"),
+        ]
+    };
+    let mut refused = None;
+    for n in 0..60 {
+        for guess in guesses(n) {
+            let answer = from("1", n).with_token(&guess).get("/v1/tenant").await;
+            match answer.status {
+                401 => drop(answer.refused(401, "unauthenticated")),
+                _ => refused = Some(answer),
+            }
+        }
+    }
+    let refused = refused.expect("no limit was reached");
+    let wait = refused.header("retry-after").parse::<u32>();
+    assert!(wait.is_ok_and(|secs| (1..=10).contains(&secs)), "{refused}");
+    refused.refused(429, "rate_limited");
+    // The next network is another one, and good keys of the guesser's own still work.
+    from("2", 1).with_token(&guesses(0)[0]).get("/v1/tenant").await.refused(401, "unauthenticated");
+    from("1", 7).with_token(&tenant.api.token).get("/v1/tenant").await.ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_contract_the_keys_and_the_health_are_public() {
     let platform = Platform::start().await;
     let anybody = platform.anybody();

@@ -30,6 +30,8 @@ use super::{
 pub const BOOTSTRAP: &str = "bootstrap-of-the-tests";
 const MASTER_KEY: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 
+const PUBLIC_URL: &str = "http://tickets.example.org";
+
 #[derive(Parser)]
 struct CommandLine {
     #[command(flatten)]
@@ -197,8 +199,6 @@ async fn try_serve(
         "eventflow",
         "--listen",
         "127.0.0.1:0",
-        "--public-url",
-        "http://tickets.example.org",
         "--master-key",
         MASTER_KEY,
         "--bootstrap-token",
@@ -214,6 +214,9 @@ async fn try_serve(
     ];
     let scale = options.rate_limit_scale.to_string();
     let arguments = arguments.into_iter().chain(["--rate-limit-scale", &scale]);
+    let elsewhere = options.arguments.iter().any(|argument| argument == "--public-url");
+    let arguments = arguments
+        .chain(if elsewhere { [].as_slice() } else { &["--public-url", PUBLIC_URL] }.iter().copied());
     let arguments = arguments.chain(options.arguments.iter().map(String::as_str));
     let config = CommandLine::parse_from(arguments).config;
     let databases = Databases {
