@@ -19,7 +19,9 @@ const POLL: Duration = Duration::from_millis(20);
 pub const BOOTSTRAP_TOKEN: &str = "bootstrap-of-the-torture";
 pub const STRIPE_KEY: &str = "sk_test_torture";
 pub const WEBHOOK_SECRET: &str = "whsec_torture";
-const MASTER_KEY: &str = "0909090909090909090909090909090909090909090909090909090909090909";
+pub const MASTER_KEY: &str = "0909090909090909090909090909090909090909090909090909090909090909";
+/// Nobody asks for it here; it must not be told all the same.
+pub const DATABASE_PASSWORD: &str = "correct-horse-battery-staple";
 /// Settings of an operator that would lead the servers elsewhere.
 const FOREIGN: [&str; 7] = [
     "EVENTFLOW_ABORT_AT",
@@ -392,7 +394,9 @@ impl Server {
             .env("EVENTFLOW_RATE_LIMIT_SCALE", "0")
             .env("EVENTFLOW_DATABASE_POOL", "8")
             .env("EVENTFLOW_REDIS_POOL", "4")
-            .env("DATABASE_URL", format!("postgres://ef_login@{postgres}/eventflow"))
+            .env("DATABASE_URL", format!("postgres://ef_login:{DATABASE_PASSWORD}@{postgres}/eventflow"))
+            // The most that anybody runs with: what is said then is looked through for secrets.
+            .env("EVENTFLOW_LOG", "debug")
             .env("DATABASE_OWNER_URL", owner_url)
             .env("REDIS_URL", format!("redis://{redis}"))
             .env("STRIPE_SECRET_KEY", STRIPE_KEY)

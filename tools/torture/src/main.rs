@@ -11,6 +11,7 @@ mod proxy;
 mod report;
 mod scanners;
 mod schedule;
+mod secrets;
 mod shop;
 mod world;
 
@@ -24,7 +25,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use eventflow_torture::checker::{Circumstances, check};
+use eventflow_torture::checker::{Circumstances, check, logs};
 
 use crate::{
     report::Report,
@@ -193,6 +194,7 @@ async fn checked(
     });
     let places = world.places();
     let mut found = check(&places.places(), &circumstances).await?;
+    logs::check(&mut found, &secrets::logs(artefacts)?, &secrets::of(world))?;
     world.client.history.with(|seen| found.violations.append(&mut seen.violations));
     let counts = world.client.history.with(|seen| seen.counts.clone());
     let report = Report::new(schedule, found, counts, left, &world.postgres_url, began.elapsed()).await?;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Result;
-use eventflow_torture::checker::{Found, INVARIANTS, rows};
+use eventflow_torture::checker::{Found, INVARIANTS, logs, rows};
 use serde_json::{Value, json};
 
 use crate::{
@@ -122,7 +122,7 @@ impl Report {
             println!("  {count:>6}  {name}");
         }
         println!("\ninvariants");
-        for (name, what) in INVARIANTS {
+        for (name, what) in INVARIANTS.into_iter().chain([logs::RULE]) {
             let wrong: Vec<&str> = self
                 .found
                 .violations

@@ -3,6 +3,7 @@
 //! plant one violation each to see that it is found.
 
 mod answers;
+pub mod logs;
 mod money;
 mod redis;
 mod rules;
