@@ -155,18 +155,21 @@ pub async fn claim(
     seats.sort_unstable();
     let areas = areas_of(lines);
     let payment = new_uuid();
-    let claimed: Claimed = claim_statement(tx, offer, lines, &items, totals, new, payment, &seats, &areas, key)
-        .get_result(&mut **tx)
-        .await
-        .map_err(|error| {
-            let again = || {
-                Refusal::new(
-                    ErrorCode::OrderState,
-                    "This hold has become an order already. Get the order instead.",
-                )
-            };
-            Error::from(error).on_constraint("orders_pkey", again).on_constraint("orders_hold_id_key", again)
-        })?;
+    let claimed: Claimed =
+        claim_statement(tx, offer, lines, &items, totals, new, payment, &seats, &areas, key)
+            .get_result(&mut **tx)
+            .await
+            .map_err(|error| {
+                let again = || {
+                    Refusal::new(
+                        ErrorCode::OrderState,
+                        "This hold has become an order already. Get the order instead.",
+                    )
+                };
+                Error::from(error)
+                    .on_constraint("orders_pkey", again)
+                    .on_constraint("orders_hold_id_key", again)
+            })?;
     if !claimed.is_mine {
         return Err(idempotency::in_flight());
     }

@@ -434,7 +434,8 @@ async fn answer(call: &Call, order: Stored) -> Result<Order, Failure> {
     let session = checkout::session(&call.app, &call.scope, &order).await?;
     let opened = async |tx: &mut Tx| {
         let order = checkout::open(tx, order, &session).await?;
-        let answer = if order.tickets.is_empty() { shape(call, order, vec![]) } else { load(call, tx, id).await? };
+        let answer =
+            if order.tickets.is_empty() { shape(call, order, vec![]) } else { load(call, tx, id).await? };
         if let Some(key) = &call.idempotency {
             idempotency::remember(tx, key, Some(id.uuid()), answer.to_json().as_ref()).await?;
         }
@@ -451,11 +452,7 @@ fn with_token(call: &Call, offer: &Offer, mut order: Order) -> Order {
     order
 }
 
-async fn order_of_hold(
-    call: &Call,
-    input: &NewOrderInput,
-    hold: Id<id::Hold>,
-) -> Result<Found, Failure> {
+async fn order_of_hold(call: &Call, input: &NewOrderInput, hold: Id<id::Hold>) -> Result<Found, Failure> {
     let event = event_of(call, input)?;
     // One hold becomes one order: they share their number, so that a repetition finds its own pin and its own row.
     let id = Id::from_uuid(hold.uuid());
