@@ -199,15 +199,19 @@ pub async fn rotate(
 
 /// Ends a key at once. The last secret key of a tenant that may make keys stays: nobody could make another one.
 pub async fn revoke(tx: &mut Tx, id: Id<id::ApiKey>, held: &[Permission]) -> Result<()> {
-    grants::check(&rights(&live(tx, id).await?), held)?;
-    let others: Vec<Vec<String>> = api_keys::table
-        .filter(api_keys::tenant_id.eq(tx.tenant()).and(api_keys::id.ne(id.uuid())))
+    // Locked, all of them in one order: of two keys that end each other at the same time, the second one waits and sees.
+    let makers: Vec<(Uuid, Vec<String>)> = api_keys::table
+        .filter(api_keys::tenant_id.eq(tx.tenant()))
         .filter(api_keys::kind.eq("secret").and(api_keys::revoked_at.is_null()))
         .filter(api_keys::expires_at.is_null())
-        .select(api_keys::scopes)
+        .order(api_keys::id)
+        .select((api_keys::id, api_keys::scopes))
+        .for_update()
         .load(&mut **tx)
         .await?;
-    if !others.iter().any(|scopes| scopes.iter().any(|scope| scope == "api_keys:write")) {
+    grants::check(&rights(&live(tx, id).await?), held)?;
+    let mut others = makers.iter().filter(|(maker, _)| *maker != id.uuid());
+    if !others.any(|(_, scopes)| scopes.iter().any(|scope| scope == "api_keys:write")) {
         return Err(Error::Refused(Refusal::new(
             ErrorCode::Conflict,
             "This is the last key that may make keys. Create another one with `api_keys:write` first.",
