@@ -119,7 +119,7 @@ struct Bought {
 /// What [`claim`] comes to.
 #[derive(Debug)]
 pub enum Claim {
-    Made(Order),
+    Made(Box<Order>),
     /// An earlier request with the same key has begun, or has its answer.
     Known(Known),
 }
@@ -155,18 +155,21 @@ pub async fn claim(
     seats.sort_unstable();
     let areas = areas_of(lines);
     let payment = new_uuid();
-    let claimed: Claimed = claim_statement(tx, offer, lines, &items, totals, new, payment, &seats, &areas, key)
-        .get_result(&mut **tx)
-        .await
-        .map_err(|error| {
-            let again = || {
-                Refusal::new(
-                    ErrorCode::OrderState,
-                    "This hold has become an order already. Get the order instead.",
-                )
-            };
-            Error::from(error).on_constraint("orders_pkey", again).on_constraint("orders_hold_id_key", again)
-        })?;
+    let claimed: Claimed =
+        claim_statement(tx, offer, lines, &items, totals, new, payment, &seats, &areas, key)
+            .get_result(&mut **tx)
+            .await
+            .map_err(|error| {
+                let again = || {
+                    Refusal::new(
+                        ErrorCode::OrderState,
+                        "This hold has become an order already. Get the order instead.",
+                    )
+                };
+                Error::from(error)
+                    .on_constraint("orders_pkey", again)
+                    .on_constraint("orders_hold_id_key", again)
+            })?;
     if !claimed.is_mine {
         return Err(idempotency::in_flight());
     }
@@ -204,13 +207,13 @@ pub async fn claim(
         return Err(Error::Refused(refusal.objects(key.into_iter().collect())));
     }
     keep_quote(tx, new).await?;
-    Ok(Claim::Made(Order {
+    Ok(Claim::Made(Box::new(Order {
         row: row_of(offer, totals, new, created_at),
         items,
         payment: Some(payment_of(offer, totals, new, payment, created_at)),
         tickets: vec![],
         adjustments: new.quote.adjustments.clone(),
-    }))
+    })))
 }
 
 fn most_places(offer: &Offer, new: &NewOrder) -> i64 {

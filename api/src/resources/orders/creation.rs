@@ -347,7 +347,7 @@ async fn prepare(
 /// An order as far as a request has found or made it.
 enum Found {
     /// Its answer is still to be made, and may need a session at the provider.
-    Stored(Stored),
+    Stored(Box<Stored>),
     Answered(Order),
 }
 
@@ -371,7 +371,7 @@ impl Found {
 async fn found(tx: &mut Tx, known: Known) -> StoreResult<Option<Found>> {
     Ok(match known {
         Known::New => None,
-        Known::Begun(id) => Some(Found::Stored(orders::get(tx, id.into()).await?)),
+        Known::Begun(id) => Some(Found::Stored(Box::new(orders::get(tx, id.into()).await?))),
         Known::Answered(stored) => Some(Found::Answered(stored_order(stored)?)),
     })
 }
@@ -434,13 +434,14 @@ async fn answer(call: &Call, order: Stored) -> Result<Order, Failure> {
     let session = checkout::session(&call.app, &call.scope, &order).await?;
     let opened = async |tx: &mut Tx| {
         let order = checkout::open(tx, order, &session).await?;
-        let answer = if order.tickets.is_empty() { shape(call, order, vec![]) } else { load(call, tx, id).await? };
+        let answer =
+            if order.tickets.is_empty() { shape(call, order, vec![]) } else { load(call, tx, id).await? };
         if let Some(key) = &call.idempotency {
             idempotency::remember(tx, key, Some(id.uuid()), answer.to_json().as_ref()).await?;
         }
         Ok(answer)
     };
-    Ok(call.app.db.run(&call.scope, opened).await?)
+    Ok(call.app.db.run_ahead(&call.scope, opened).await?)
 }
 
 fn with_token(call: &Call, offer: &Offer, mut order: Order) -> Order {
@@ -451,11 +452,7 @@ fn with_token(call: &Call, offer: &Offer, mut order: Order) -> Order {
     order
 }
 
-async fn order_of_hold(
-    call: &Call,
-    input: &NewOrderInput,
-    hold: Id<id::Hold>,
-) -> Result<Found, Failure> {
+async fn order_of_hold(call: &Call, input: &NewOrderInput, hold: Id<id::Hold>) -> Result<Found, Failure> {
     let event = event_of(call, input)?;
     // One hold becomes one order: they share their number, so that a repetition finds its own pin and its own row.
     let id = Id::from_uuid(hold.uuid());
@@ -584,7 +581,7 @@ async fn make(call: &Call, mut input: NewOrderInput) -> Result<Order, Failure> {
     };
     let offer = call.app.holds.offer(&call.scope, found.event_id()).await?;
     let order = match found {
-        Found::Stored(order) => answer(call, order).await?,
+        Found::Stored(order) => answer(call, *order).await?,
         Found::Answered(order) => order,
     };
     Ok(with_token(call, &offer, order))
