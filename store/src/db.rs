@@ -30,7 +30,7 @@ type Pool = bb8::Pool<Manager>;
 /// How long a request waits for a connection before it is told to come back later.
 const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// Connections beside those for requests. Workers settle what buyers ask about again and again: behind their questions in the
-/// queue, the more they ask, the longer they would wait.
+/// queue, the more they ask, the longer they would wait. Requests that have waited once use them, too.
 const WORKER_CONNECTIONS: u32 = 4;
 /// Connections of the pool that looks up credentials, jobs and provider messages.
 const SYSTEM_POOL_SIZE: u32 = 4;
@@ -73,7 +73,7 @@ pub struct Db {
 pub struct Tx {
     connection: bb8::PooledConnection<'static, Manager>,
     /// Of the requests' part, unless a worker acts.
-    _turn: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
     pub scope: Scope,
 }
 
@@ -139,9 +139,30 @@ impl Db {
     where
         F: AsyncFnOnce(&mut Tx) -> Result<T>,
     {
-        let permit = if scope.is_system() { None } else { Some(self.turn().await?) };
+        let permit = if scope.is_system() { None } else { Some(self.permit().await?) };
+        self.transaction(scope, permit, turn, work).await
+    }
+
+    /// The same for the second transaction of a request: it has waited in line before, and is through in a moment.
+    pub async fn run_ahead<T, F>(&self, scope: &Scope, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Tx) -> Result<T>,
+    {
+        self.transaction(scope, None, None, work).await
+    }
+
+    async fn transaction<T, F>(
+        &self,
+        scope: &Scope,
+        permit: Option<OwnedSemaphorePermit>,
+        turn: Option<&Turn>,
+        work: F,
+    ) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Tx) -> Result<T>,
+    {
         let connection = self.app.get_owned().await.map_err(down)?;
-        let mut tx = Tx { connection, _turn: permit, scope: scope.clone() };
+        let mut tx = Tx { connection, _permit: permit, scope: scope.clone() };
         // One round trip. The id is formatted from 16 bytes, so there is nothing to escape.
         let mut begin = format!("BEGIN; SET LOCAL app.tenant = '{}'", tx.tenant());
         if let Some(Turn(lock)) = turn {
@@ -168,9 +189,10 @@ impl Db {
     }
 
     /// A request's place among those that have a connection.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
-        let turn = tokio::time::timeout(CONNECTION_WAIT, self.requests.clone().acquire_owned()).await;
-        turn.ok()
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        let permit = tokio::time::timeout(CONNECTION_WAIT, self.requests.clone().acquire_owned()).await;
+        permit
+            .ok()
             .and_then(std::result::Result::ok)
             .ok_or_else(|| Error::DatabaseDown("every connection for requests is in use".to_owned()))
     }

@@ -119,7 +119,7 @@ struct Bought {
 /// What [`claim`] comes to.
 #[derive(Debug)]
 pub enum Claim {
-    Made(Order),
+    Made(Box<Order>),
     /// An earlier request with the same key has begun, or has its answer.
     Known(Known),
 }
@@ -207,13 +207,13 @@ pub async fn claim(
         return Err(Error::Refused(refusal.objects(key.into_iter().collect())));
     }
     keep_quote(tx, new).await?;
-    Ok(Claim::Made(Order {
+    Ok(Claim::Made(Box::new(Order {
         row: row_of(offer, totals, new, created_at),
         items,
         payment: Some(payment_of(offer, totals, new, payment, created_at)),
         tickets: vec![],
         adjustments: new.quote.adjustments.clone(),
-    }))
+    })))
 }
 
 fn most_places(offer: &Offer, new: &NewOrder) -> i64 {
