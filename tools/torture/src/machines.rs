@@ -392,6 +392,7 @@ impl Server {
             .env("EVENTFLOW_RATE_LIMIT_SCALE", "0")
             .env("EVENTFLOW_DATABASE_POOL", "8")
             .env("EVENTFLOW_REDIS_POOL", "4")
+            .env("EVENTFLOW_WEBHOOKS_ALLOW_LOOPBACK", "true")
             .env("DATABASE_URL", format!("postgres://ef_login@{postgres}/eventflow"))
             .env("DATABASE_OWNER_URL", owner_url)
             .env("REDIS_URL", format!("redis://{redis}"))
@@ -435,7 +436,7 @@ impl Server {
         }
     }
 
-    fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
     }
 

@@ -788,16 +788,11 @@ async fn clocks_that_disagree_turn_nothing_around_and_hide_nothing() {
         let sql = format!("UPDATE audit_log SET id = '{}' WHERE id = '{id}'", Uuid::from_u128(elsewhere));
         platform.sql(&sql).await;
     }
-    let in_order = ["venue.created", "venue.updated", "venue.updated"];
-    let of_venue = async || -> Vec<Value> {
-        log(&tenant).await.into_iter().filter(|entry| entry["resource_id"] == *venue).collect()
-    };
-    let expected: Vec<Value> = of_venue().await.iter().map(|entry| entry["id"].clone()).collect();
-    assert_eq!(
-        of_venue().await.iter().map(|entry| text(entry, "type").to_owned()).collect::<Vec<_>>(),
-        in_order
-    );
-    assert_eq!(expected.iter().map(|id| uuid_of(id.as_str().unwrap())).collect::<Vec<_>>()[0], ids[0]);
+    let of_venue = log(&tenant).await.into_iter().filter(|entry| entry["resource_id"] == *venue);
+    let (types, expected): (Vec<Value>, Vec<Value>) =
+        of_venue.map(|entry| (entry["type"].clone(), entry["id"].clone())).unzip();
+    assert_eq!(types, ["venue.created", "venue.updated", "venue.updated"]);
+    assert_eq!(uuid_of(expected[0].as_str().unwrap()), ids[0]);
     send(&platform).await;
     let told =
         || -> Vec<Value> { receiver.messages().iter().map(|message| message.body["id"].clone()).collect() };
