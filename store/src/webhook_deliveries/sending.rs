@@ -18,7 +18,7 @@ use crate::{
     schema::{webhook_deliveries, webhook_endpoints},
     seal::Sealer,
     statement,
-    webhook_endpoints::{self as endpoints, Keys, Target},
+    webhook_endpoints::{self as endpoints, Keys, LEASE_SECS, Target},
 };
 
 /// Pauses after each failed attempt, in seconds: three days in all. After the last one a delivery has failed.
@@ -32,8 +32,6 @@ const ORDERED_ATTEMPTS: i32 = 4;
 const AT_ONCE: i64 = 8;
 /// An endpoint has that many deliveries waiting; the rest of the backlog stays in the log.
 const WAITING_MAX: i64 = 1_000;
-/// A sender has an endpoint for itself for so long; more than one round of requests takes.
-const LEASE_SECS: i32 = 60;
 /// Who takes longer to answer is slow, for [`endpoints::SLOW_MINS`].
 const QUICK: Duration = Duration::from_secs(2);
 /// Failed attempts in a row after which an endpoint is left alone for a while.

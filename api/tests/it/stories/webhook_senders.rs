@@ -288,6 +288,24 @@ async fn whatever_receivers_do_every_message_is_delivered_once_and_in_order() {
     assert_eq!(tenant.api.get(&path(&made_gone, "")).await.ok()["state"], "disabled");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_enables_an_endpoint_once_more_gets_no_second_sender() {
+    let (platform, receiver) = (platform(false).await, Receiver::start().await);
+    let tenant = platform.tenant().await;
+    let made = endpoint(&tenant, &receiver, json!({ "event_types": ["venue.created"] })).await;
+    tenant.venue().await;
+    let lease =
+        async || sending::lease(&platform.app.db, sending::Pace::Slow, vec![], 8).await.unwrap().len();
+    assert_eq!(lease().await, 1);
+    tenant.api.patch(&path(&made, ""), json!({ "state": "enabled" })).await.ok();
+    assert_eq!(lease().await, 0, "the first sender is at it");
+    // A pause after failures is cut short.
+    platform.sql("UPDATE webhook_endpoints SET blocked_until = now() + interval '1 hour'").await;
+    tenant.api.patch(&path(&made, ""), json!({ "state": "enabled" })).await.ok();
+    let left = "SELECT extract(epoch FROM blocked_until - now())::int FROM webhook_endpoints";
+    assert!((50..=60).contains(&platform.number(left).await));
+}
+
 /// One thing at a time is not as it was, and the checker of the torture says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_checker_sees_what_becomes_of_webhooks() {
