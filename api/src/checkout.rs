@@ -2,7 +2,7 @@
 //! a claim is released (T4), and refunds are sent. Every step may be repeated after a crash: its key is stored before
 //! the provider is called, and what the provider says is applied in one transaction afterwards.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use eventflow_core::{
     ErrorCode, Id, Refusal, id,
     order::{OrderState, RefundState},
@@ -12,11 +12,13 @@ use eventflow_payments::{
     RefundRequest, RefundStatus,
 };
 use eventflow_store::{
-    Error, Result, Scope, failpoints, jobs, ledger_entries,
+    Error, Result, Scope, Tx, failpoints, ledger_entries,
     mutants::{self, Mutant},
     orders::{self, Order, OrderRow, PaymentRow, SessionFacts, Settled},
-    provider_events, refunds,
+    provider_events::{self, EventRow},
+    refunds,
 };
+use uuid::Uuid;
 
 use crate::{
     app::App,
@@ -61,11 +63,22 @@ fn account(payment: &PaymentRow) -> Option<&str> {
     Some(payment.account.as_str()).filter(|account| !account.is_empty())
 }
 
-/// T2: the hosted page of an order. Repeating it after a crash gives the same session, because the key is the same.
-pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Order> {
-    let Some(payment) = order.payment.as_ref().filter(|p| p.provider == "stripe" && p.state == "creating")
-    else {
-        return Ok(order.clone());
+/// Nobody can pay the order yet: T2 is to come.
+pub fn waits_for_session(order: &Order) -> bool {
+    let waits = |payment: &PaymentRow| payment.provider == "stripe" && payment.state == "creating";
+    order.row.state == OrderState::Pending.as_str() && order.payment.as_ref().is_some_and(waits)
+}
+
+/// When the provider is asked about an order of this moment, if its webhook has not come.
+pub fn first_poll() -> DateTime<Utc> {
+    Utc::now() + TimeDelta::seconds(FIRST_POLL_SECS)
+}
+
+/// T2: the hosted page of an order that [`waits_for_session`]. Repeating it after a crash gives the same session, because the
+/// key is the same; [`open`] records it.
+pub async fn session(app: &App, scope: &Scope, order: &Order) -> Result<CheckoutSession> {
+    let Some(payment) = &order.payment else {
+        return Err(Error::Corrupt(format!("order {} has no payment", order.row.id)));
     };
     let provider = provider(app)?;
     let request = checkout_request(app, scope, order, payment);
@@ -78,23 +91,7 @@ pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Ord
         made => made,
     };
     match made {
-        Ok(session) => {
-            let order_id = Id::from(order.row.id);
-            app.db
-                .run(scope, async |tx| {
-                    let (url, intent) = (session.url.as_deref(), session.payment_intent.as_deref());
-                    orders::open_payment(tx, payment.id, &session.id, url, intent).await?;
-                    jobs::schedule(
-                        tx,
-                        "poll",
-                        order.row.id,
-                        Utc::now() + TimeDelta::seconds(FIRST_POLL_SECS),
-                    )
-                    .await?;
-                    orders::get(tx, order_id).await
-                })
-                .await
-        }
+        Ok(session) => Ok(session),
         Err(error) if error.outcome_is_unknown() => Err(unreachable(&error)),
         Err(error) => {
             // The provider understood and made nothing: nobody can pay, so the places come free at once.
@@ -111,6 +108,28 @@ pub async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Ord
             Err(Error::refused(ErrorCode::PaymentRefused, detail))
         }
     }
+}
+
+/// Records the session of an order. Answers the order, which is another one when somebody was faster.
+pub async fn open(tx: &mut Tx, mut order: Order, session: &CheckoutSession) -> Result<Order> {
+    if let Some(payment) = &mut order.payment {
+        payment.state = "open".to_owned();
+        payment.session_id = Some(session.id.clone());
+        payment.session_url.clone_from(&session.url);
+        payment.payment_intent.clone_from(&session.payment_intent);
+        if orders::open_payment(tx, payment).await? {
+            return Ok(order);
+        }
+    }
+    orders::get(tx, order.row.id.into()).await
+}
+
+async fn open_session(app: &App, scope: &Scope, order: &Order) -> Result<Order> {
+    if !waits_for_session(order) {
+        return Ok(order.clone());
+    }
+    let session = session(app, scope, order).await?;
+    app.db.run(scope, async |tx| open(tx, order.clone(), &session).await).await
 }
 
 /// The session of an order whose id did not reach us.
@@ -202,16 +221,17 @@ pub async fn refresh(app: &App, scope: &Scope, order: Id<id::Order>) -> Result<O
         Ok(session) => session,
         Err(error) => return Err(unreachable(&error)),
     };
-    apply(app, scope, &payment, &session, false).await.map(Some)
+    apply(app, scope, &payment, &session, false, None).await.map(Some)
 }
 
-/// Applies a session that was just read.
+/// Applies a session that was just read, and closes the event that said to read it.
 pub async fn apply(
     app: &App,
     scope: &Scope,
     payment: &PaymentRow,
     session: &CheckoutSession,
     delayed_failed: bool,
+    event: Option<Uuid>,
 ) -> Result<Settled> {
     let facts = SessionFacts {
         account: session.account.clone().unwrap_or_default(),
@@ -228,12 +248,19 @@ pub async fn apply(
     let settled = app
         .db
         .run(scope, async |tx| {
+            let mut order = orders::lock(tx, payment.order_id.into()).await?;
             // Read again under the order's lock: another worker may have settled it meanwhile.
-            orders::lock(tx, payment.order_id.into()).await?;
-            let Some(payment) = orders::payment(tx, payment.id).await? else { return Ok(Settled::Nothing) };
-            orders::process_session(tx, &payment, &facts).await
+            let settled = match orders::payment(tx, payment.id).await? {
+                Some(payment) => orders::process_session(tx, &mut order, &payment, &facts).await?,
+                None => Settled::Nothing,
+            };
+            if let Some(event) = event {
+                provider_events::close(tx, event, "done", "session applied").await?;
+            }
+            Ok(settled)
         })
         .await?;
+    app.wake_mirror();
     if let (Settled::Paid | Settled::RefundDue, Some(intent)) = (settled, &facts.payment_intent) {
         // Events about this payment may have come before we knew its intent.
         if provider_events::adopt(&app.db, &payment.account, intent).await? > 0 {
@@ -247,7 +274,6 @@ pub async fn apply(
         }
         _ => {}
     }
-    app.wake_mirror();
     Ok(settled)
 }
 
@@ -309,7 +335,7 @@ pub async fn lapse(app: &App, scope: &Scope, order: Id<id::Order>, end: OrderSta
         app.wake_mirror();
         return Ok(true);
     }
-    Ok(apply(app, scope, &payment, &session, false).await? != Settled::Nothing)
+    Ok(apply(app, scope, &payment, &session, false, None).await? != Settled::Nothing)
 }
 
 /// The session could not be had from the provider. Answers true when that is because there is none.
@@ -443,43 +469,65 @@ fn refund_state(status: RefundStatus) -> RefundState {
     }
 }
 
-/// Works on one event of the inbox: reads the object it names, and acts on what it is now. Answers a note.
-pub async fn process_event(
-    app: &App,
-    scope: &Scope,
-    event: &provider_events::EventRow,
-) -> Result<&'static str> {
+/// Works on one event of the inbox: reads the object it names, acts on what it is now, and closes the event.
+pub async fn process_event(app: &App, scope: &Scope, id: Uuid) -> Result<()> {
     let provider = provider(app)?;
+    let look = async |tx: &mut Tx| {
+        let event = provider_events::get(tx, id).await?;
+        if event.state != "received" {
+            return Ok(None);
+        }
+        let payment = payment_of(tx, &event).await?;
+        match nothing_to_do(&event, payment.as_ref()) {
+            Some(why) => provider_events::close(tx, id, "done", why).await.map(|()| None),
+            None => Ok(payment.map(|payment| (event, payment))),
+        }
+    };
+    let Some((event, payment)) = app.db.run(scope, look).await? else { return Ok(()) };
     let account = Some(event.account.as_str()).filter(|account| !account.is_empty());
-    let intent = event.payload["payment_intent"].as_str().map(str::to_owned);
-    let session_id = Some(event.object_id.clone()).filter(|_| event.kind.starts_with("checkout.session."));
-    let payment = app
-        .db
-        .run(scope, async |tx| {
-            provider_events::payment_of(tx, &event.account, session_id.as_deref(), intent.as_deref()).await
-        })
-        .await?;
-    let Some(payment) = payment else { return Ok("no payment of ours") };
-    if event.kind.starts_with("charge.dispute.") {
+    let note = if is_of_dispute(&event) {
         let dispute = provider.get_dispute(account, &event.object_id).await.map_err(|e| unreachable(&e))?;
-        return process_dispute(app, scope, &payment, &dispute).await;
-    }
-    if event.kind.contains("refund") {
+        process_dispute(app, scope, &payment, &dispute).await?
+    } else if is_of_refund(&event) {
         let made =
             provider.list_refunds(account, payment.payment_intent.as_deref().unwrap_or_default()).await;
-        return process_refunds(app, scope, &payment, made.map_err(|error| unreachable(&error))?).await;
+        process_refunds(app, scope, &payment, made.map_err(|error| unreachable(&error))?).await?
+    } else {
+        let session_id = payment.session_id.as_deref().unwrap_or_default();
+        let session =
+            foreign(provider.get_checkout(account, session_id)).await.map_err(|error| unreachable(&error))?;
+        // The session of a delayed method that failed stays complete and unpaid: only the event says that it is over.
+        let delayed_failed = event.kind == "checkout.session.async_payment_failed" && session.is_processing();
+        apply(app, scope, &payment, &session, delayed_failed, Some(id)).await?;
+        return Ok(());
+    };
+    app.db.run(scope, async |tx| provider_events::close(tx, id, "done", note).await).await
+}
+
+async fn payment_of(tx: &mut Tx, event: &EventRow) -> Result<Option<PaymentRow>> {
+    let intent = event.payload["payment_intent"].as_str();
+    let session = Some(&*event.object_id).filter(|_| event.kind.starts_with("checkout.session."));
+    provider_events::payment_of(tx, &event.account, session, intent).await
+}
+
+fn nothing_to_do(event: &EventRow, payment: Option<&PaymentRow>) -> Option<&'static str> {
+    let Some(payment) = payment else { return Some("no payment of ours") };
+    if is_of_dispute(event) || is_of_refund(event) {
+        return None;
     }
     // A payment has several events. Whatever the others say of its session, nothing follows from it any more.
     if payment.state == "paid" {
-        return Ok("settled before");
+        return Some("settled before");
     }
-    let Some(session_id) = &payment.session_id else { return Ok("no session yet") };
-    let session =
-        foreign(provider.get_checkout(account, session_id)).await.map_err(|error| unreachable(&error))?;
-    // The session of a delayed method that failed stays complete and unpaid: only the event says that it is over.
-    let delayed_failed = event.kind == "checkout.session.async_payment_failed" && session.is_processing();
-    apply(app, scope, &payment, &session, delayed_failed).await?;
-    Ok("session applied")
+    payment.session_id.is_none().then_some("no session yet")
+}
+
+fn is_of_dispute(event: &EventRow) -> bool {
+    event.kind.starts_with("charge.dispute.")
+}
+
+fn is_of_refund(event: &EventRow) -> bool {
+    event.kind.contains("refund")
 }
 
 async fn process_refunds(
@@ -572,7 +620,8 @@ pub fn next_poll(attempts: i32) -> TimeDelta {
 
 /// The deadlines of a new checkout: ours, and the one that the provider is told.
 pub fn deadlines(checkout_secs: i32) -> (DateTime<Utc>, DateTime<Utc>) {
-    let now = Utc::now();
+    // As exact as Postgres keeps it.
+    let now = Utc::now().trunc_subsecs(6);
     let ours = now + TimeDelta::seconds(i64::from(checkout_secs));
     // Whole seconds: the provider knows no finer ones, and a repeated call must be the same.
     let at_least = (now + TimeDelta::seconds(SESSION_SECS)).max(ours + TimeDelta::seconds(60));

@@ -104,8 +104,7 @@ async fn mirror_while_leading(app: &App, mut stop: watch::Receiver<bool>) -> Res
     while !*stop.borrow() {
         if holds::lead(&mut connection).await? {
             while !*stop.borrow() {
-                // A full batch means that there is more.
-                while app.holds.mirror(&mut connection).await? > 0 {}
+                while app.holds.mirror(&mut connection).await? {}
                 tokio::select! {
                     () = app.mirror_bell.notified() => {}
                     () = time::sleep(MIRROR_PERIOD) => {}
@@ -124,24 +123,29 @@ async fn mirror_while_leading(app: &App, mut stop: watch::Receiver<bool>) -> Res
 async fn run_jobs(app: Arc<App>, mut stop: watch::Receiver<bool>, lane: Lane) {
     let jobs_max = if lane == Lane::Sales { JOBS_MAX } else { MESSAGES_MAX };
     let mut running = JoinSet::new();
+    let mut may_be_due = true;
     while !*stop.borrow() {
         // A slow provider keeps its own jobs waiting, not those of others.
-        if running.len() < jobs_max {
+        if may_be_due && running.len() < jobs_max {
             match jobs::lease(&app.db, lane).await {
-                Ok(due) if !due.is_empty() => {
+                Ok(due) => {
+                    // A full batch means that there is more.
+                    may_be_due = due.len() >= jobs::BATCH;
                     for job in due {
                         running.spawn(run_job(app.clone(), job));
                     }
-                    continue;
+                    if may_be_due {
+                        continue;
+                    }
                 }
-                Ok(_) => {}
                 Err(error) => tracing::warn!(error = %error, worker = "jobs", "jobs cannot be leased"),
             }
         }
         tokio::select! {
-            () = app.job_bell.notified(), if lane == Lane::Sales => {}
-            Some(_) = running.join_next() => {}
-            () = time::sleep(JOBS_PERIOD) => {}
+            () = app.job_bell.notified(), if lane == Lane::Sales => may_be_due = true,
+            // Makes room for what there was too much of. And a notice becomes messages.
+            Some(_) = running.join_next() => may_be_due |= lane == Lane::Messages,
+            () = time::sleep(JOBS_PERIOD) => may_be_due = true,
             _ = stop.changed() => break,
         }
     }
@@ -151,6 +155,8 @@ async fn run_jobs(app: Arc<App>, mut stop: watch::Receiver<bool>, lane: Lane) {
 /// What a job wants after it ran.
 enum After {
     Done,
+    /// The job ended with its last transaction.
+    Ended,
     /// Not yet: look again after this time.
     Again(TimeDelta),
 }
@@ -164,6 +170,7 @@ impl From<Option<TimeDelta>> for After {
 async fn run_job(app: Arc<App>, job: Job) {
     let outcome = match perform(&app, &job).await {
         Ok(After::Done) => jobs::finish(&app.db, &job).await,
+        Ok(After::Ended) => Ok(()),
         Ok(After::Again(pause)) => jobs::retry(&app.db, &job, pause, "").await,
         Err(error) => {
             tracing::warn!(error = %error, job.kind = job.kind, job.attempts = job.attempts, "a job failed");
@@ -202,24 +209,16 @@ async fn perform(app: &App, job: &Job) -> Result<After> {
 
 async fn provider_event(app: &App, scope: &Scope, job: &Job) -> Result<After> {
     let id = job.subject_id;
-    let event = app.db.run(scope, async |tx| provider_events::get(tx, id).await).await?;
-    if event.state != "received" {
-        return Ok(After::Done);
-    }
-    match checkout::process_event(app, scope, &event).await {
-        Ok(note) => {
-            app.db.run(scope, async |tx| provider_events::close(tx, id, "done", note).await).await?;
-            Ok(After::Done)
-        }
+    match checkout::process_event(app, scope, id).await {
         Err(error) if job.attempts >= EVENT_ATTEMPTS_MAX => {
-            tracing::error!(error = %error, event.kind = event.kind, "an event is parked; somebody has to look");
+            tracing::error!(error = %error, event.id = %id, "an event is parked; somebody has to look");
             app.db
                 .run(scope, async |tx| provider_events::close(tx, id, "parked", &error.to_string()).await)
                 .await?;
-            Ok(After::Done)
         }
-        Err(error) => Err(error),
+        ended => ended?,
     }
+    Ok(After::Ended)
 }
 
 /// Asks the provider for events since the last one known of each account, with an overlap.

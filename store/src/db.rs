@@ -30,7 +30,7 @@ type Pool = bb8::Pool<Manager>;
 /// How long a request waits for a connection before it is told to come back later.
 const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// Connections beside those for requests. Workers settle what buyers ask about again and again: behind their questions in the
-/// queue, the more they ask, the longer they would wait.
+/// queue, the more they ask, the longer they would wait. Requests that have waited once use them, too.
 const WORKER_CONNECTIONS: u32 = 4;
 /// Connections of the pool that looks up credentials, jobs and provider messages.
 const SYSTEM_POOL_SIZE: u32 = 4;
@@ -73,13 +73,28 @@ pub struct Db {
 pub struct Tx {
     connection: bb8::PooledConnection<'static, Manager>,
     /// Of the requests' part, unless a worker acts.
-    _turn: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
     pub scope: Scope,
 }
 
 impl Tx {
     pub fn tenant(&self) -> Uuid {
         self.scope.tenant.uuid()
+    }
+}
+
+/// What transactions take turns by. Taken in the round trip that begins a transaction, so that its first statement sees what
+/// the one before it has done.
+pub struct Turn(String);
+
+impl Turn {
+    /// By a text whose case does not matter; each use of turns has a `space` of its own.
+    pub fn folded(name: &str, space: u8) -> Self {
+        // As hexadecimal digits there is nothing to escape.
+        let name = hex::encode(name);
+        Self(format!(
+            "; SELECT pg_advisory_xact_lock(hashtextextended(lower(convert_from('\\x{name}', 'UTF8')), {space}))"
+        ))
     }
 }
 
@@ -116,12 +131,48 @@ impl Db {
     where
         F: AsyncFnOnce(&mut Tx) -> Result<T>,
     {
-        let turn = if scope.is_system() { None } else { Some(self.turn().await?) };
+        self.run_in_turn(scope, None, work).await
+    }
+
+    /// The same, after every other transaction with this turn has ended.
+    pub async fn run_in_turn<T, F>(&self, scope: &Scope, turn: Option<&Turn>, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Tx) -> Result<T>,
+    {
+        let permit = if scope.is_system() { None } else { Some(self.permit().await?) };
+        self.transaction(scope, permit, turn, work).await
+    }
+
+    /// The same for the second transaction of a request: it has waited in line before, and is through in a moment.
+    pub async fn run_ahead<T, F>(&self, scope: &Scope, work: F) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Tx) -> Result<T>,
+    {
+        self.transaction(scope, None, None, work).await
+    }
+
+    async fn transaction<T, F>(
+        &self,
+        scope: &Scope,
+        permit: Option<OwnedSemaphorePermit>,
+        turn: Option<&Turn>,
+        work: F,
+    ) -> Result<T>
+    where
+        F: AsyncFnOnce(&mut Tx) -> Result<T>,
+    {
         let connection = self.app.get_owned().await.map_err(down)?;
-        let mut tx = Tx { connection, _turn: turn, scope: scope.clone() };
+        let mut tx = Tx { connection, _permit: permit, scope: scope.clone() };
         // One round trip. The id is formatted from 16 bytes, so there is nothing to escape.
-        let begin = format!("BEGIN; SET LOCAL app.tenant = '{}'", tx.tenant());
-        AnsiTransactionManager::begin_transaction_sql(&mut *tx, &begin).await?;
+        let mut begin = format!("BEGIN; SET LOCAL app.tenant = '{}'", tx.tenant());
+        if let Some(Turn(lock)) = turn {
+            begin.push_str(lock);
+        }
+        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(&mut *tx, &begin).await {
+            // BEGIN may have worked before the turn did not come. A connection that is broken is dropped at its next use.
+            let _: QueryResult<()> = tx.connection.batch_execute("ROLLBACK").await;
+            return Err(error.into());
+        }
         match work(&mut tx).await {
             Ok(value) => {
                 failpoints::pass("before a commit");
@@ -138,9 +189,10 @@ impl Db {
     }
 
     /// A request's place among those that have a connection.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit> {
-        let turn = tokio::time::timeout(CONNECTION_WAIT, self.requests.clone().acquire_owned()).await;
-        turn.ok()
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        let permit = tokio::time::timeout(CONNECTION_WAIT, self.requests.clone().acquire_owned()).await;
+        permit
+            .ok()
             .and_then(std::result::Result::ok)
             .ok_or_else(|| Error::DatabaseDown("every connection for requests is in use".to_owned()))
     }

@@ -12,11 +12,16 @@ use uuid::Uuid;
 use crate::{
     db::{Db, Tx},
     error::{Error, Result},
+    gate::Gate,
     schema::idempotency_keys,
 };
 
 /// How long an answer can be replayed.
 pub const KEEP_HOURS: i64 = 24;
+
+/// A request that has died keeps others with its key away for so long; one that lives takes less, by the limits of its
+/// statements and of the gate.
+const TURN_MS: u32 = 15_000;
 
 /// A client's key for one request, and what the request was.
 #[derive(Debug, Clone)]
@@ -35,6 +40,11 @@ impl Key {
         let digest =
             Sha256::new().chain_update(&self.principal).chain_update([0]).chain_update(&self.key).finalize();
         hex::encode(&digest[..16])
+    }
+
+    /// What requests with the key take turns by.
+    pub(crate) fn turn(&self, tenant: Uuid) -> String {
+        format!("{tenant}\n{}\n{}", self.principal, self.key)
     }
 }
 
@@ -56,7 +66,7 @@ struct Locked {
 
 /// Looks the key up and keeps others with the same key out until the transaction ends.
 pub async fn begin(tx: &mut Tx, key: &Key) -> Result<Known> {
-    let text = format!("{}\n{}\n{}", tx.tenant(), key.principal, key.key);
+    let text = key.turn(tx.tenant());
     let lock: Locked =
         diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked")
             .bind::<sql_types::Text, _>(text)
@@ -78,6 +88,27 @@ pub async fn begin(tx: &mut Tx, key: &Key) -> Result<Known> {
         Some((_, Some(subject), None)) => Ok(Known::Begun(subject)),
         Some((_, None, None)) => Err(Error::Corrupt("an idempotency key without subject and answer".into())),
     }
+}
+
+/// Does `work` while no other request with the key does: for work before the transaction that must not be done twice.
+///
+/// # Errors
+/// `idempotency_in_flight` when another request with the key is at it.
+pub async fn alone<T, E: From<Error>>(
+    gate: &Gate,
+    key: &Key,
+    work: impl Future<Output = std::result::Result<T, E>>,
+) -> std::result::Result<T, E> {
+    let name = format!("turn:{}", key.short_name());
+    let mut take = redis::cmd("SET");
+    take.arg(&name).arg(1).arg("NX").arg("PX").arg(TURN_MS);
+    if gate.command::<Option<String>>(&take).await?.is_none() {
+        return Err(in_flight().into());
+    }
+    let done = work.await;
+    // What cannot be given back ends by itself.
+    let _: Result<i64> = gate.command(redis::cmd("DEL").arg(&name)).await;
+    done
 }
 
 /// Stores the answer, or with `None` the object that the work has begun with.

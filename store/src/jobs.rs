@@ -17,7 +17,7 @@ use crate::{
 /// How long a runner has a job for itself.
 const LEASE_SECS: i32 = 60;
 /// Jobs leased at once.
-const BATCH: i32 = 16;
+pub const BATCH: usize = 16;
 /// The longest pause between two attempts.
 const PAUSE_MAX_SECS: i64 = 300;
 
@@ -87,7 +87,9 @@ pub async fn lease(db: &Db, lane: Lane) -> Result<Vec<Job>> {
         Lane::Sales => lease_sql!("kind NOT IN ('notice', 'message')"),
         Lane::Messages => lease_sql!("kind IN ('notice', 'message')"),
     };
-    let due = statement!(text, LEASE_SECS, BATCH).get_results(&mut *connection).await?;
+    let due = statement!(text, LEASE_SECS, i32::try_from(BATCH).unwrap_or(i32::MAX))
+        .get_results(&mut *connection)
+        .await?;
     Ok(due)
 }
 

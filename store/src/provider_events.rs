@@ -1,19 +1,21 @@
 //! Provider events: the inbox of webhooks and its audit. An event is stored once and worked on by a job; whom it
 //! concerns is read from our own payments, never from what the event says about itself.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
-use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+use diesel::{QueryableByName, prelude::*, sql_types};
+use diesel_async::RunQueryDsl;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     db::{Db, Tx, new_uuid},
-    error::{Error, OrNotFound, Result},
+    error::{OrNotFound, Result},
     failpoints,
     mutants::{self, Mutant},
     orders::PaymentRow,
-    schema::{jobs, payments, provider_events},
+    schema::{payments, provider_events},
     statement,
 };
 
@@ -54,66 +56,104 @@ pub enum Received {
     Foreign,
 }
 
+#[derive(QueryableByName)]
+struct Stored {
+    #[diesel(sql_type = sql_types::BigInt)]
+    events: i64,
+    /// Those that have a tenant.
+    #[diesel(sql_type = sql_types::BigInt)]
+    ours: i64,
+}
+
+/// Its tenant is the one whose payment has this session or intent, at this account and in this mode.
+const RECEIVE: &str = "WITH owner AS (
+    SELECT coalesce(
+      (SELECT p.tenant_id FROM payments p WHERE p.account = ? AND p.livemode = ? AND p.session_id = ? LIMIT 1),
+      (SELECT p.tenant_id FROM payments p WHERE p.account = ? AND p.livemode = ? AND p.payment_intent = ? LIMIT 1)
+    ) AS tenant_id
+  ), stored AS (
+    INSERT INTO provider_events (id, tenant_id, provider, account, provider_event_id, kind, object_id, livemode,
+      provider_created_at, payload, state)
+    SELECT ?, tenant_id, ?, ?, ?, ?, ?, ?, ?, ?, CASE WHEN tenant_id IS NULL THEN 'ignored' ELSE 'received' END FROM owner
+    ON CONFLICT DO NOTHING
+    RETURNING tenant_id, id
+  ), job AS (
+    INSERT INTO jobs (tenant_id, kind, subject_id, run_at)
+    SELECT tenant_id, 'provider_event', id, now() FROM stored WHERE tenant_id IS NOT NULL
+  )
+  SELECT count(*) AS events, count(tenant_id) AS ours FROM stored";
+
+fn receive_text() -> &'static str {
+    if !mutants::is(Mutant::AnyAccount) {
+        return RECEIVE;
+    }
+    static CARELESS: LazyLock<String> = LazyLock::new(|| RECEIVE.replace("p.account = ?", "? IS NOT NULL"));
+    &CARELESS
+}
+
 /// Stores an event whose signature was verified, with the job that works on it.
 pub async fn receive(db: &Db, event: &NewEvent) -> Result<Received> {
     let mut connection = db.system().await?;
-    let received = connection
-        .transaction::<_, Error, _>(async |connection| {
-            let tenant = tenant_of(connection, event).await?;
-            let id = new_uuid();
-            let stored = diesel::insert_into(provider_events::table)
-                .values((
-                    provider_events::id.eq(id),
-                    provider_events::tenant_id.eq(tenant),
-                    provider_events::provider.eq(event.provider),
-                    provider_events::account.eq(&event.account),
-                    provider_events::provider_event_id.eq(&event.provider_event_id),
-                    provider_events::kind.eq(&event.kind),
-                    provider_events::object_id.eq(&event.object_id),
-                    provider_events::livemode.eq(event.livemode),
-                    provider_events::provider_created_at.eq(event.created_at),
-                    provider_events::payload.eq(&event.payload),
-                    provider_events::state.eq(if tenant.is_some() { "received" } else { "ignored" }),
-                ))
-                .on_conflict_do_nothing()
-                .execute(connection)
-                .await?;
-            if stored == 0 {
-                return Ok(Received::Duplicate);
-            }
-            let Some(tenant) = tenant else { return Ok(Received::Foreign) };
-            diesel::insert_into(jobs::table)
-                .values((
-                    jobs::tenant_id.eq(tenant),
-                    jobs::kind.eq("provider_event"),
-                    jobs::subject_id.eq(id),
-                    jobs::run_at.eq(diesel::dsl::now),
-                ))
-                .execute(connection)
-                .await?;
-            failpoints::pass("before an event is stored");
-            Ok(Received::New)
-        })
-        .await?;
+    let stored: Stored = statement!(
+        receive_text(),
+        &*event.account,
+        event.livemode,
+        &*event.object_id,
+        &*event.account,
+        event.livemode,
+        event.payment_intent.clone(),
+        new_uuid(),
+        event.provider,
+        &*event.account,
+        &*event.provider_event_id,
+        &*event.kind,
+        &*event.object_id,
+        event.livemode,
+        event.created_at,
+        event.payload.clone(),
+    )
+    .get_result(&mut *connection)
+    .await?;
     // One that was known has done nothing.
-    if received != Received::Duplicate {
+    if stored.events > 0 {
         failpoints::pass("after an event is stored");
     }
-    Ok(received)
+    Ok(match (stored.events, stored.ours) {
+        (0, _) => Received::Duplicate,
+        (_, 0) => Received::Foreign,
+        _ => Received::New,
+    })
 }
 
-/// Events that came before we knew the session or intent that they are about, and were taken for somebody else's: now
-/// they are worked on. Those of one payment intent, as soon as it is known.
+/// Events that came before we knew the intent that they are about, and were taken for somebody else's: now that its money is
+/// recorded they are worked on. Answers how many have something to say beyond that.
 pub async fn adopt(db: &Db, account: &str, payment_intent: &str) -> Result<usize> {
-    adopt_where(db, Some((account, payment_intent))).await
+    let mut connection = db.system().await?;
+    let adopted = statement!(
+        "WITH found AS (
+           UPDATE provider_events e SET tenant_id = p.tenant_id,
+             (state, note, done_at) = (SELECT state, note, done_at FROM (VALUES
+               (true, 'received', e.note, e.done_at), (false, 'done', 'settled before', now())
+             ) AS v(has_news, state, note, done_at)
+             WHERE has_news = (e.kind LIKE '%refund%' OR e.kind LIKE '%dispute%'))
+           FROM payments p
+           WHERE e.tenant_id IS NULL AND e.state = 'ignored' AND e.received_at > now() - interval '3 days'
+             AND p.account = ? AND p.payment_intent = ?
+             AND e.account = p.account AND e.livemode = p.livemode AND e.payload ->> 'payment_intent' = p.payment_intent
+           RETURNING e.id, e.tenant_id, e.state)
+         INSERT INTO jobs (tenant_id, kind, subject_id, run_at)
+         SELECT tenant_id, 'provider_event', id, now() FROM found WHERE state = 'received'
+         ON CONFLICT (tenant_id, kind, subject_id) DO NOTHING",
+        account,
+        payment_intent,
+    )
+    .execute(&mut *connection)
+    .await?;
+    Ok(adopted)
 }
 
-/// The same for all payments: the net below [`adopt`].
+/// The same for all payments, by session and by intent: the net below [`adopt`].
 pub async fn adopt_all(db: &Db) -> Result<usize> {
-    adopt_where(db, None).await
-}
-
-async fn adopt_where(db: &Db, only: Option<(&str, &str)>) -> Result<usize> {
     let mut connection = db.system().await?;
     let adopted = statement!(
         "WITH found AS (
@@ -121,37 +161,14 @@ async fn adopt_where(db: &Db, only: Option<(&str, &str)>) -> Result<usize> {
            WHERE e.tenant_id IS NULL AND e.state = 'ignored' AND e.received_at > now() - interval '3 days'
              AND p.account = e.account AND p.livemode = e.livemode
              AND (p.session_id = e.object_id OR p.payment_intent = e.payload ->> 'payment_intent')
-             AND (?::text IS NULL OR (p.account = ? AND p.payment_intent = ?))
            RETURNING e.id, e.tenant_id)
          INSERT INTO jobs (tenant_id, kind, subject_id, run_at)
          SELECT tenant_id, 'provider_event', id, now() FROM found
-         ON CONFLICT (tenant_id, kind, subject_id) DO NOTHING",
-        only.map(|(account, _)| account.to_owned()),
-        only.map_or("", |(account, _)| account),
-        only.map_or("", |(_, intent)| intent),
+         ON CONFLICT (tenant_id, kind, subject_id) DO NOTHING"
     )
     .execute(&mut *connection)
     .await?;
     Ok(adopted)
-}
-
-/// The tenant whose payment has this session or intent at this account and in this mode.
-async fn tenant_of(connection: &mut AsyncPgConnection, event: &NewEvent) -> Result<Option<Uuid>> {
-    if mutants::is(Mutant::AnyAccount) {
-        let any =
-            payments::table.select(payments::tenant_id).filter(payments::session_id.eq(&event.object_id));
-        return Ok(any.first(connection).await.optional()?);
-    }
-    let ours = payments::table
-        .filter(payments::account.eq(&event.account).and(payments::livemode.eq(event.livemode)))
-        .select(payments::tenant_id);
-    let by_session =
-        ours.filter(payments::session_id.eq(&event.object_id)).first::<Uuid>(connection).await.optional()?;
-    if by_session.is_some() {
-        return Ok(by_session);
-    }
-    let Some(intent) = &event.payment_intent else { return Ok(None) };
-    Ok(ours.filter(payments::payment_intent.eq(intent)).first(connection).await.optional()?)
 }
 
 pub async fn get(tx: &mut Tx, id: Uuid) -> Result<EventRow> {
@@ -164,17 +181,21 @@ pub async fn get(tx: &mut Tx, id: Uuid) -> Result<EventRow> {
         .or_not_found("provider event")
 }
 
-/// `done`, `ignored` or `parked`, with a note for whoever looks.
+/// `done`, `ignored` or `parked`, with a note for whoever looks. Nothing is left of its job.
 pub async fn close(tx: &mut Tx, id: Uuid, state: &str, note: &str) -> Result<()> {
-    diesel::update(provider_events::table.filter(provider_events::id.eq(id)))
-        .filter(provider_events::tenant_id.eq(tx.tenant()))
-        .set((
-            provider_events::state.eq(state),
-            provider_events::note.eq(note.chars().take(500).collect::<String>()),
-            provider_events::done_at.eq(diesel::dsl::now),
-        ))
-        .execute(&mut **tx)
-        .await?;
+    statement!(
+        "WITH closed AS (
+           UPDATE provider_events SET state = ?, note = ?, done_at = now() WHERE id = ? AND tenant_id = ?
+           RETURNING tenant_id, id)
+         DELETE FROM jobs j USING closed c
+         WHERE j.tenant_id = c.tenant_id AND j.kind = 'provider_event' AND j.subject_id = c.id",
+        state,
+        note.chars().take(500).collect::<String>(),
+        id,
+        tx.tenant(),
+    )
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

@@ -38,8 +38,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("wal_compression", "on"),
     ("max_wal_size", "1GB"),
     ("checkpoint_timeout", "15min"),
-    // A fresh installation grows fast: the plans made for its empty tables shall not live for a minute.
-    ("autovacuum_naptime", "20s"),
+    // A fresh installation grows fast: the plans made for its empty tables shall not live for long.
+    ("autovacuum_naptime", "5s"),
     ("log_checkpoints", "off"),
     ("log_timezone", "UTC"),
     ("timezone", "UTC"),

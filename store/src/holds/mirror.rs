@@ -65,8 +65,8 @@ pub async fn record(tx: &mut Tx, event: Id<id::Event>, change: &Change) -> Resul
 type Row = (i64, Uuid, Uuid, String, Value);
 
 impl Holds {
-    /// Repeats one batch; returns how many rows it took. `connection` is one of `ef_system` that holds the mirror's lock.
-    pub async fn mirror(&self, connection: &mut AsyncPgConnection) -> Result<usize> {
+    /// Repeats one batch; answers whether it was full, so that there may be more. `connection` is one of `ef_system` that holds the mirror's lock.
+    pub async fn mirror(&self, connection: &mut AsyncPgConnection) -> Result<bool> {
         let rows: Vec<Row> = outbox::table
             .order(outbox::id)
             .limit(BATCH)
@@ -94,7 +94,7 @@ impl Holds {
         }
         match failed {
             Some(error) => Err(error),
-            None => Ok(rows.len()),
+            None => Ok(i64::try_from(rows.len()).is_ok_and(|rows| rows >= BATCH)),
         }
     }
 

@@ -1,9 +1,24 @@
--- T1: the order, its items, its claims, its first payment attempt and its deadline, in one statement. A seat that is
--- taken makes no claim row; a pool that is full no pool row: the caller counts and rolls back.
-WITH event AS (
+-- T1: the order, its items, its claims, its first payment attempt and its deadlines, in one statement. A seat that is
+-- taken makes no claim row; a pool that is full no pool row: the caller counts and rolls back. So it does when the key of the
+-- request is in use or known, when the buyer has enough, and when the event is not what the offer says.
+WITH turn AS MATERIALIZED (
+  SELECT CASE WHEN ?::bool THEN pg_try_advisory_xact_lock(hashtextextended(?, 1)) ELSE true END AS mine
+), keyed AS (
+  -- Sees a key that was committed a moment ago, which the snapshot of this statement may not.
+  INSERT INTO idempotency_keys (tenant_id, principal, key, fingerprint, subject_id)
+  SELECT ?, ?, ?, ?, ? FROM turn WHERE ?::bool AND mine
+  ON CONFLICT DO NOTHING
+  RETURNING 1
+), bought AS (
+  SELECT count(i.id) AS places FROM orders o JOIN order_items i ON i.tenant_id = o.tenant_id AND i.order_id = o.id
+  WHERE ?::bool AND o.tenant_id = ? AND o.event_id = ? AND o.buyer_key = lower(?) AND o.buyer_key <> ''
+    AND o.state IN ('pending', 'processing', 'paid', 'partially_refunded', 'disputed')
+), event AS (
   SELECT tenant_id, id FROM events
   WHERE tenant_id = ? AND id = ? AND revision = ? AND state = 'published'
     AND coalesce((SELECT p.revision FROM plugin_revisions p WHERE p.tenant_id = events.tenant_id), 0) = ?
+    AND (SELECT mine FROM turn) AND (NOT ?::bool OR EXISTS (SELECT FROM keyed))
+    AND (SELECT places FROM bought) + ?::bigint <= ?::bigint
   -- Waits for whoever changes seats or prices at this moment, and then sees the new revision.
   FOR KEY SHARE
 ), new_order AS (
@@ -11,7 +26,7 @@ WITH event AS (
     subtotal_minor, fee_minor, tax_minor, total_minor, provider, success_url, cancel_url, claim_expires_at,
     locale, is_degraded)
   SELECT tenant_id, ?, id, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM event
-  RETURNING tenant_id, id, event_id, hold_id, claim_expires_at, currency, total_minor, provider
+  RETURNING tenant_id, id, event_id, hold_id, claim_expires_at, currency, total_minor, provider, created_at
 ), item AS (
   INSERT INTO order_items (tenant_id, id, order_id, position, seat_index, area_index, price_tier_id, type_no, label,
     tier_name, flags, price_minor, fee_minor, tax_minor, gross_minor)
@@ -41,11 +56,12 @@ WITH event AS (
 ), payment AS (
   INSERT INTO payments (tenant_id, id, order_id, attempt, provider, method, state, idempotency_key, account,
     amount_minor, currency, livemode, application_fee_minor, provider_expires_at)
-  SELECT o.tenant_id, ?, o.id, 1, o.provider, ?, 'creating', 'cs:' || replace(o.id::text, '-', '') || ':1', ?,
+  SELECT o.tenant_id, ?, o.id, 1, o.provider, ?, 'creating', ?, ?,
     o.total_minor, o.currency, ?, ?, ? FROM new_order o
 ), deadline AS (
   INSERT INTO jobs (tenant_id, kind, subject_id, run_at)
   SELECT o.tenant_id, 'lapse', o.id, o.claim_expires_at FROM new_order o WHERE ?::bool
+  UNION ALL SELECT o.tenant_id, 'poll', o.id, ? FROM new_order o WHERE ?::bool
 ), effect AS (
   INSERT INTO outbox (tenant_id, event_id, kind, payload)
   SELECT o.tenant_id, o.event_id, 'claimed', jsonb_build_object(
@@ -57,6 +73,7 @@ WITH event AS (
   INSERT INTO audit_log (tenant_id, id, actor, action, object_id, detail, request_id)
   SELECT o.tenant_id, ?, ?, 'orders.create', ?, jsonb_build_object('to', 'pending'), ? FROM new_order o
 )
-SELECT (SELECT count(*) FROM event) AS events,
+SELECT (SELECT mine FROM turn) AS is_mine, (SELECT count(*) FROM keyed) AS keys, (SELECT places FROM bought) AS bought,
+  (SELECT created_at FROM new_order) AS created_at,
   (SELECT coalesce(array_agg(seat_index), '{}') FROM seat_claim) AS seats,
   (SELECT coalesce(array_agg(area_index), '{}') FROM pool) AS areas

@@ -11,7 +11,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use eventflow_core::{ErrorCode, Id, Refusal, id, ledger::Clearing, order::OrderState, pricing::Totals};
 use uuid::Uuid;
 
-pub use claim::{Adjustment, NewOrder, Quote, claim, places_of_buyer};
+pub use claim::{Adjustment, Claim, NewOrder, Quote, claim, places_of_buyer, turn};
 pub use close::{close, mark_dispute};
 pub(crate) use close::{release, release_items};
 pub use settle::{SessionFacts, Settled, process_session, settle_now};
@@ -250,26 +250,20 @@ pub async fn list(tx: &mut Tx, filter: &Filter, limit: i64, after: Option<Uuid>)
     Ok(query.load(&mut **tx).await?)
 }
 
-/// The session that T2 made at the provider.
-pub async fn open_payment(
-    tx: &mut Tx,
-    payment: Uuid,
-    session_id: &str,
-    session_url: Option<&str>,
-    payment_intent: Option<&str>,
-) -> Result<()> {
-    diesel::update(payments::table.find((tx.tenant(), payment)))
+/// The session that T2 made at the provider. Answers false when the attempt was not waiting for one.
+pub async fn open_payment(tx: &mut Tx, payment: &PaymentRow) -> Result<bool> {
+    let opened = diesel::update(payments::table.find((tx.tenant(), payment.id)))
         .filter(payments::state.eq("creating"))
         .set((
             payments::state.eq("open"),
-            payments::session_id.eq(session_id),
-            payments::session_url.eq(session_url),
-            payments::payment_intent.eq(payment_intent),
+            payments::session_id.eq(&payment.session_id),
+            payments::session_url.eq(&payment.session_url),
+            payments::payment_intent.eq(&payment.payment_intent),
             payments::updated_at.eq(diesel::dsl::now),
         ))
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    Ok(opened > 0)
 }
 
 /// One attempt to pay.

@@ -12,7 +12,7 @@ use eventflow_core::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{ItemRow, OrderRow, PaymentRow, close, items, lock, move_to};
+use super::{ItemRow, OrderRow, PaymentRow, close, items, move_to};
 use crate::{
     audit_log,
     db::{Tx, new_uuid},
@@ -73,11 +73,15 @@ pub async fn settle_now(
     settle(tx, order, clearing, sums, payment, None, 0).await
 }
 
-/// Brings the order in line with the session.
-pub async fn process_session(tx: &mut Tx, payment: &PaymentRow, session: &SessionFacts) -> Result<Settled> {
-    let mut order = lock(tx, payment.order_id.into()).await?;
+/// Brings the locked order in line with the session.
+pub async fn process_session(
+    tx: &mut Tx,
+    order: &mut OrderRow,
+    payment: &PaymentRow,
+    session: &SessionFacts,
+) -> Result<Settled> {
     if session.paid {
-        return process_paid(tx, &mut order, payment, session).await;
+        return process_paid(tx, order, payment, session).await;
     }
     let state = order.state()?;
     let open = matches!(state, OrderState::Pending | OrderState::Processing);
@@ -89,7 +93,7 @@ pub async fn process_session(tx: &mut Tx, payment: &PaymentRow, session: &Sessio
             return Ok(Settled::Nothing);
         }
         set_payment(tx, payment.id, "processing", session.payment_intent.as_deref()).await?;
-        move_to(tx, &mut order, OrderState::Processing, "delayed method").await?;
+        move_to(tx, order, OrderState::Processing, "delayed method").await?;
         // The verdict takes days: the deadline of the checkout no longer applies.
         jobs::remove(tx, "lapse", order.id).await?;
         return Ok(Settled::Processing);
@@ -97,7 +101,7 @@ pub async fn process_session(tx: &mut Tx, payment: &PaymentRow, session: &Sessio
     if session.closed_unpaid || session.delayed_failed {
         let end = if session.delayed_failed { "failed" } else { "expired" };
         set_payment(tx, payment.id, end, session.payment_intent.as_deref()).await?;
-        close(tx, &mut order, OrderState::Expired, "the session can no longer be paid").await?;
+        close(tx, order, OrderState::Expired, "the session can no longer be paid").await?;
         return Ok(Settled::Released);
     }
     Ok(Settled::Nothing)

@@ -4,21 +4,22 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use eventflow_core::{
-    ErrorCode, Id, Refusal, access::Permission, id, ledger::Clearing, pricing::Totals as CoreTotals,
+    ErrorCode, Id, Refusal, access::Permission, id, ledger::Clearing, order::OrderState,
+    pricing::Totals as CoreTotals,
 };
 use eventflow_store::{
-    Error, Result as StoreResult, api_keys,
+    Error, Result as StoreResult, Tx, api_keys,
     holds::{Line, Place, Wishes},
     idempotency::{self, Known},
     offers::Offer,
-    orders::{self, NewOrder},
+    orders::{self, Claim, NewOrder, Order as Stored},
 };
 use poem_openapi::{
     Enum, Object,
     types::{Example, ParseFromJSON, ToJSON},
 };
 
-use super::{Order, load};
+use super::{Order, load, shape};
 use crate::{
     auth::{Call, Principal},
     checkout, config,
@@ -334,6 +335,7 @@ async fn prepare(
         success_url: input.success_url.0.clone(),
         cancel_url: input.cancel_url.0.clone(),
         claim_expires_at: ours,
+        first_poll_at: (plan.provider == "stripe").then(checkout::first_poll),
         provider_expires_at: (plan.provider == "stripe").then_some(theirs),
         settles_now: plan.settles_now,
         locale: wishes.locale,
@@ -342,36 +344,74 @@ async fn prepare(
     Ok(Prepared { offer, lines, sums, new })
 }
 
+/// An order as far as a request has found or made it.
+enum Found {
+    /// Its answer is still to be made, and may need a session at the provider.
+    Stored(Box<Stored>),
+    Answered(Order),
+}
+
+impl Found {
+    fn id(&self) -> Id<id::Order> {
+        match self {
+            Self::Stored(order) => order.row.id.into(),
+            Self::Answered(order) => order.id.0,
+        }
+    }
+
+    fn event_id(&self) -> Id<id::Event> {
+        match self {
+            Self::Stored(order) => order.row.event_id.into(),
+            Self::Answered(order) => order.event_id.0,
+        }
+    }
+}
+
+/// What an earlier request with the same key has done; None for a new one.
+async fn found(tx: &mut Tx, known: Known) -> StoreResult<Option<Found>> {
+    Ok(match known {
+        Known::New => None,
+        Known::Begun(id) => Some(Found::Stored(Box::new(orders::get(tx, id.into()).await?))),
+        Known::Answered(stored) => Some(Found::Answered(stored_order(stored)?)),
+    })
+}
+
+async fn look_up(call: &Call) -> Result<Option<Found>, Failure> {
+    let Some(key) = &call.idempotency else { return Ok(None) };
+    let look = async |tx: &mut Tx| {
+        let known = idempotency::begin(tx, key).await?;
+        found(tx, known).await
+    };
+    call.read(look).await
+}
+
 /// T1 (and T3 when it settles at once), in one transaction with the idempotency key.
-async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Order> {
-    let id = prepared.new.id;
-    let order = call
-        .app
-        .db
-        .run(&call.scope, async |tx| {
-            if let Some(key) = &call.idempotency {
-                // Looked at once before; another request may have been faster.
-                match idempotency::begin(tx, key).await? {
-                    Known::New => {}
-                    Known::Begun(begun) => return load(call, tx, begun.into()).await,
-                    Known::Answered(stored) => return stored_order(stored),
-                }
+async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Found> {
+    let Prepared { offer, lines, sums, new } = prepared;
+    let key = call.idempotency.as_ref();
+    let claim = async |tx: &mut Tx| {
+        let order = match orders::claim(tx, offer, lines, *sums, new, key).await? {
+            Claim::Made(order) => order,
+            Claim::Known(known) => {
+                return found(tx, known)
+                    .await?
+                    .ok_or_else(|| Error::Corrupt("an idempotency key in use is new".into()));
             }
-            let payment =
-                orders::claim(tx, &prepared.offer, &prepared.lines, prepared.sums, &prepared.new).await?;
-            if prepared.new.settles_now {
-                orders::settle_now(tx, id.uuid(), Clearing::Manual, prepared.sums, payment).await?;
-            }
-            let order = load(call, tx, id).await?;
-            if let Some(key) = &call.idempotency {
-                let stored = order.to_json().filter(|_| prepared.new.settles_now);
-                idempotency::remember(tx, key, Some(id.uuid()), stored.as_ref()).await?;
-            }
-            Ok(order)
-        })
-        .await?;
+        };
+        let Some(payment) = order.payment.as_ref().filter(|_| new.settles_now) else {
+            return Ok(Found::Stored(order));
+        };
+        orders::settle_now(tx, new.id.uuid(), Clearing::Manual, *sums, payment.id).await?;
+        let order = load(call, tx, new.id).await?;
+        if let Some(key) = key {
+            idempotency::remember(tx, key, Some(new.id.uuid()), order.to_json().as_ref()).await?;
+        }
+        Ok(Found::Answered(order))
+    };
+    let turn = orders::turn(offer, new);
+    let found = call.app.db.run_in_turn(&call.scope, turn.as_ref(), claim).await?;
     call.app.wake_mirror();
-    Ok(order)
+    Ok(found)
 }
 
 fn stored_order(stored: serde_json::Value) -> StoreResult<Order> {
@@ -379,20 +419,29 @@ fn stored_order(stored: serde_json::Value) -> StoreResult<Order> {
         .map_err(|error| Error::Corrupt(format!("stored order: {}", error.into_message())))
 }
 
-/// T2: opens the hosted page, and keeps the finished answer for repetitions.
-async fn open_checkout(call: &Call, id: Id<id::Order>) -> Result<Order, Failure> {
-    let stored = call.read(async |tx| orders::get(tx, id).await).await?;
-    checkout::open_session(&call.app, &call.scope, &stored).await?;
-    let order = call
-        .read(async |tx| {
-            let order = load(call, tx, id).await?;
-            if let Some(key) = &call.idempotency {
-                idempotency::remember(tx, key, Some(id.uuid()), order.to_json().as_ref()).await?;
-            }
-            Ok(order)
-        })
-        .await?;
-    Ok(order)
+/// T2 where the order needs it: opens the hosted page, and keeps the finished answer for repetitions.
+async fn answer(call: &Call, order: Stored) -> Result<Order, Failure> {
+    let id = Id::from(order.row.id);
+    if !checkout::waits_for_session(&order) {
+        // An order that is not paid has no tickets to sign: it is as it was written a moment ago.
+        let is_new = order.row.state()? == OrderState::Pending;
+        return if is_new {
+            Ok(shape(call, order, vec![]))
+        } else {
+            Ok(call.read(async |tx| load(call, tx, id).await).await?)
+        };
+    }
+    let session = checkout::session(&call.app, &call.scope, &order).await?;
+    let opened = async |tx: &mut Tx| {
+        let order = checkout::open(tx, order, &session).await?;
+        let answer =
+            if order.tickets.is_empty() { shape(call, order, vec![]) } else { load(call, tx, id).await? };
+        if let Some(key) = &call.idempotency {
+            idempotency::remember(tx, key, Some(id.uuid()), answer.to_json().as_ref()).await?;
+        }
+        Ok(answer)
+    };
+    Ok(call.app.db.run_ahead(&call.scope, opened).await?)
 }
 
 fn with_token(call: &Call, offer: &Offer, mut order: Order) -> Order {
@@ -403,19 +452,7 @@ fn with_token(call: &Call, offer: &Offer, mut order: Order) -> Order {
     order
 }
 
-/// What an earlier request with the same key has done.
-async fn known(call: &Call) -> Result<Known, Failure> {
-    match &call.idempotency {
-        None => Ok(Known::New),
-        Some(key) => call.read(async |tx| idempotency::begin(tx, key).await).await,
-    }
-}
-
-async fn order_of_hold(
-    call: &Call,
-    input: &NewOrderInput,
-    hold: Id<id::Hold>,
-) -> Result<(Arc<Offer>, Order), Failure> {
+async fn order_of_hold(call: &Call, input: &NewOrderInput, hold: Id<id::Hold>) -> Result<Found, Failure> {
     let event = event_of(call, input)?;
     // One hold becomes one order: they share their number, so that a repetition finds its own pin and its own row.
     let id = Id::from_uuid(hold.uuid());
@@ -439,12 +476,14 @@ async fn order_of_hold(
             Err(failure) => Err((failure, false)),
         };
         match placed {
-            Ok(order) => return Ok((offer, order)),
+            Ok(found) => return Ok(found),
             Err((_, true)) => look_again(call, event),
             Err((failure, false)) => {
-                // Only what is known not to have become an order is given back: a lost COMMIT may have worked.
+                // Only what is known not to become an order is given back: a lost COMMIT may have worked, and another request
+                // with this key may be about to commit.
                 let exists = call.read(async |tx| orders::row(tx, id).await).await.is_ok();
-                if !exists && failure.is_refusal() {
+                let another_makes_it = failure.problem().code == ErrorCode::IdempotencyInFlight.code();
+                if !exists && failure.is_refusal() && !another_makes_it {
                     call.app.holds.unpin(&offer, hold, id).await?;
                 }
                 return Err(failure);
@@ -468,7 +507,7 @@ fn price_changed(total_minor: i64) -> Failure {
     Refusal::new(ErrorCode::PriceChanged, detail).into()
 }
 
-async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<Offer>, Order), Failure> {
+async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<Found, Failure> {
     let event = event_of(call, input)?;
     let (items, best) = wanted(std::mem::take(&mut input.items), input.best_available.take())?;
     let ignore_rules = ignores_rules(call, input.ignore_seat_rules)?;
@@ -494,12 +533,12 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
             Err(failure) => Err((failure, false)),
         };
         match placed {
-            Ok(order) => {
-                if order.id.0.uuid() != hold.id.uuid() {
+            Ok(found) => {
+                if found.id().uuid() != hold.id.uuid() {
                     // Another request with the same key was faster; its order is the answer.
                     let _ = call.app.holds.release(&offer, hold.id, false).await;
                 }
-                return Ok((offer, order));
+                return Ok(found);
             }
             Err((failure, old)) => {
                 // Also when it is not known whether the order was committed: Redis only guards the door, and the mirror
@@ -516,31 +555,34 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<(Arc<O
 }
 
 /// Makes the order, or finds the one that an earlier request with the same key has made.
-pub(super) async fn create(call: &Call, mut input: NewOrderInput) -> Result<Order, Failure> {
+pub(super) async fn create(call: &Call, input: NewOrderInput) -> Result<Order, Failure> {
     check(call, &input)?;
     check_return_urls(call, &input).await?;
-    let order = match known(call).await? {
-        Known::Answered(stored) => {
-            let order = stored_order(stored)?;
-            let offer = call.app.holds.offer(&call.scope, order.event_id.0).await?;
-            return Ok(with_token(call, &offer, order));
+    match &call.idempotency {
+        // A hold is there once; places without one would be taken by each of several requests with the same key.
+        Some(key) if input.hold_id.is_none() => {
+            idempotency::alone(&call.app.gate, key, make(call, input)).await
         }
-        Known::Begun(id) => {
-            let order = call.read(async |tx| load(call, tx, id.into()).await).await?;
-            (call.app.holds.offer(&call.scope, order.event_id.0).await?, order)
-        }
-        Known::New => match input.hold_id {
-            Some(hold) => order_of_hold(call, &input, hold.0).await?,
+        _ => make(call, input).await,
+    }
+}
+
+async fn make(call: &Call, mut input: NewOrderInput) -> Result<Order, Failure> {
+    let found = match input.hold_id {
+        Some(hold) => match order_of_hold(call, &input, hold.0).await {
+            // It may be this very order that has ended the hold.
+            Err(failure) if failure.is_refusal() => look_up(call).await?.ok_or(failure)?,
+            found => found?,
+        },
+        None => match look_up(call).await? {
+            Some(found) => found,
             None => order_directly(call, &mut input).await?,
         },
     };
-    let (offer, order) = order;
-    let waits_for_session = order.payment.as_ref().is_some_and(|payment| payment.provider == "stripe")
-        && order.checkout_url.is_none();
-    let order = if waits_for_session && order.state == "pending" {
-        open_checkout(call, order.id.0).await?
-    } else {
-        order
+    let offer = call.app.holds.offer(&call.scope, found.event_id()).await?;
+    let order = match found {
+        Found::Stored(order) => answer(call, *order).await?,
+        Found::Answered(order) => order,
     };
     Ok(with_token(call, &offer, order))
 }

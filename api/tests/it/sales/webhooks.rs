@@ -412,6 +412,7 @@ async fn late_money_gets_the_same_seats_when_they_are_free() {
     let seats: Vec<_> =
         list(&paid, "tickets").iter().map(|ticket| text(ticket, "label").to_owned()).collect();
     assert_eq!(seats, ["P-1-1", "P-1-2"]);
+    sale.platform.mirrored().await;
     sale.event.hold(&[0]).await.refused(409, "seats_taken");
     sale.check().await;
 }

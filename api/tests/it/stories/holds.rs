@@ -248,6 +248,48 @@ async fn a_hold_in_checkout_belongs_to_its_order() {
     event.hold(&[0]).await.created();
 }
 
+/// The answer is made of what was written, not read back: it must be the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_answered_as_it_is_stored() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(8).await;
+    let hold = event.hold(&[3, 0, 1]).await.created();
+    let by_card = event.order_stripe(&hold).await.created();
+    let by_invoice =
+        event.manual(json!({ "items": items(&[5, 6]), "manual_method": "invoice", "locale": "de" }));
+    let by_invoice = tenant.api.post("/v1/orders", by_invoice).await.created();
+    for mut made in [by_card, by_invoice] {
+        let stored = tenant.order(&made["id"]).await;
+        made.as_object_mut().unwrap().remove("buyer_token").expect("a token");
+        assert_eq!(made, stored);
+    }
+}
+
+/// Two orders of one buyer take turns at their limit. Who waits too long is told, and leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buyer_who_waits_for_another_order_too_long_is_told_so() {
+    use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(4).await;
+    let hold = event.hold(&[0]).await.created();
+    let order = event.order_of(&hold);
+    let mut other = AsyncPgConnection::establish(&platform.database.admin_url).await.unwrap();
+    let event_id = platform.rows("SELECT id::text FROM events").await[0]["id"].as_str().unwrap().to_owned();
+    let email = text(&order["buyer"], "email");
+    let turn = format!("pg_advisory_xact_lock(hashtextextended(lower('{email}{event_id}'), 2))");
+    other.batch_execute(&format!("BEGIN; SELECT {turn}")).await.unwrap();
+    let answer = event.page.post("/v1/orders", order.clone()).await;
+    answer.refused(503, "unavailable");
+    assert_eq!(platform.number("SELECT count(*) FROM orders").await, 0);
+    let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%' \
+        AND query NOT LIKE '%advisory%'";
+    assert_eq!(platform.number(open).await, 0, "a transaction is left open");
+    other.batch_execute("ROLLBACK").await.unwrap();
+    event.page.post("/v1/orders", order).await.created();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_nothing_is_held_and_everything_else_goes_on() {
     // A Redis of nobody. The server may refuse to start with it; when it starts, it tells everybody to come back.
