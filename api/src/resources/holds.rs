@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use eventflow_core::{Refusal, id};
+use eventflow_core::{ErrorCode, Refusal, id};
 use eventflow_store::{
+    Error,
     holds::{self, ITEMS_MAX, Line, Place},
     offers::Offer,
 };
@@ -267,7 +268,14 @@ impl Holds {
     ) -> Result<Written<Hold>, Failure> {
         call.require_hold(hold_id.0.0)?;
         let offer = call.app.holds.offer(&call.scope, event_of(&call, event_id.0)?).await?;
-        let hold = call.app.holds.extend(&offer, hold_id.0.0, call.idempotency.as_ref()).await?;
+        let extended = call.app.holds.extend(&offer, hold_id.0.0, call.idempotency.as_ref()).await;
+        let hold = extended.map_err(|error| match (&call.principal, error) {
+            // The token says that there was one.
+            (Principal::Buyer(_), Error::Refused(refusal)) if refusal.code == ErrorCode::NotFound => {
+                Error::Refused(holds::expired())
+            }
+            (_, error) => error,
+        })?;
         Ok(Written(shape(&call, &offer, hold).await?))
     }
 

@@ -42,7 +42,8 @@ use crate::{
     idempotency,
     offers::{Offer, Offers, Target, Tier},
 };
-use scripts::{Answer, expired, join, list, on, rebuilding};
+pub use scripts::expired;
+use scripts::{Answer, join, list, on, rebuilding};
 
 /// Visitors of one network may hold this many times the event's limit per hold: families and offices share one.
 const NETWORK_FACTOR: i32 = 5;

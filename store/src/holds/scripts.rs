@@ -111,7 +111,8 @@ pub(super) fn rebuilding() -> Error {
     )
 }
 
-pub(super) fn expired() -> Refusal {
+/// The refusal for what was a hold.
+pub fn expired() -> Refusal {
     Refusal::new(
         ErrorCode::HoldExpired,
         "The hold has expired, or there never was one with this id. Place a new one.",

@@ -348,7 +348,7 @@ async fn prepare(
 enum Found {
     /// Its answer is still to be made, and may need a session at the provider.
     Stored(Box<Stored>),
-    Answered(Order),
+    Answered(Box<Order>),
 }
 
 impl Found {
@@ -372,7 +372,7 @@ async fn found(tx: &mut Tx, known: Known) -> StoreResult<Option<Found>> {
     Ok(match known {
         Known::New => None,
         Known::Begun(id) => Some(Found::Stored(Box::new(orders::get(tx, id.into()).await?))),
-        Known::Answered(stored) => Some(Found::Answered(stored_order(stored)?)),
+        Known::Answered(stored) => Some(Found::Answered(Box::new(stored_order(stored)?))),
     })
 }
 
@@ -406,7 +406,7 @@ async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Found> {
         if let Some(key) = key {
             idempotency::remember(tx, key, Some(new.id.uuid()), order.to_json().as_ref()).await?;
         }
-        Ok(Found::Answered(order))
+        Ok(Found::Answered(Box::new(order)))
     };
     let turn = orders::turn(offer, new);
     let found = call.app.db.run_in_turn(&call.scope, turn.as_ref(), claim).await?;
@@ -582,7 +582,7 @@ async fn make(call: &Call, mut input: NewOrderInput) -> Result<Order, Failure> {
     let offer = call.app.holds.offer(&call.scope, found.event_id()).await?;
     let order = match found {
         Found::Stored(order) => answer(call, *order).await?,
-        Found::Answered(order) => order,
+        Found::Answered(order) => *order,
     };
     Ok(with_token(call, &offer, order))
 }
