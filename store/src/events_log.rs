@@ -5,7 +5,7 @@
 //! higher one was read. The log therefore ends at the *horizon*, the oldest transaction that wrote an entry and still runs; what
 //! stands before it is complete. Whoever only reads, or writes other things, holds nothing back (migration `log_numbers`).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{QueryableByName, prelude::*, sql_types};
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
@@ -27,6 +27,8 @@ use crate::{
 const ROWS_AT_ONCE: usize = 500;
 /// Rows looked at for one page, however few of them are asked for.
 const ROWS_MAX: usize = 10_000;
+/// Ids are made by the clocks of servers, which may be so far from that of Postgres, by which moments are.
+const CLOCKS_APART_MAX: TimeDelta = TimeDelta::hours(2);
 
 /// A place in the log: behind this row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -38,6 +40,8 @@ pub struct Position {
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// Its place in the log, with its id: the clocks of servers, which make ids, need not agree.
+    pub xact_id: i64,
     pub id: Uuid,
     pub event_type: EventType,
     /// The id of what it is about.
@@ -91,8 +95,6 @@ pub async fn read(tx: &mut Tx, from: Position, limit: usize, types: &[EventType]
     if !part.has_more {
         part.next = part.next.max(end);
     }
-    // Two transactions may have ended in another order than they began; ids are made when something happens.
-    part.entries.sort_by_key(|entry| entry.id);
     Ok(part)
 }
 
@@ -104,10 +106,12 @@ pub async fn between(
     before: Position,
     limit: i64,
 ) -> Result<(Vec<Entry>, bool)> {
-    let (first, last) = (id_at(since), id_at(until));
+    let first = id_at(since.checked_sub_signed(CLOCKS_APART_MAX).unwrap_or(since));
+    let last = id_at(until.checked_add_signed(CLOCKS_APART_MAX).unwrap_or(until));
     let changes: Vec<(i64, Change)> = audit_log::table
         .filter(audit_log::tenant_id.eq(tx.tenant()))
         .filter(audit_log::id.ge(first).and(audit_log::id.lt(last)))
+        .filter(audit_log::at.ge(since).and(audit_log::at.lt(until)))
         .filter(audit_log::xact_id.lt(before.xact_id))
         .order(audit_log::id)
         .limit(limit)
@@ -117,6 +121,7 @@ pub async fn between(
     let scans: Vec<(i64, ScanRow)> = scans::table
         .filter(scans::tenant_id.eq(tx.tenant()))
         .filter(scans::id.ge(first).and(scans::id.lt(last)))
+        .filter(scans::received_at.ge(since).and(scans::received_at.lt(until)))
         .filter(scans::xact_id.lt(before.xact_id))
         .order(scans::id)
         .limit(limit)
@@ -125,9 +130,10 @@ pub async fn between(
         .await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let is_cut = changes.len() >= limit || scans.len() >= limit;
-    let mut entries: Vec<Entry> = changes.into_iter().filter_map(|(_, row)| row.entry()).collect();
-    entries.extend(scans.into_iter().filter_map(|(_, row)| scan(row)));
-    entries.sort_by_key(|entry| entry.id);
+    let mut entries: Vec<Entry> =
+        changes.into_iter().filter_map(|(xact_id, row)| row.entry(xact_id)).collect();
+    entries.extend(scans.into_iter().filter_map(|(xact_id, row)| scan(xact_id, row)));
+    entries.sort_by_key(|entry| (entry.xact_id, entry.id));
     Ok((entries, is_cut))
 }
 
@@ -166,8 +172,8 @@ async fn rows(tx: &mut Tx, from: Position, end: Position) -> Result<Vec<(Positio
         .await?;
     let mut rows: Vec<(Position, Option<Entry>)> = changes
         .into_iter()
-        .map(|(xact_id, row)| (Position { xact_id, id: row.id }, row.entry()))
-        .chain(scans.into_iter().map(|(xact_id, row)| (Position { xact_id, id: row.id }, scan(row))))
+        .map(|(xact_id, row)| (Position { xact_id, id: row.id }, row.entry(xact_id)))
+        .chain(scans.into_iter().map(|(xact_id, row)| (Position { xact_id, id: row.id }, scan(xact_id, row))))
         .collect();
     rows.sort_by_key(|(position, _)| *position);
     // Each table gave its first ones, so that the first ones of both are complete.
@@ -191,7 +197,7 @@ struct Change {
 
 impl Change {
     /// `None` for what is nobody else's business.
-    fn entry(self) -> Option<Entry> {
+    fn entry(self, xact_id: i64) -> Option<Entry> {
         let word = |name: &str| self.detail[name].as_str().unwrap_or_default();
         let event_type = EventType::of(&self.action, word("from"), word("to"))?;
         let Self { id, action, object_id, mut detail, at } = self;
@@ -199,12 +205,13 @@ impl Change {
         if let (true, Some(members)) = (WRITTEN.contains(&action.as_str()), detail.as_object_mut()) {
             members.remove("reason");
         }
-        Some(Entry { id, event_type, resource_id: object_id, detail, at })
+        Some(Entry { xact_id, id, event_type, resource_id: object_id, detail, at })
     }
 }
 
-fn scan(row: ScanRow) -> Option<Entry> {
+fn scan(xact_id: i64, row: ScanRow) -> Option<Entry> {
     Some(Entry {
+        xact_id,
         id: row.id,
         event_type: EventType::of(SCANS, "", &row.outcome)?,
         resource_id: Id::<id::Scan>::from(row.id).to_string(),

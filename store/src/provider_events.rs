@@ -93,7 +93,6 @@ fn receive_text() -> &'static str {
 
 /// Stores an event whose signature was verified, with the job that works on it.
 pub async fn receive(db: &Db, event: &NewEvent) -> Result<Received> {
-    failpoints::pass("before an event is stored");
     let mut connection = db.system().await?;
     let stored: Stored = statement!(
         receive_text(),
@@ -115,7 +114,10 @@ pub async fn receive(db: &Db, event: &NewEvent) -> Result<Received> {
     )
     .get_result(&mut *connection)
     .await?;
-    failpoints::pass("after an event is stored");
+    // One that was known has done nothing.
+    if stored.events > 0 {
+        failpoints::pass("after an event is stored");
+    }
     Ok(match (stored.events, stored.ours) {
         (0, _) => Received::Duplicate,
         (_, 0) => Received::Foreign,

@@ -824,6 +824,7 @@ diesel::table! {
         response -> Text,
         last_error -> Text,
         created_at -> Timestamptz,
+        xact_id -> Int8,
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Delivery {
     pub response: String,
     pub last_error: String,
     pub created_at: DateTime<Utc>,
+    /// Where the entry stands in the log.
+    pub xact_id: i64,
 }
 
 impl Delivery {
@@ -73,6 +75,7 @@ async fn insert(tx: &mut Tx, endpoint: Uuid, entries: &[Entry]) -> Result<()> {
                     webhook_deliveries::resource_id.eq(&entry.resource_id),
                     webhook_deliveries::detail.eq(&entry.detail),
                     webhook_deliveries::occurred_at.eq(entry.at),
+                    webhook_deliveries::xact_id.eq(entry.xact_id),
                 )
             })
             .collect();
@@ -131,6 +134,8 @@ pub async fn ping(tx: &mut Tx, endpoint: Id<id::WebhookEndpoint>) -> Result<Deli
     endpoints::get(tx, endpoint).await?;
     audit_log::record(tx, "webhook_endpoints.ping", endpoint, json!({})).await?;
     let entry = Entry {
+        // It is in no log.
+        xact_id: 0,
         id: new_uuid(),
         event_type: EventType::WebhookEndpointPing,
         resource_id: endpoint.to_string(),
@@ -149,6 +154,7 @@ pub async fn replay(tx: &mut Tx, id: Id<id::WebhookDelivery>) -> Result<Delivery
     }
     audit_log::record(tx, "webhook_deliveries.replay", id, json!({})).await?;
     let entry = Entry {
+        xact_id: earlier.xact_id,
         id: earlier.entry_id,
         event_type: earlier.event_type()?,
         resource_id: earlier.resource_id,

@@ -16,7 +16,7 @@ use crate::{
     events_log::{self, Position},
     schema::webhook_endpoints,
     seal::Sealer,
-    tenants,
+    statement, tenants,
 };
 
 pub const ENABLED: &str = "enabled";
@@ -33,6 +33,8 @@ pub const ROTATION_GRACE_HOURS: i64 = 24;
 pub const ROTATIONS_MAX: usize = 2;
 /// An endpoint counts as slow for so long after it was, and while it is new.
 pub(crate) const SLOW_MINS: i64 = 10;
+/// A sender has an endpoint for itself for so long; more than one round of requests takes.
+pub(crate) const LEASE_SECS: i32 = 60;
 /// Bytes of a secret, and of a private key.
 const KEY_LEN: usize = 32;
 
@@ -231,18 +233,19 @@ pub async fn update(tx: &mut Tx, id: Id<id::WebhookEndpoint>, change: EndpointCh
     if !goes_on {
         return Ok(endpoint);
     }
-    let endpoint = diesel::update(webhook_endpoints::table.find((tx.tenant(), id.uuid())))
-        .set((
-            webhook_endpoints::disabled_reason.eq(""),
-            webhook_endpoints::failures.eq(0),
-            webhook_endpoints::failing_since.eq(None::<DateTime<Utc>>),
-            webhook_endpoints::blocked_until.eq(None::<DateTime<Utc>>),
-            webhook_endpoints::due_at.eq(diesel::dsl::now),
-        ))
-        .returning(Endpoint::as_returning())
-        .get_result(&mut **tx)
-        .await?;
-    Ok(endpoint)
+    // A pause after failures need not go on; but a sender may be at it, and there must not be a second one.
+    statement!(
+        "UPDATE webhook_endpoints SET disabled_reason = '', failures = 0, failing_since = NULL, due_at = now(), \
+           blocked_until = CASE WHEN blocked_until > now() \
+             THEN least(blocked_until, now() + make_interval(secs => ?::int)) END \
+         WHERE tenant_id = ? AND id = ?",
+        LEASE_SECS,
+        tx.tenant(),
+        id.uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    get(tx, id).await
 }
 
 /// Deletes an endpoint with its deliveries.

@@ -7,6 +7,7 @@ use chrono::Utc;
 use eventflow_core::{ErrorCode, Refusal};
 use eventflow_payments::{parse_event, signature, signature::SignatureError};
 use eventflow_store::{
+    failpoints,
     mutants::{self, Mutant},
     provider_events::{self, Received},
 };
@@ -87,6 +88,7 @@ impl Webhooks {
         let event = parse_event(raw)
             .map_err(|_| Refusal::new(ErrorCode::InvalidRequest, "The body is not an event of Stripe."))?;
         let account = event.account.clone().unwrap_or_default();
+        failpoints::pass("before an event is stored");
         let received = provider_events::receive(&call.app.db, &worker::new_event(&event, &account)).await?;
         let status = match received {
             Received::New => {

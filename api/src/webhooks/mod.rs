@@ -14,7 +14,7 @@ use std::{
 use chrono::Utc;
 use eventflow_core::{Id, id};
 use eventflow_store::{
-    Result, Scope, Tx,
+    Result, Scope, Tx, failpoints,
     webhook_deliveries::{self, Attempt, Delivery, Leased, Pace, Round},
 };
 use futures_util::{StreamExt, future::join_all};
@@ -237,7 +237,9 @@ async fn serve(app: &Arc<App>, endpoint: &Leased, stop: &watch::Receiver<bool>) 
         }
         let requests = round.deliveries.iter().zip(bodies);
         let sent = requests.map(|(delivery, body)| app.sender.send(&round, delivery, body));
+        failpoints::pass("before webhooks are sent");
         let attempts = join_all(sent).await;
+        failpoints::pass("after webhooks are sent");
         let _turn = app.sender.at_database.acquire().await;
         let record = async |tx: &mut Tx| webhook_deliveries::record(tx, endpoint.id, &attempts).await;
         if !app.db.run(&scope, record).await? {

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{QueryableByName, prelude::*, sql_types};
 use diesel_async::RunQueryDsl;
 use eventflow_core::event_types::EventType;
@@ -18,7 +18,7 @@ use crate::{
     schema::{webhook_deliveries, webhook_endpoints},
     seal::Sealer,
     statement,
-    webhook_endpoints::{self as endpoints, Keys, Target},
+    webhook_endpoints::{self as endpoints, Keys, LEASE_SECS, Target},
 };
 
 /// Pauses after each failed attempt, in seconds: three days in all. After the last one a delivery has failed.
@@ -32,8 +32,6 @@ const ORDERED_ATTEMPTS: i32 = 4;
 const AT_ONCE: i64 = 8;
 /// An endpoint has that many deliveries waiting; the rest of the backlog stays in the log.
 const WAITING_MAX: i64 = 1_000;
-/// A sender has an endpoint for itself for so long; more than one round of requests takes.
-const LEASE_SECS: i32 = 60;
 /// Who takes longer to answer is slow, for [`endpoints::SLOW_MINS`].
 const QUICK: Duration = Duration::from_secs(2);
 /// Failed attempts in a row after which an endpoint is left alone for a while.
@@ -190,9 +188,9 @@ macro_rules! in_its_turn {
     ($select:literal, $rest:literal) => {
         concat!(
             $select,
-            " FROM (SELECT w.id, w.entry_id, w.next_attempt_at, \
+            " FROM (SELECT w.id, w.xact_id, w.entry_id, w.next_attempt_at, \
                count(*) FILTER (WHERE w.attempts < ? AND w.event_type <> 'webhook_endpoint.ping') OVER ( \
-                 PARTITION BY w.resource_id ORDER BY w.entry_id \
+                 PARTITION BY w.resource_id ORDER BY w.xact_id, w.entry_id \
                  RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE GROUP) AS ahead \
                FROM webhook_deliveries w WHERE w.tenant_id = ? AND w.endpoint_id = ? AND w.state = 'pending') d \
              WHERE d.ahead = 0 ",
@@ -210,7 +208,7 @@ async fn due(tx: &mut Tx, endpoint: Uuid, limit: i64) -> Result<Vec<Delivery>> {
     let due: Vec<Due> = statement!(
         in_its_turn!(
             "SELECT d.id",
-            "AND d.next_attempt_at <= now() ORDER BY d.next_attempt_at, d.entry_id LIMIT ?"
+            "AND d.next_attempt_at <= now() ORDER BY d.next_attempt_at, d.xact_id, d.entry_id LIMIT ?"
         ),
         ORDERED_ATTEMPTS,
         tx.tenant(),
@@ -225,7 +223,7 @@ async fn due(tx: &mut Tx, endpoint: Uuid, limit: i64) -> Result<Vec<Delivery>> {
     let ids: Vec<Uuid> = due.iter().map(|row| row.id).collect();
     let deliveries = webhook_deliveries::table
         .filter(webhook_deliveries::tenant_id.eq(tx.tenant()).and(webhook_deliveries::id.eq_any(ids)))
-        .order(webhook_deliveries::entry_id)
+        .order((webhook_deliveries::xact_id, webhook_deliveries::entry_id))
         .select(Delivery::as_select())
         .load(&mut **tx)
         .await?;
@@ -235,10 +233,10 @@ async fn due(tx: &mut Tx, endpoint: Uuid, limit: i64) -> Result<Vec<Delivery>> {
 /// Records a round. Answers whether the sender goes on with this endpoint.
 pub async fn record(tx: &mut Tx, id: Uuid, attempts: &[Attempt]) -> Result<bool> {
     let Some(target) = endpoints::lock(tx, id).await? else { return Ok(false) };
+    let now = moment(tx).await?;
     for attempt in attempts {
-        record_one(tx, attempt).await?;
+        record_one(tx, attempt, now).await?;
     }
-    let now = Utc::now();
     let failed = attempts.iter().filter(|attempt| !attempt.is_ok()).count();
     let is_well = failed < attempts.len();
     let failures =
@@ -275,8 +273,13 @@ pub async fn record(tx: &mut Tx, id: Uuid, attempts: &[Attempt]) -> Result<bool>
     Ok(false)
 }
 
-async fn record_one(tx: &mut Tx, attempt: &Attempt) -> Result<()> {
-    let now = Utc::now();
+/// By the clock of Postgres: what is due is found by it, and other servers may have other clocks.
+async fn moment(tx: &mut Tx) -> Result<DateTime<Utc>> {
+    let now = diesel::select(diesel::dsl::now.into_sql::<sql_types::Timestamptz>());
+    Ok(now.get_result(&mut **tx).await?)
+}
+
+async fn record_one(tx: &mut Tx, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {
     let row = webhook_deliveries::table.find((tx.tenant(), attempt.delivery));
     let before: Option<i32> = row.select(webhook_deliveries::attempts).first(&mut **tx).await.optional()?;
     let Some(before) = before else { return Ok(()) };

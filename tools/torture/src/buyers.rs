@@ -13,7 +13,7 @@ use crate::{
     world::World,
 };
 
-const GOOD_CARD: &str = "4242424242424242";
+pub const GOOD_CARD: &str = "4242424242424242";
 const DECLINED: &str = "4000000000000002";
 const DISPUTED: &str = "4000000000000259";
 /// How long a buyer looks at the page after the checkout.
@@ -26,8 +26,7 @@ pub async fn run(world: &World, number: u64, end: Instant) {
     while Instant::now() < end {
         // Nothing: an outcome stayed unknown, and the buyer goes away.
         let _ = buyer.purchase().await;
-        let pause = if world.is_hasty() { 1..40 } else { 20..250 };
-        buyer.think(pause).await;
+        buyer.think(20..250).await;
     }
 }
 
@@ -80,9 +79,7 @@ impl Buyer<'_> {
             return None;
         }
         // Some think longer than the hold lasts.
-        if world.is_hasty() {
-            self.count("hasty orders");
-        } else if self.chance(3) {
+        if self.chance(3) {
             self.think(5_000..7_000).await;
         } else {
             self.think(0..400).await;
@@ -112,13 +109,6 @@ impl Buyer<'_> {
 
     async fn hold(&mut self, shop: &Shop) -> Option<Value> {
         let wanted = match self.dice.random_range(0..10) {
-            // Everybody wants one of the same few pairs for a while.
-            _ if self.world.is_hasty() => {
-                let left = self.end.saturating_duration_since(Instant::now()).as_secs();
-                let pairs = u32::try_from(left / 3 * 10).unwrap_or_default();
-                let first = (pairs + self.dice.random_range(0..10)) * 2 % shop.seats;
-                json!({ "items": [{ "seat": first }, { "seat": first + 1 }] })
-            }
             0..4 => {
                 let first = self.dice.random_range(0..shop.seats);
                 let seats = first..(first + self.dice.random_range(1..4)).min(shop.seats);
@@ -334,6 +324,6 @@ impl Buyer<'_> {
 }
 
 /// The provider's session behind an order that is to be paid.
-fn session_of(order: &Value) -> Option<&str> {
+pub fn session_of(order: &Value) -> Option<&str> {
     order["checkout_url"].as_str()?.rsplit('/').next()
 }

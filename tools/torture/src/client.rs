@@ -126,6 +126,7 @@ impl Client {
         if let Some(body) = &ask.body {
             request = request.json(body);
         }
+        self.history.count("requests");
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
         let bytes = response.bytes().await.ok()?;

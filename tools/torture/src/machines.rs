@@ -394,6 +394,7 @@ impl Server {
             .env("EVENTFLOW_RATE_LIMIT_SCALE", "0")
             .env("EVENTFLOW_DATABASE_POOL", "8")
             .env("EVENTFLOW_REDIS_POOL", "4")
+            .env("EVENTFLOW_WEBHOOKS_ALLOW_LOOPBACK", "true")
             .env("DATABASE_URL", format!("postgres://ef_login:{DATABASE_PASSWORD}@{postgres}/eventflow"))
             // The most that anybody runs with: what is said then is looked through for secrets.
             .env("EVENTFLOW_LOG", "debug")
@@ -439,7 +440,7 @@ impl Server {
         }
     }
 
-    fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
     }
 

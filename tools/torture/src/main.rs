@@ -7,17 +7,21 @@ mod client;
 mod failpoints;
 mod machines;
 mod mutants;
+mod partner;
 mod proxy;
 mod report;
+mod rivals;
 mod scanners;
 mod schedule;
 mod secrets;
 mod shop;
+mod table;
 mod world;
 
 use std::{
     collections::BTreeSet,
     fs,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
@@ -30,6 +34,7 @@ use eventflow_torture::checker::{Circumstances, check, logs};
 use crate::{
     report::Report,
     schedule::{KINDS, Schedule},
+    table::Table,
     world::{Variant, World},
 };
 
@@ -44,9 +49,12 @@ struct Arguments {
     /// Where chance begins; the same seed breaks the same things at the same moments
     #[arg(long)]
     seed: Option<u64>,
-    /// More seeds, one run each
+    /// More seeds, one run each: `1,2,3`, or `1..20`, which are twenty
     #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with = "seed")]
-    seeds: Vec<u64>,
+    seeds: Vec<String>,
+    /// Write a line for each seed into a table for people, as soon as its run is over
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "docs/benchmarks/torture.md")]
+    table: Option<PathBuf>,
     /// How long the sale lasts
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
@@ -65,6 +73,9 @@ struct Arguments {
     /// End one sale at every point between two effects, and see that it goes on (a debug build only)
     #[arg(long, conflicts_with = "mutants")]
     failpoints: bool,
+    /// At each N-th point only
+    #[arg(long, value_name = "N", requires = "failpoints", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
     /// Only these of the mutants
     #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "mutants")]
     only: Vec<String>,
@@ -115,15 +126,29 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     if arguments.failpoints {
         let artefacts = arguments.out.join("failpoints");
         prepare(&artefacts)?;
-        return failpoints::run(&program, &artefacts, &variant).await;
+        return failpoints::run(&program, &artefacts, &variant, arguments.every).await;
     }
     let mut good = true;
+    let table = |file: &PathBuf| Table::begin(file, arguments.seconds, arguments.buyers);
+    let mut table = arguments.table.as_ref().map(table);
     for schedule in schedules(arguments)? {
         let artefacts = arguments.out.join(schedule.seed.to_string());
-        let report = torture(&program, &artefacts, &schedule, &variant).await?;
-        report.print();
+        let report = torture(&program, &artefacts, &schedule, &variant).await;
+        // Those that are left are worth their time, whatever happened to this one.
+        if let Some(table) = &mut table {
+            table.add(schedule.seed, &report)?;
+        }
+        match report {
+            Ok(report) => {
+                report.print();
+                good &= report.is_good();
+            }
+            Err(error) => {
+                println!("error: {error:#}");
+                good = false;
+            }
+        }
         println!("artefacts: {}", artefacts.display());
-        good &= report.is_good();
     }
     Ok(good)
 }
@@ -146,13 +171,21 @@ fn schedules(arguments: &Arguments) -> Result<Vec<Schedule>> {
     if arguments.faults.is_empty() {
         kinds = known;
     }
-    let seeds = match (arguments.seed, arguments.seeds.as_slice()) {
-        (Some(seed), _) => vec![seed],
-        (None, []) => vec![rand::random::<u32>().into()],
-        (None, seeds) => seeds.to_vec(),
-    };
+    let mut seeds: Vec<u64> = arguments.seed.into_iter().collect();
+    for text in &arguments.seeds {
+        seeds.extend(seeds_of(text).with_context(|| format!("`{text}` names no seeds; try 7, or 1..20"))?);
+    }
+    if seeds.is_empty() {
+        seeds.push(rand::random::<u32>().into());
+    }
     let length = Duration::from_secs(arguments.seconds);
     Ok(seeds.into_iter().map(|seed| Schedule::draw(seed, length, arguments.buyers, &kinds)).collect())
+}
+
+/// One number, or the first and the last of several.
+fn seeds_of(text: &str) -> Result<RangeInclusive<u64>> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    Ok(first.parse()?..=last.parse()?)
 }
 
 /// One run: sells, breaks, lets everything come to rest, and checks.
@@ -190,13 +223,19 @@ async fn checked(
         skewed: hurry,
         acknowledged: seen.acknowledged.clone(),
         scans: seen.scans.clone(),
+        interruptions: seen.counts.get("interruptions").copied().unwrap_or_default(),
+        endpoints: world.endpoints(),
+        webhooks: world.webhooks(),
         ..Circumstances::default()
     });
     let places = world.places();
     let mut found = check(&places.places(), &circumstances).await?;
     logs::check(&mut found, &secrets::logs(artefacts)?, &secrets::of(world))?;
     world.client.history.with(|seen| found.violations.append(&mut seen.violations));
-    let counts = world.client.history.with(|seen| seen.counts.clone());
+    let mut counts = world.client.history.with(|seen| seen.counts.clone());
+    let taken = circumstances.webhooks.iter().filter(|request| request.taken.is_some()).count();
+    counts.insert("webhooks taken".into(), u64::try_from(taken)?);
+    counts.insert("webhooks not taken".into(), u64::try_from(circumstances.webhooks.len() - taken)?);
     let report = Report::new(schedule, found, counts, left, &world.postgres_url, began.elapsed()).await?;
     fs::write(artefacts.join("report.json"), serde_json::to_string_pretty(&report.as_json())?)?;
     world.stop().await?;

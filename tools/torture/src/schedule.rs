@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::proxy::Link;
+use crate::{partner::Manner, proxy::Link, shop};
 
 /// The first fault comes when there is something to break.
 const CALM_AT_FIRST_MS: u64 = 800;
@@ -45,6 +45,10 @@ pub enum Fault {
     },
     RedisLoss,
     RedisFlush,
+    /// Of one hold, at the moment when its order is being written; the seat is held and ordered again at the other server.
+    Rivals {
+        shop: usize,
+    },
     RedisHang {
         ms: u64,
     },
@@ -71,12 +75,18 @@ pub enum Fault {
         secs: i64,
         ms: u64,
     },
+    /// A program that webhooks are sent to.
+    Partner {
+        program: usize,
+        manner: Manner,
+        ms: u64,
+    },
 }
 
 /// Kinds that `--faults` chooses from, each with the fault of the plan that it is and what it does.
 pub const KINDS: &[(&str, &str, &str)] = &[
     ("kill", "F1", "kill -9 of a server"),
-    ("redis-loss", "F2", "Redis loses its memory"),
+    ("redis-loss", "F2", "Redis loses its memory, also while a seat is being ordered"),
     ("redis-hang", "F3", "Redis stands still"),
     ("postgres-crash", "F4", "Postgres stops at once"),
     ("slow", "F5", "a slow link to Postgres or Redis"),
@@ -86,6 +96,7 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("clients", "F10", "clients' connections drip, break, are reset"),
     ("restart", "F11", "rolling restarts, and a server that stands still"),
     ("disk", "F12", "the disk is full, the database read-only"),
+    ("partner", "F13", "receivers of webhooks slow, silent, failing, redirecting, gone"),
     ("network", "F1", "links to Postgres, Redis and Stripe cut, reset, silent"),
 ];
 
@@ -106,12 +117,27 @@ pub struct Schedule {
 }
 
 impl Fault {
+    /// Whether what a server has just done may be lost: it dies, or cannot write it down.
+    pub fn interrupts(&self) -> bool {
+        match self {
+            Self::Wire { wire, .. } => *wire == Wire::Postgres,
+            Self::KillServer { .. }
+            | Self::RestartServer { .. }
+            | Self::PauseServer { .. }
+            | Self::PostgresCrash { .. }
+            | Self::PostgresReadOnly { .. }
+            | Self::DiskFull { .. }
+            | Self::Rivals { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The kind in [`KINDS`].
     pub fn kind(&self) -> &'static str {
         match self {
             Self::KillServer { .. } => "kill",
             Self::RestartServer { .. } | Self::PauseServer { .. } => "restart",
-            Self::RedisLoss | Self::RedisFlush => "redis-loss",
+            Self::RedisLoss | Self::RedisFlush | Self::Rivals { .. } => "redis-loss",
             Self::RedisHang { .. } => "redis-hang",
             Self::PostgresCrash { .. } => "postgres-crash",
             Self::PostgresReadOnly { .. } | Self::DiskFull { .. } => "disk",
@@ -123,6 +149,7 @@ impl Fault {
             }
             Self::Sandbox { .. } => "stripe",
             Self::ClockSkew { .. } => "clock",
+            Self::Partner { .. } => "partner",
         }
     }
 }
@@ -164,6 +191,7 @@ fn deck(dice: &mut StdRng, kinds: &BTreeSet<&str>) -> Vec<Fault> {
     deck.extend([
         Fault::RedisLoss,
         Fault::RedisFlush,
+        Fault::Rivals { shop: server(dice) },
         Fault::RedisHang { ms: dice.random_range(300..2_500) },
     ]);
     deck.push(Fault::PostgresCrash { down_ms: dice.random_range(50..700) });
@@ -187,6 +215,19 @@ fn deck(dice: &mut StdRng, kinds: &BTreeSet<&str>) -> Vec<Fault> {
     }
     let hour = if dice.random_bool(0.5) { 3_600 } else { -3_600 };
     deck.push(Fault::ClockSkew { secs: hour, ms: dice.random_range(500..3_000) });
+    let manners = [
+        Manner::Slow(dice.random_range(100..2_500)),
+        Manner::Silent,
+        Manner::Status(503),
+        Manner::Status(429),
+        Manner::Status(410),
+        Manner::Redirects,
+        Manner::HangsUp,
+    ];
+    for manner in manners {
+        let program = dice.random_range(0..shop::PROGRAMS);
+        deck.push(Fault::Partner { program, manner, ms: dice.random_range(300..2_500) });
+    }
     let next = |dice: &mut StdRng| dice.random_range(1..5);
     for fault in ["api_error_after_effect", "api_error_before_effect", "api_unavailable", "api_rate_limited"]
     {

@@ -2,6 +2,7 @@
 //! few, standing places, and a door.
 
 use anyhow::{Result, bail};
+use eventflow_torture::checker::{uuid_of, webhooks::Endpoint};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,6 +17,11 @@ pub const STRANGER: &str = "acct_stranger";
 /// The key of the standing area.
 pub const AREA: &str = "floor";
 const SCANNERS: usize = 3;
+/// Programs of the partner that webhooks of both tenants are sent to: of each one that is told everything, and one that is
+/// told of money, with the whole object.
+pub const PROGRAMS: usize = 4;
+const OF_MONEY: [&str; 5] =
+    ["order.paid", "order.refunded", "order.partially_refunded", "refund.created", "refund.succeeded"];
 
 /// A tenant with an event on sale.
 pub struct Shop {
@@ -25,6 +31,8 @@ pub struct Shop {
     pub seats: u32,
     /// Tokens of the scanners at its door.
     pub scanners: Vec<String>,
+    /// Where webhooks go, and the ids of these endpoints.
+    pub endpoints: Vec<(Endpoint, String)>,
 }
 
 /// How an event differs.
@@ -49,6 +57,15 @@ fn text(value: &Value, name: &str) -> String {
     value[name].as_str().unwrap_or_default().to_owned()
 }
 
+async fn endpoint(client: &Client, secret: &str, new: Value) -> Result<(Endpoint, String)> {
+    let made = make(client, "/v1/webhook-endpoints", secret, new).await?;
+    let of = &made["webhook_endpoint"];
+    let id = text(of, "id");
+    let endpoint =
+        Endpoint { id: uuid_of(&id)?, secret: text(&made, "secret"), public_key: text(of, "public_key") };
+    Ok((endpoint, id))
+}
+
 fn seat_map(terms: &Terms) -> Value {
     let row = |label: &str, y: u32| {
         let count = terms.seats / 2;
@@ -70,7 +87,7 @@ fn seat_map(terms: &Terms) -> Value {
 }
 
 impl Shop {
-    pub async fn open(client: &Client, name: &str, terms: &Terms) -> Result<Self> {
+    pub async fn open(client: &Client, name: &str, terms: &Terms, hooks: [String; 2]) -> Result<Self> {
         let founder = json!({
             "name": name, "currency": "EUR", "time_zone": "Europe/Berlin", "origins": ["https://tickets.example.org"],
             "owner": { "email": "owner@example.org", "name": "Ada Lovelace" },
@@ -98,6 +115,12 @@ impl Shop {
             let share = json!({ "application_fee_bps": 250 });
             patch(format!("/v1/tenants/{id}"), BOOTSTRAP_TOKEN.into(), share).await?;
         }
+        let [all, money] = hooks;
+        let endpoints = vec![
+            endpoint(client, &secret, json!({ "url": all })).await?,
+            endpoint(client, &secret, json!({ "url": money, "event_types": OF_MONEY, "payload": "fat" }))
+                .await?,
+        ];
         let venue = json!({ "name": name, "time_zone": "Europe/Berlin", "city": "Berlin", "country": "DE" });
         let venue = text(&make(client, "/v1/venues", &secret, venue).await?, "id");
         let map = json!({ "name": "Hall", "document": seat_map(terms) });
@@ -129,6 +152,6 @@ impl Shop {
             scanners.push(text(&make(client, &path, &secret, device).await?, "token"));
         }
         let publishable = text(&founded, "publishable_key");
-        Ok(Self { secret, publishable, event, seats: terms.seats, scanners })
+        Ok(Self { secret, publishable, event, seats: terms.seats, scanners, endpoints })
     }
 }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use eventflow_torture::checker::{Places, rows};
+use eventflow_torture::checker::{Places, rows, uuid_of, webhooks};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
 
@@ -17,10 +18,11 @@ use crate::{
     buyers,
     client::{Ask, Client},
     machines::{Dependencies, Postgres, Redis, STRIPE_KEY, Server, WEBHOOK_SECRET, execute, loopback},
+    partner::{Manner, Partner},
     proxy::{Link, Proxy},
-    scanners,
+    rivals, scanners,
     schedule::{Fault, Schedule, Wire},
-    shop::{ACCOUNT, STRANGER, Shop, Terms},
+    shop::{ACCOUNT, PROGRAMS, STRANGER, Shop, Terms},
 };
 
 pub const SERVERS: usize = 2;
@@ -39,10 +41,17 @@ const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
     (SELECT count(*) FROM provider_events WHERE state = 'received') AS events,
     (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown')) AS refunds,
     (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due')) AS orders,
-    (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message')) AS jobs";
+    (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message')) AS jobs,
+    (SELECT count(*) FROM webhook_deliveries WHERE state = 'pending') AS webhooks,
+    (SELECT count(*) FROM webhook_endpoints e WHERE EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id
+      AND a.xact_id >= e.position) OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id
+      AND s.xact_id >= e.position)) AS endpoints";
 /// What failed or waits for its next look is due now; first deadlines come when they come.
 const HURRY: &str =
     "UPDATE jobs SET run_at = now() WHERE run_at > now() AND (attempts > 0 OR kind IN ('poll', 'refund'))";
+/// Receivers of webhooks are well again: whoever waits for that need not. Nobody may be sending.
+const HURRY_WEBHOOKS: &str = "UPDATE webhook_deliveries SET next_attempt_at = now() WHERE state = 'pending';
+    UPDATE webhook_endpoints SET due_at = now(), blocked_until = NULL";
 /// A server with another clock has set other deadlines.
 const HURRY_ALL: &str = "UPDATE jobs SET run_at = now() WHERE run_at > now()";
 
@@ -53,8 +62,6 @@ pub struct Variant {
     pub environment: Vec<(String, String)>,
     /// Done to the database before the sale.
     pub sql: &'static str,
-    /// Fewer seats are fought for, by buyers who do not think.
-    pub hasty: bool,
     /// What is left after this time is left.
     pub drain: Duration,
 }
@@ -76,10 +83,13 @@ pub struct World {
     wires: Vec<Wires>,
     /// Webhooks go to whichever server takes them.
     hooks: Proxy,
+    /// Who is told what happens.
+    partner: Partner,
     sandbox: stripe_sandbox::Handle,
     control: reqwest::Client,
     pub postgres_url: String,
-    pub redis_url: String,
+    redis_url: String,
+    redis_client: redis::Client,
     home: PathBuf,
     variant: Variant,
 }
@@ -138,6 +148,7 @@ impl World {
         let hooks = Proxy::start(&addresses).await?;
         let client =
             Client::new(wires.iter().map(|wires| format!("http://{}", wires.clients.address)).collect())?;
+        let partner = Partner::start(PROGRAMS).await?;
         let seats = (160, 80);
         let terms = |seats, account| Terms {
             seats,
@@ -147,8 +158,9 @@ impl World {
             hold_secs: HOLD_SECS,
         };
         let shops = vec![
-            Shop::open(&client, "Philharmonie", &terms(seats.0, "")).await?,
-            Shop::open(&client, "Kammerspiele", &terms(seats.1, ACCOUNT)).await?,
+            Shop::open(&client, "Philharmonie", &terms(seats.0, ""), [0, 1].map(|n| partner.url(n))).await?,
+            Shop::open(&client, "Kammerspiele", &terms(seats.1, ACCOUNT), [2, 3].map(|n| partner.url(n)))
+                .await?,
         ];
         if !variant.sql.is_empty() {
             execute(&postgres.admin_url(), variant.sql).await?;
@@ -159,6 +171,7 @@ impl World {
             shops,
             postgres_url: postgres.admin_url(),
             redis_url: redis.url(),
+            redis_client: redis::Client::open(redis.url())?,
             postgres: Mutex::new(postgres),
             redis: Mutex::new(redis),
             servers: servers.into_iter().map(Mutex::new).collect(),
@@ -168,6 +181,7 @@ impl World {
             home,
             variant: variant.clone(),
             hooks,
+            partner,
         };
         world.send_webhooks_to(world.hooks.address).await;
         Ok(Arc::new(world))
@@ -178,9 +192,24 @@ impl World {
         self.sandbox("webhook", json!({ "url": url, "secret": WEBHOOK_SECRET })).await;
     }
 
-    /// Buyers do not think between hold and order.
-    pub fn is_hasty(&self) -> bool {
-        self.variant.hasty
+    /// Redis knows of everything but this hold of one seat.
+    pub async fn forget_hold(&self, event: &str, hold: &Value) -> Result<()> {
+        let event = format!("{{{}}}", uuid_of(event)?.simple());
+        let id = uuid_of(hold["id"].as_str().unwrap_or_default())?.simple().to_string();
+        let seat = hold["items"][0]["seat"].as_u64().context("the hold has no seat")?;
+        let mut connection = self.redis_client.get_multiplexed_async_connection().await?;
+        let mut commands = redis::pipe();
+        commands.del(format!("{event}:hold:{id}")).zrem(format!("{event}:holds"), id);
+        commands.hdel(format!("{event}:seats"), seat);
+        Ok(commands.query_async(&mut connection).await?)
+    }
+
+    /// Whether Redis keeps the hold for an order.
+    pub async fn is_in_checkout(&self, event: &str, hold: &str) -> Result<bool> {
+        let (event, hold) = (uuid_of(event)?, uuid_of(hold)?);
+        let key = format!("{{{}}}:hold:{}", event.simple(), hold.simple());
+        let mut connection = self.redis_client.get_multiplexed_async_connection().await?;
+        Ok(redis::cmd("HEXISTS").arg(key).arg("o").query_async(&mut connection).await?)
     }
 
     pub fn places(&self) -> PlacesOwned {
@@ -248,6 +277,8 @@ impl World {
         self.servers[1].lock().await.kill().await?;
         let mut server = self.servers[0].lock().await;
         server.kill().await?;
+        self.client.history.count("interruptions");
+        execute(&self.postgres_url, HURRY_WEBHOOKS).await?;
         server.spawn_mortal(at)?;
         Ok(server.ready().await.is_ok())
     }
@@ -255,8 +286,12 @@ impl World {
     /// Starts the first server again if it has died; true when it had.
     pub async fn revive(&self) -> Result<bool> {
         let mut server = self.servers[0].lock().await;
-        let died = server.revive()?;
+        let died = server.has_ended();
         if died {
+            self.client.history.count("interruptions");
+            // What the dead one had leased would wait for a minute.
+            execute(&self.postgres_url, HURRY_WEBHOOKS).await?;
+            server.spawn()?;
             server.ready().await?;
         }
         Ok(died)
@@ -271,6 +306,7 @@ impl World {
                     && server.revive().unwrap_or(false)
                 {
                     self.client.history.count("servers revived");
+                    self.client.history.count("interruptions");
                 }
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -280,6 +316,12 @@ impl World {
     /// One fault, from its beginning to its end.
     async fn strike(&self, fault: &Fault) -> Result<()> {
         self.client.history.count(&format!("fault {}", fault.kind()));
+        if fault.interrupts() {
+            self.client.history.count("interruptions");
+        }
+        if matches!(fault, Fault::KillServer { .. } | Fault::RedisLoss | Fault::PostgresCrash { .. }) {
+            self.client.history.count("hard kills");
+        }
         let pause = |ms| tokio::time::sleep(Duration::from_millis(ms));
         match fault {
             Fault::KillServer { server, down_ms } => {
@@ -305,6 +347,9 @@ impl World {
                 redis.start_again().await?;
             }
             Fault::RedisFlush => self.redis.lock().await.forget().await?,
+            Fault::Rivals { shop } => {
+                rivals::meet(self, &self.shops[*shop], &self.wires[0].postgres).await;
+            }
             Fault::RedisHang { ms } => {
                 let redis = self.redis.lock().await;
                 redis.pause(true);
@@ -364,6 +409,14 @@ impl World {
                     self.client.history.count("skipped clock");
                 }
             }
+            Fault::Partner { program, manner, ms } => {
+                self.partner.set(*program, *manner);
+                pause(*ms).await;
+                self.partner.set(*program, Manner::Good);
+                if *manner == Manner::Status(410) {
+                    self.take_up_again(*program).await;
+                }
+            }
         }
         Ok(())
     }
@@ -392,7 +445,31 @@ impl World {
                     .wrong("I15", format!("server {number} has not recovered after {waited} s"));
             }
         }
+        for program in 0..PROGRAMS {
+            self.partner.set(program, Manner::Good);
+            self.take_up_again(program).await;
+        }
         Ok(())
+    }
+
+    /// Somebody sees that an endpoint was disabled, and puts that right.
+    async fn take_up_again(&self, program: usize) {
+        let per_shop = PROGRAMS / self.shops.len();
+        let shop = &self.shops[program / per_shop];
+        let path = format!("/v1/webhook-endpoints/{}", shop.endpoints[program % per_shop].1);
+        let body = Some(json!({ "state": "enabled" }));
+        let ask = Ask { method: reqwest::Method::PATCH, path: &path, token: &shop.secret, key: None, body };
+        self.client.ask(0, ask).await;
+    }
+
+    /// Every request that came to the partner.
+    pub fn webhooks(&self) -> Vec<webhooks::Request> {
+        self.partner.requests()
+    }
+
+    /// In the order of the partner's programs.
+    pub fn endpoints(&self) -> Vec<webhooks::Endpoint> {
+        self.shops.iter().flat_map(|shop| &shop.endpoints).map(|(endpoint, _)| endpoint.clone()).collect()
     }
 
     /// What failed or was leased by the dead is due now.
@@ -405,12 +482,17 @@ impl World {
         let began = Instant::now();
         self.resolve_delayed().await?;
         // A restarted server asks the provider at once for the events that no webhook brought.
+        let mut servers = Vec::new();
         for server in &self.servers {
-            let mut server = server.lock().await;
-            server.stop(STOP).await?;
-            server.spawn()?;
-            server.ready().await?;
+            servers.push(server.lock().await);
         }
+        try_join_all(servers.iter_mut().map(|server| server.stop(STOP))).await?;
+        execute(&self.postgres_url, HURRY_WEBHOOKS).await?;
+        for server in &mut servers {
+            server.spawn()?;
+        }
+        try_join_all(servers.iter_mut().map(|server| server.ready())).await?;
+        drop(servers);
         self.remind_redis().await;
         let mut calm = 0;
         let mut left = BTreeMap::new();
@@ -428,8 +510,11 @@ impl World {
         }
         // Late webhooks find nobody while the checker looks.
         self.send_webhooks_to(loopback(1)).await;
-        for server in &self.servers {
-            server.lock().await.stop(STOP).await?;
+        try_join_all(self.servers.iter().map(async |server| server.lock().await.stop(STOP).await)).await?;
+        if self.partner.strays() > 0 {
+            self.client
+                .history
+                .wrong("I17", format!("{} webhooks followed a redirect", self.partner.strays()));
         }
         left.retain(|_, count| *count > 0);
         Ok(left)

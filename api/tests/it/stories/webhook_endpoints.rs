@@ -768,3 +768,51 @@ async fn the_log_goes_on_after_a_dump_was_restored_elsewhere() {
     let sent: Vec<_> = receiver.messages().iter().map(|message| message.body["data"]["id"].clone()).collect();
     assert_eq!(sent, [before, after]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_that_disagree_turn_nothing_around_and_hide_nothing() {
+    let (platform, receiver) = (platform(false).await, Receiver::start().await);
+    let tenant = platform.tenant().await;
+    let before = chrono::Utc::now();
+    let made =
+        endpoint(&tenant, &receiver, json!({ "event_types": ["venue.created", "venue.updated"] })).await;
+    let venue = tenant.venue().await;
+    for name in ["Large hall", "Small hall"] {
+        tenant.api.patch(&format!("/v1/venues/{venue}"), json!({ "name": name })).await.ok();
+    }
+    // The first change was made at a server an hour behind, the second at one an hour ahead: ids tell that time.
+    let told = log(&tenant).await.into_iter().filter(|entry| entry["resource_id"] == *venue);
+    let ids: Vec<Uuid> = told.map(|entry| uuid_of(text(&entry, "id"))).collect();
+    for (id, hours) in [(ids[1], -1), (ids[2], 1)] {
+        let elsewhere = id.as_u128().wrapping_add_signed((hours * 3_600_000) << 80);
+        let sql = format!("UPDATE audit_log SET id = '{}' WHERE id = '{id}'", Uuid::from_u128(elsewhere));
+        platform.sql(&sql).await;
+    }
+    let of_venue = log(&tenant).await.into_iter().filter(|entry| entry["resource_id"] == *venue);
+    let (types, expected): (Vec<Value>, Vec<Value>) =
+        of_venue.map(|entry| (entry["type"].clone(), entry["id"].clone())).unzip();
+    assert_eq!(types, ["venue.created", "venue.updated", "venue.updated"]);
+    assert_eq!(uuid_of(expected[0].as_str().unwrap()), ids[0]);
+    send(&platform).await;
+    let told =
+        || -> Vec<Value> { receiver.messages().iter().map(|message| message.body["id"].clone()).collect() };
+    assert_eq!(told(), expected, "{:?}", receiver.types());
+
+    // What happened in a time is known by the clock of Postgres.
+    let body = json!({ "since": before, "until": chrono::Utc::now(), "only_missing": false });
+    assert_eq!(tenant.api.post(&path(&made, "/replay"), body).await.ok()["entries"], 3);
+    send(&platform).await;
+    assert_eq!(told()[3..], expected);
+
+    // Whoever pages through the audit log finds each entry once, wherever its clock has put it.
+    let (mut seen, mut query) = (vec![], String::new());
+    loop {
+        let page = tenant.api.get(&format!("/v1/audit-log?limit=2{query}")).await.ok();
+        seen.extend(list(&page, "data").iter().map(|entry| text(entry, "id").to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        query = format!("&cursor={cursor}");
+    }
+    let count = format!("SELECT count(*) FROM audit_log WHERE tenant_id = '{}'", uuid_of(&tenant.id));
+    assert_eq!(i64::try_from(seen.len()).unwrap(), platform.number(&count).await);
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len());
+}

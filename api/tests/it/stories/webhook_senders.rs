@@ -6,13 +6,19 @@ use std::{
 };
 
 use eventflow_api::webhooks;
+use eventflow_core::{Id, id};
 use eventflow_store::{Scope, Tx, webhook_deliveries as sending};
+use eventflow_torture::checker::{
+    Circumstances, Places, check,
+    webhooks::{Endpoint, Request},
+};
 use futures_util::future::join_all;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::webhook_endpoints::{deliveries, endpoint, log, path, platform, send, skip_pauses};
-use crate::support::{Platform, Receiver, Reply, Tenant, text, uuid_of, wait_for};
+use crate::support::{Message, Platform, Receiver, Reply, Tenant, text, uuid_of, wait_for};
 
 /// The endpoint is known to be quick.
 async fn prove(platform: &Platform, made: &Value) {
@@ -280,4 +286,100 @@ async fn whatever_receivers_do_every_message_is_delivered_once_and_in_order() {
     }
     assert_eq!(gone.messages().len(), 1);
     assert_eq!(tenant.api.get(&path(&made_gone, "")).await.ok()["state"], "disabled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_enables_an_endpoint_once_more_gets_no_second_sender() {
+    let (platform, receiver) = (platform(false).await, Receiver::start().await);
+    let tenant = platform.tenant().await;
+    let made = endpoint(&tenant, &receiver, json!({ "event_types": ["venue.created"] })).await;
+    tenant.venue().await;
+    let lease =
+        async || sending::lease(&platform.app.db, sending::Pace::Slow, vec![], 8).await.unwrap().len();
+    assert_eq!(lease().await, 1);
+    tenant.api.patch(&path(&made, ""), json!({ "state": "enabled" })).await.ok();
+    assert_eq!(lease().await, 0, "the first sender is at it");
+    // A pause after failures is cut short.
+    platform.sql("UPDATE webhook_endpoints SET blocked_until = now() + interval '1 hour'").await;
+    tenant.api.patch(&path(&made, ""), json!({ "state": "enabled" })).await.ok();
+    let left = "SELECT extract(epoch FROM blocked_until - now())::int FROM webhook_endpoints";
+    assert!((50..=60).contains(&platform.number(left).await));
+}
+
+/// One thing at a time is not as it was, and the checker of the torture says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checker_sees_what_becomes_of_webhooks() {
+    let (platform, receiver) = (platform(false).await, Receiver::start().await);
+    let tenant = platform.tenant().await;
+    let made =
+        endpoint(&tenant, &receiver, json!({ "event_types": ["venue.created", "venue.updated"] })).await;
+    let venue = tenant.venue().await;
+    tenant.api.patch(&format!("/v1/venues/{venue}"), json!({ "name": "Large hall" })).await.ok();
+    tenant.venue().await;
+    send(&platform).await;
+    let shown = &made["webhook_endpoint"];
+    let endpoint = Endpoint {
+        id: uuid_of(text(shown, "id")),
+        secret: text(&made, "secret").to_owned(),
+        public_key: text(shown, "public_key").to_owned(),
+    };
+    let of = |(at, message): (u64, &Message)| Request {
+        program: 0,
+        id: message.id().to_owned(),
+        timestamp: message.header("webhook-timestamp").to_owned(),
+        signature: message.header("webhook-signature").to_owned(),
+        body: message.bytes.clone(),
+        came: 2 * at,
+        taken: Some(2 * at + 1),
+    };
+    let messages = receiver.messages();
+    let came: Vec<Request> = (0..).zip(&messages).map(of).collect();
+    let at = |kind: &str| messages.iter().position(|message| message.body["type"] == kind).unwrap();
+    let updated = at("venue.updated");
+    let violations = async |webhooks: Vec<Request>, interruptions: u64| {
+        let circumstances = Circumstances {
+            drained: true,
+            endpoints: vec![endpoint.clone()],
+            webhooks,
+            interruptions,
+            ..Circumstances::default()
+        };
+        let places = platform.places();
+        let places = Places {
+            postgres_url: places.admin_url,
+            redis_url: places.redis_url,
+            sandbox_url: &places.sandbox.base,
+        };
+        let found = check(&places, &circumstances).await.unwrap();
+        found
+            .violations
+            .into_iter()
+            .map(|violation| (violation.invariant, violation.what))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(violations(came.clone(), 0).await, []);
+    let again = [came.clone(), vec![Request { came: 100, taken: Some(101), ..came[0].clone() }]].concat();
+    assert_eq!(violations(again.clone(), 1).await, [], "a sender may die");
+
+    let changed = |at: usize, change: fn(&mut Request)| {
+        let mut changed = came.clone();
+        change(&mut changed[at]);
+        changed
+    };
+    let lost = came.iter().skip(1).cloned().collect();
+    for (webhooks, expected) in [
+        (again, "came to 0 again"),
+        (lost, "never came"),
+        (changed(0, |request| request.taken = None), "never came"),
+        (changed(0, |request| request.timestamp.push('0')), "is not signed"),
+        (changed(0, |request| request.signature = request.signature.replace("v1a,", "v2,")), "is not signed"),
+        (changed(0, |request| request.body.push(b' ')), "is not signed"),
+        (changed(0, |request| request.body = b"{}".to_vec()), "was told as"),
+        (changed(0, |request| request.id = Id::<id::LogEntry>::from(Uuid::nil()).to_string()), "is not for"),
+        (changed(updated, |request| request.came = 0), "came to 0 before"),
+    ] {
+        let found = violations(webhooks, 0).await;
+        let seen = found.iter().any(|(invariant, what)| *invariant == "I17" && what.contains(expected));
+        assert!(seen, "{expected}: {found:?}");
+    }
 }

@@ -34,7 +34,7 @@ pub use self::{
     own_redis::OwnRedis,
     platform::{Options, Platform, rows},
     plugins::example,
-    receiver::{Receiver, Reply},
+    receiver::{Message, Receiver, Reply},
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
     shop::{AREA, Event, Tenant, buyer, items},
     smtp::{Mail, Smtp},

@@ -56,7 +56,7 @@ pub enum Reply {
 pub struct Message {
     pub path: String,
     headers: Vec<(String, String)>,
-    bytes: Vec<u8>,
+    pub bytes: Vec<u8>,
     pub body: Value,
     /// What it is answered.
     pub reply: Reply,

@@ -7,6 +7,7 @@ mod page;
 mod plots;
 mod record;
 mod samples;
+mod steady;
 mod truth;
 mod visitor;
 mod watch;
@@ -50,6 +51,9 @@ const SETTLED_TRIES: u32 = 50;
 const SETTLED_PAUSE: Duration = Duration::from_millis(100);
 /// The busiest seconds in a row that count as the peak.
 const PEAK_SECONDS: usize = 10;
+/// The long run of `--memory`, and the buyers who come in each of its seconds: two fifths of an arena of 100,000 seats.
+const STEADY_SECONDS: u64 = 600;
+const STEADY_RATE: u32 = 30;
 /// A seller's rate is measured until so much of the house is sold: the rest waits for what people give back.
 const MOST: f64 = 0.95;
 
@@ -64,6 +68,9 @@ pub enum Part {
     Seats,
     /// Different rates at the same arena
     Rates,
+    /// The same rate for ten minutes; see `--memory`
+    #[value(skip)]
+    Steady,
 }
 
 #[derive(Args)]
@@ -83,6 +90,9 @@ pub struct Options {
     /// Buyers who come in each second of the open model
     #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     rate: u32,
+    /// Only buyers who come at the same rate for ten minutes, and whether the memory of the server stays flat
+    #[arg(long, conflicts_with = "only")]
+    memory: bool,
     /// Run only these
     #[arg(long, value_delimiter = ',', value_enum)]
     only: Vec<Part>,
@@ -272,6 +282,11 @@ fn plans(options: &Options) -> Vec<Plan> {
     let open = |per_second| Model::Open { per_second };
     let rates = |rate: u32| format!("{rate} buyers/s");
     let sizes = |seats: u32| format!("{seats} seats");
+    if options.memory {
+        // Seats are left at the end: the load is the same all the time.
+        let limit = if options.quick { 20 } else { STEADY_SECONDS };
+        return vec![plan(Part::Steady, "steady".into(), 100_000, open(STEADY_RATE), brisk, limit)];
+    }
     if options.quick {
         return vec![
             plan(Part::Closed, "closed".into(), 500, closed(260, 1), hurried, 25),
@@ -314,7 +329,15 @@ pub async fn run(options: &Options, server: &Server, commit: &str) -> Result<Vec
     let mut report = Report::default();
     report.say("commit", commit);
     page::values(&mut report, &outcomes);
-    report.write(&options.out)?;
+    let out = if options.memory { options.out.with_file_name("memory.json") } else { options.out.clone() };
+    report.write(&out)?;
+    failures.extend(outcomes.iter().filter(|outcome| outcome.plan.part == Part::Steady).filter_map(
+        |outcome| {
+            let memory = steady::Memory::of(outcome);
+            step(&memory.line());
+            (!memory.is_flat()).then(|| memory.line())
+        },
+    ));
     let partly = options.quick || !options.only.is_empty();
     let folder = match &options.report {
         Some(folder) => folder.as_path(),
@@ -322,8 +345,11 @@ pub async fn run(options: &Options, server: &Server, commit: &str) -> Result<Vec
     };
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     plots::write(folder, &outcomes)?;
-    page::write(&folder.join("onsale.md"), &outcomes, options, commit)?;
-    step(&format!("written to {} and {}", options.out.display(), folder.display()));
+    match outcomes.first() {
+        Some(outcome) if options.memory => steady::write(&folder.join("memory.md"), outcome, commit)?,
+        _ => page::write(&folder.join("onsale.md"), &outcomes, options, commit)?,
+    }
+    step(&format!("written to {} and {}", out.display(), folder.display()));
     Ok(failures)
 }
 

@@ -326,7 +326,7 @@ fn parts(cpu: &Cpu) -> [f64; 5] {
 }
 
 /// Processor, memory and kernel.
-fn machine() -> String {
+pub fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let (cpuinfo, meminfo) = (read("/proc/cpuinfo"), read("/proc/meminfo"));
     let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

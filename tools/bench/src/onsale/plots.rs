@@ -170,6 +170,9 @@ pub fn write(folder: &Path, outcomes: &[Outcome]) -> Result<()> {
         memory(outcome).write(&file("memory"))?;
         lag(outcome).write(&file("stream"))?;
     }
+    for outcome in outcomes.iter().filter(|outcome| outcome.plan.part == Part::Steady) {
+        memory(outcome).write(&folder.join("memory.svg"))?;
+    }
     let of = |part| outcomes.iter().filter(|outcome| outcome.plan.part == part).collect::<Vec<_>>();
     for (part, file, x) in [
         (Part::Seats, "onsale-growth-seats", "seats of the arena"),

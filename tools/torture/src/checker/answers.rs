@@ -150,6 +150,8 @@ pub fn uuid_of(id: &str) -> Result<Uuid> {
         Some("ord") => id.parse::<Id<id::Order>>()?.uuid(),
         Some("ref") => id.parse::<Id<id::Refund>>()?.uuid(),
         Some("evt") => id.parse::<Id<id::Event>>()?.uuid(),
+        Some("log") => id.parse::<Id<id::LogEntry>>()?.uuid(),
+        Some("whk") => id.parse::<Id<id::WebhookEndpoint>>()?.uuid(),
         Some("hold") => id.parse::<Id<id::Hold>>()?.uuid(),
         _ => bail!("an id of another kind: {id}"),
     })

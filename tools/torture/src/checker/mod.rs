@@ -7,6 +7,7 @@ pub mod logs;
 mod money;
 mod redis;
 mod rules;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use uuid::Uuid;
 pub use answers::uuid_of;
 
 /// Every invariant in a few words, in the order of its number.
-pub const INVARIANTS: [(&str, &str); 16] = [
+pub const INVARIANTS: [(&str, &str); 17] = [
     ("I1", "at most one live claim of a seat"),
     ("I2", "a good ticket has exactly one sold claim of its order"),
     ("I3", "a pool counts its live claims, within its capacity"),
@@ -36,6 +37,7 @@ pub const INVARIANTS: [(&str, &str); 16] = [
     ("I14", "Redis agrees with Postgres"),
     ("I15", "everything comes to its end"),
     ("I16", "a scan is stored once, a ticket admitted once"),
+    ("I17", "what the log tells reaches every endpoint, signed and in order"),
 ];
 
 /// What is true of the platform when the checker looks.
@@ -53,6 +55,11 @@ pub struct Circumstances {
     pub acknowledged: Vec<(String, Value)>,
     /// Scans whose upload was answered: the scanner's id, and the outcome.
     pub scans: Vec<(Uuid, String)>,
+    /// Endpoints of webhooks, and all that came to them.
+    pub endpoints: Vec<webhooks::Endpoint>,
+    pub webhooks: Vec<webhooks::Request>,
+    /// How often whoever sends webhooks may have lost the note that one was taken.
+    pub interruptions: u64,
 }
 
 /// Where to look.
@@ -103,6 +110,7 @@ pub async fn check(places: &Places<'_>, circumstances: &Circumstances) -> Result
     answers::check_moves(&mut found, postgres, circumstances.skewed).await?;
     answers::check_acknowledged(&mut found, postgres, &circumstances.acknowledged).await?;
     answers::check_scans(&mut found, postgres, &circumstances.scans).await?;
+    webhooks::check(&mut found, postgres, circumstances).await?;
     if circumstances.quiescent {
         redis::check(&mut found, places).await?;
     }

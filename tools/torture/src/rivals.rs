@@ -1,0 +1,80 @@
+//! Two orders of one seat that meet: while one is being written slowly, Redis forgets that anybody holds the seat, as a replica
+//! does that takes over without the last writes, and the other server sells it again. Only the database can keep them apart.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    buyers::{GOOD_CARD, session_of},
+    client::Ask,
+    proxy::{Link, Proxy},
+    shop::Shop,
+    world::World,
+};
+
+/// Each piece on the way between the first server and Postgres takes so much longer. An order is several of them, so that
+/// it takes a second, and whoever comes meanwhile has time enough; much more would leave it no connection of the pool.
+const SLOW_MS: u64 = 60;
+/// The first order is in Redis by now, or something else has broken it.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Each is served by another server, and pays if there is an order to pay. `link` leads from the first server to Postgres.
+pub async fn meet(world: &World, shop: &Shop, link: &Proxy) {
+    let Some(first) = hold(world, shop, 0, json!({ "best_available": { "quantity": 1 } })).await else {
+        return;
+    };
+    link.set(Link::Slow(SLOW_MS));
+    let rival = async {
+        // Redis may be gone altogether.
+        let is_under_way = wait_for_checkout(world, shop, &first).await;
+        if !is_under_way || world.forget_hold(&shop.event, &first).await.is_err() {
+            return None;
+        }
+        let seat = json!({ "items": [{ "seat": first["items"][0]["seat"] }] });
+        let Some(second) = hold(world, shop, 1, seat).await else { return None };
+        // The first one is still under way: from here on nothing but a claim keeps them apart.
+        world.client.history.count("rivals who met");
+        order(world, shop, 1, &second).await
+    };
+    let (one, other) = tokio::join!(order(world, shop, 0, &first), rival);
+    link.set(Link::Good);
+    let orders: Vec<Value> = [one, other].into_iter().flatten().collect();
+    if orders.len() > 1 {
+        world.client.history.count("rivals who both have an order");
+    }
+    for order in &orders {
+        if let Some(session) = session_of(order) {
+            world.sandbox(&format!("sessions/{session}/pay"), json!({ "card": GOOD_CARD })).await;
+        }
+    }
+}
+
+async fn hold(world: &World, shop: &Shop, server: usize, wanted: Value) -> Option<Value> {
+    let (path, key) = (format!("/v1/events/{}/holds", shop.event), Uuid::now_v7().to_string());
+    let answer = world.client.ask_one(server, Ask::post(&path, &shop.publishable, &key, wanted)).await?;
+    answer.is_good().then_some(answer.body)
+}
+
+async fn order(world: &World, shop: &Shop, server: usize, hold: &Value) -> Option<Value> {
+    let key = Uuid::now_v7().to_string();
+    let buyer = json!({ "email": format!("{key}@example.org"), "name": "Grace Hopper" });
+    let body = json!({ "hold_id": hold["id"], "hold_token": hold["token"], "buyer": buyer });
+    let answer = world.client.ask_one(server, Ask::post("/v1/orders", &shop.publishable, &key, body)).await?;
+    answer.is_good().then_some(answer.body)
+}
+
+/// Until the hold is pinned for its order: the next step of that is the claim.
+async fn wait_for_checkout(world: &World, shop: &Shop, hold: &Value) -> bool {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let id = hold["id"].as_str().unwrap_or_default();
+        if world.is_in_checkout(&shop.event, id).await.unwrap_or(false) {
+            return true;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    false
+}
