@@ -388,12 +388,14 @@ async fn send_refunds_of(app: &App, scope: &Scope, order: Id<id::Order>) -> Resu
 
 /// Sends a refund, or finds out what became of it. True when it has reached an end.
 pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<bool> {
-    let (refund, payment) = app
+    let (refund, payment, key_is_spent) = app
         .db
         .run(scope, async |tx| {
             let refund = refunds::get(tx, id).await?;
             let payment = orders::payment(tx, refund.payment_id).await?;
-            Ok((refund, payment))
+            let key_is_spent =
+                refunds::key_is_spent(tx, &refund, TimeDelta::seconds(LOST_AFTER_SECS)).await?;
+            Ok((refund, payment, key_is_spent))
         })
         .await?;
     let state: RefundState = refund.state.parse().unwrap_or(RefundState::Unknown);
@@ -411,7 +413,7 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
         foreign(provider.get_refund(account, known)).await
     } else {
         let unkeyed = mutants::is(Mutant::UnkeyedRefunds);
-        let request = RefundRequest {
+        let mut request = RefundRequest {
             account: account.map(str::to_owned),
             payment_intent,
             amount_minor: refund.amount_minor,
@@ -426,7 +428,21 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
             },
         };
         let key_is_good = refund.created_at + TimeDelta::hours(KEY_HOURS) > Utc::now();
-        make_refund(provider, &request, state == RefundState::Unknown && !unkeyed, key_is_good).await
+        let may_be_made = (state == RefundState::Unknown && !unkeyed) || !key_is_good;
+        match lost_refund(provider, &request, may_be_made).await {
+            Ok(None) if !key_is_good => Err(ProviderError::NotFound),
+            Ok(None) => {
+                if key_is_spent {
+                    // Stored before the provider hears of it, as the first one.
+                    let renewed = app.db.run(scope, async |tx| refunds::renew_key(tx, &refund).await).await?;
+                    let Some(key) = renewed else { return Ok(false) };
+                    request.idempotency_key = key;
+                }
+                foreign(provider.refund(&request)).await
+            }
+            Ok(Some(made)) => Ok(made),
+            Err(error) => Err(error),
+        }
     };
     let (next, provider_id, failure) = match &answer {
         Ok(made) => (
@@ -437,28 +453,29 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
         Err(error) if error.outcome_is_unknown() => (RefundState::Unknown, None, error.to_string()),
         Err(error) => (RefundState::Failed, None, error.to_string()),
     };
-    app.db.run(scope, async |tx| refunds::finish(tx, id, next, provider_id, &failure).await).await?;
+    let note = async |tx: &mut Tx| {
+        if let (Err(ProviderError::Failed(_)), false) = (&answer, key_is_spent) {
+            refunds::key_failed(tx, &refund).await?;
+        }
+        refunds::finish(tx, id, next, provider_id, &failure).await
+    };
+    app.db.run(scope, note).await?;
     app.wake_mirror();
     Ok(matches!(next, RefundState::Succeeded | RefundState::Failed))
 }
 
-/// Makes a refund, or finds the one that was made. A key repeats an error for a day, and is forgotten after that: when
-/// something may have been made already, the provider's list is asked first.
-async fn make_refund(
+/// The refund that an earlier call has made, although its answer did not arrive. A key repeats an error for a day, and is
+/// forgotten after that: when something may have been made already, the provider's list is asked first.
+async fn lost_refund(
     provider: &dyn PaymentProvider,
     request: &RefundRequest,
-    asked_before: bool,
-    key_is_good: bool,
-) -> Result<Refund, ProviderError> {
-    if asked_before || !key_is_good {
-        let made =
-            foreign(provider.list_refunds(request.account.as_deref(), &request.payment_intent)).await?;
-        if let Some(ours) = made.into_iter().find(|made| made.refund_id.as_ref() == Some(&request.refund_id))
-        {
-            return Ok(ours);
-        }
+    may_be_made: bool,
+) -> Result<Option<Refund>, ProviderError> {
+    if !may_be_made {
+        return Ok(None);
     }
-    if key_is_good { foreign(provider.refund(request)).await } else { Err(ProviderError::NotFound) }
+    let made = foreign(provider.list_refunds(request.account.as_deref(), &request.payment_intent)).await?;
+    Ok(made.into_iter().find(|made| made.refund_id.as_ref() == Some(&request.refund_id)))
 }
 
 fn refund_state(status: RefundStatus) -> RefundState {

@@ -2,7 +2,7 @@
 //! the provider hears of it; an answer that did not arrive leaves it `unknown` until a reconciler has found out.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::prelude::*;
+use diesel::{QueryableByName, prelude::*, sql_types};
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
     ErrorCode, Id, Refusal, id,
@@ -20,6 +20,7 @@ use crate::{
     jobs, ledger_entries, notices,
     orders::{self, OrderRow, PaymentRow},
     schema::{orders as orders_table, payments, refunds, tickets},
+    statement,
 };
 
 /// Refunds of one order; a bound against runaway automation.
@@ -226,6 +227,56 @@ async fn withdraw_tickets(tx: &mut Tx, order: &OrderRow, items: &[Uuid], whole: 
         .filter(|item| items.contains(&item.id))
         .collect();
     orders::release_items(tx, order, &rows).await
+}
+
+/// The provider has failed at a call with the refund's key, and repeats that from now on.
+pub async fn key_failed(tx: &mut Tx, refund: &RefundRow) -> Result<()> {
+    statement!(
+        "UPDATE refunds SET key_failed_at = now() \
+         WHERE tenant_id = ? AND id = ? AND idempotency_key = ? AND key_failed_at IS NULL",
+        tx.tenant(),
+        refund.id,
+        &*refund.idempotency_key
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether the refund's key failed so long ago that whatever its calls have made stands in the provider's list. By the clock of
+/// Postgres: those of servers may differ.
+pub async fn key_is_spent(tx: &mut Tx, refund: &RefundRow, after: TimeDelta) -> Result<bool> {
+    #[derive(QueryableByName)]
+    struct Spent {
+        #[diesel(sql_type = sql_types::Bool)]
+        is_spent: bool,
+    }
+    let spent: Spent = statement!(
+        "SELECT EXISTS (SELECT FROM refunds WHERE tenant_id = ? AND id = ? AND idempotency_key = ? \
+         AND key_failed_at < now() - make_interval(secs => ?::bigint)) AS is_spent",
+        tx.tenant(),
+        refund.id,
+        &*refund.idempotency_key,
+        after.num_seconds()
+    )
+    .get_result(&mut **tx)
+    .await?;
+    Ok(spent.is_spent)
+}
+
+/// Gives a refund that is still unknown the next key, once: the answer is `None` when somebody else has done so.
+pub async fn renew_key(tx: &mut Tx, refund: &RefundRow) -> Result<Option<String>> {
+    let (base, number) = match refund.idempotency_key.split_once(":k") {
+        Some((base, number)) => (base, number.parse().unwrap_or(1)),
+        None => (&*refund.idempotency_key, 1_u32),
+    };
+    let next = format!("{base}:k{}", number.saturating_add(1));
+    let renewed = diesel::update(refunds::table.find((tx.tenant(), refund.id)))
+        .filter(refunds::idempotency_key.eq(&refund.idempotency_key).and(refunds::state.eq("unknown")))
+        .set((refunds::idempotency_key.eq(&next), refunds::key_failed_at.eq(None::<DateTime<Utc>>)))
+        .execute(&mut **tx)
+        .await?;
+    Ok((renewed > 0).then_some(next))
 }
 
 /// What became of a refund. Moves it along the graph of states; a repetition changes nothing.

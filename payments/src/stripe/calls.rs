@@ -86,6 +86,7 @@ fn provider_error(error: StripeError) -> ProviderError {
                     let code = error.code.map(|code| code.as_str().to_owned());
                     ProviderError::Refused { code: code.unwrap_or_else(|| error.type_.to_string()), message }
                 }
+                500 => ProviderError::Failed(message),
                 _ => ProviderError::Unreachable(format!("status {status}: {message}")),
             }
         }

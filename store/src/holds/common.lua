@@ -9,6 +9,7 @@
 --   {E}:holds   sorted set: hold -> expiry; what the sweeper reads
 --   {E}:buyer:B, {E}:network:N
 --               hash: hold -> '<expiry ms>:<places>'. A buyer's name is any text of the caller: the two never share a key
+--   {E}:order:O newest change of an order whose places came free, for an hour
 --   {E}:log     stream of changes: c '<status>:<seats>;…', g '<area>:<left>;…', k 'offer' when prices or seats changed
 local event = KEYS[1]
 local time = redis.call('TIME')

@@ -5,9 +5,22 @@
 --   {k='map', g=[[area, capacity]], one=[areas for one party], v=version} the event sells a newer version of its map: more places, the same indexes
 -- Answers: {'forgot'} | {'mirrored'}
 if not known() then return { 'forgot' } end
+
+-- A change that waited while Redis stood still may come after later ones of its order, from the repetition of its batch. Of an
+-- order whose places have come free once, the newest change is kept for longer than anything waits.
+local function is_overtaken(order, version, frees)
+  local key = event .. ':order:' .. order
+  local newest = tonumber(redis.call('GET', key) or 0)
+  if newest > version then return true end
+  if frees or newest > 0 then redis.call('SET', key, number(version), 'EX', 3600) end
+  return false
+end
+
 for _, change in ipairs(cjson.decode(ARGV[1])) do
   local kind, seats, status, areas = change.k, change.s or {}, nil, {}
-  if kind == 'claimed' or kind == 'sold' then
+  if change.o and is_overtaken(change.o, change.v, kind == 'released') then
+    -- Its areas have versions of their own, and its hold is gone.
+  elseif kind == 'claimed' or kind == 'sold' then
     local value = (kind == 'sold' and 's:' or 'c:') .. change.o
     for _, seat in ipairs(seats) do redis.call('HSET', SEATS, number(seat), value) end
     if change.h then drop_hold(change.h) end

@@ -660,6 +660,67 @@ async fn a_refund_may_take_its_time_or_fail() {
     sale.check_for_people().await;
 }
 
+/// The provider fails before it does anything, and keeps that answer under the key: after a while another key is good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_whose_key_repeats_an_error_gets_another_one() {
+    let sale = Sale::begin().await;
+    sale.pay().await;
+    sale.becomes("paid").await;
+    let fault = json!({ "fault": "api_error_before_effect", "match": "POST /v1/refunds", "next": 1 });
+    sale.platform.chaos(fault).await;
+    let refund = sale.tenant.api.post(&sale.path("/refunds"), json!({ "amount_minor": 700 })).await.created();
+    assert_eq!(refund["state"], "unknown");
+    let asked = async || {
+        let attempts = "SELECT coalesce(max(attempts), 0)::bigint AS n FROM jobs WHERE kind = 'refund'";
+        let before = sale.platform.number(attempts).await;
+        wait_until("the refund to be tried", async || {
+            sale.platform.hurry().await;
+            let now = sale.platform.number(attempts).await;
+            now == 0 || now > before + 1
+        })
+        .await;
+    };
+    asked().await;
+    assert_eq!(sale.platform.journal("refund_created").await.len(), 0, "the key repeats its error");
+    sale.platform.sql("UPDATE refunds SET key_failed_at = key_failed_at - interval '2 minutes'").await;
+    asked().await;
+    sale.becomes("partially_refunded").await;
+    assert_eq!(sale.platform.journal("refund_created").await.len(), 1);
+    sale.check().await;
+}
+
+/// What Redis received while it stood still is done after later changes of the same order: it changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_an_order_that_comes_late_to_redis_is_left_alone() {
+    let sale = Sale::begin().await;
+    sale.pay().await;
+    sale.becomes("paid").await;
+    sale.platform.mirrored().await;
+    let late = async |kind: &str, id: i64| {
+        sale.platform
+            .sql(&format!(
+                "INSERT INTO outbox (id, tenant_id, event_id, kind, payload) OVERRIDING SYSTEM VALUE
+                 SELECT {id}, o.tenant_id, o.event_id, '{kind}', jsonb_build_object('k', '{kind}',
+                   'o', replace(o.id::text, '-', ''), 's', (SELECT jsonb_agg(seat_index) FROM seat_claims), 'g', '[]'::jsonb)
+                 FROM orders o"
+            ))
+            .await;
+        sale.platform.mirrored().await;
+    };
+    sale.tenant.api.post(&sale.path("/refunds"), json!({})).await.created();
+    sale.becomes("refunded").await;
+    sale.seats_are_free().await;
+    late("sold", 1).await;
+    sale.seats_are_free().await;
+    // The other way round: the same order has the seats again.
+    late("sold", 1_000_000).await;
+    sale.event.hold(&[0]).await.refused(409, "seats_taken");
+    late("released", 2).await;
+    sale.event.hold(&[0]).await.refused(409, "seats_taken");
+    late("released", 1_000_001).await;
+    sale.seats_are_free().await;
+}
+
 /// The answer to the creation of a session is lost: the buyer asks again and goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_whose_answer_is_lost_is_found() {
