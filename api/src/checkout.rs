@@ -12,11 +12,11 @@ use eventflow_payments::{
     RefundRequest, RefundStatus,
 };
 use eventflow_store::{
-    Error, Result, Scope, Tx, failpoints, ledger_entries,
+    Error, Result, Scope, Tx, failpoints, jobs, ledger_entries,
     mutants::{self, Mutant},
     orders::{self, Order, OrderRow, PaymentRow, SessionFacts, Settled},
     provider_events::{self, EventRow},
-    refunds,
+    refunds::{self, KeyState},
 };
 use uuid::Uuid;
 
@@ -98,6 +98,12 @@ pub async fn session(app: &App, scope: &Scope, order: &Order) -> Result<Checkout
             app.db
                 .run(scope, async |tx| {
                     let mut row = orders::lock(tx, order.row.id.into()).await?;
+                    // Another request may have had an answer to the same key: then somebody can pay.
+                    let current = orders::payment(tx, payment.id).await?;
+                    let is_open = current.is_some_and(|payment| payment.state != "creating");
+                    if is_open || row.state()? != OrderState::Pending {
+                        return Ok(());
+                    }
                     orders::fail_payment(tx, payment.id).await?;
                     orders::close(tx, &mut row, OrderState::Cancelled, "the provider refused the session")
                         .await
@@ -110,14 +116,14 @@ pub async fn session(app: &App, scope: &Scope, order: &Order) -> Result<Checkout
     }
 }
 
-/// Records the session of an order. Answers the order, which is another one when somebody was faster.
+/// Records the session of an order. Answers the order as it is by now: somebody may have opened or closed it meanwhile.
 pub async fn open(tx: &mut Tx, mut order: Order, session: &CheckoutSession) -> Result<Order> {
     if let Some(payment) = &mut order.payment {
         payment.state = "open".to_owned();
         payment.session_id = Some(session.id.clone());
         payment.session_url.clone_from(&session.url);
         payment.payment_intent.clone_from(&session.payment_intent);
-        if orders::open_payment(tx, payment).await? {
+        if orders::open_payment(tx, payment).await? == Some(OrderState::Pending) {
             return Ok(order);
         }
     }
@@ -263,8 +269,11 @@ pub async fn apply(
     app.wake_mirror();
     if let (Settled::Paid | Settled::RefundDue, Some(intent)) = (settled, &facts.payment_intent) {
         // Events about this payment may have come before we knew its intent.
-        if provider_events::adopt(&app.db, &payment.account, intent).await? > 0 {
-            app.wake_jobs();
+        match provider_events::adopt(&app.db, &payment.account, intent).await {
+            Ok(0) => {}
+            Ok(_) => app.wake_jobs(),
+            // The order is settled; who fills the gaps adopts them.
+            Err(error) => tracing::warn!(error = %error, "events that came early are not adopted yet"),
         }
     }
     match settled {
@@ -388,14 +397,13 @@ async fn send_refunds_of(app: &App, scope: &Scope, order: Id<id::Order>) -> Resu
 
 /// Sends a refund, or finds out what became of it. True when it has reached an end.
 pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<bool> {
-    let (refund, payment, key_is_spent) = app
+    let (refund, payment, key) = app
         .db
         .run(scope, async |tx| {
             let refund = refunds::get(tx, id).await?;
             let payment = orders::payment(tx, refund.payment_id).await?;
-            let key_is_spent =
-                refunds::key_is_spent(tx, &refund, TimeDelta::seconds(LOST_AFTER_SECS)).await?;
-            Ok((refund, payment, key_is_spent))
+            let key = refunds::use_key(tx, &refund, TimeDelta::seconds(LOST_AFTER_SECS)).await?;
+            Ok((refund, payment, key))
         })
         .await?;
     let state: RefundState = refund.state.parse().unwrap_or(RefundState::Unknown);
@@ -409,6 +417,7 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
         Some(intent) => intent,
         None => return Err(Error::Corrupt(format!("payment {} has no payment intent", payment.id))),
     };
+    let mut key_failed = false;
     let answer = if let Some(known) = &refund.provider_refund_id {
         foreign(provider.get_refund(account, known)).await
     } else {
@@ -431,14 +440,19 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
         let may_be_made = (state == RefundState::Unknown && !unkeyed) || !key_is_good;
         match lost_refund(provider, &request, may_be_made).await {
             Ok(None) if !key_is_good => Err(ProviderError::NotFound),
+            Ok(None) if key == KeyState::Failed => {
+                Err(ProviderError::Failed("it failed before, and may still be at it".into()))
+            }
             Ok(None) => {
-                if key_is_spent {
+                if key == KeyState::Spent {
                     // Stored before the provider hears of it, as the first one.
                     let renewed = app.db.run(scope, async |tx| refunds::renew_key(tx, &refund).await).await?;
                     let Some(key) = renewed else { return Ok(false) };
                     request.idempotency_key = key;
                 }
-                foreign(provider.refund(&request)).await
+                let made = foreign(provider.refund(&request)).await;
+                key_failed = matches!(made, Err(ProviderError::Failed(_))) && key == KeyState::Good;
+                made
             }
             Ok(Some(made)) => Ok(made),
             Err(error) => Err(error),
@@ -454,7 +468,7 @@ pub async fn send_refund(app: &App, scope: &Scope, id: uuid::Uuid) -> Result<boo
         Err(error) => (RefundState::Failed, None, error.to_string()),
     };
     let note = async |tx: &mut Tx| {
-        if let (Err(ProviderError::Failed(_)), false) = (&answer, key_is_spent) {
+        if key_failed {
             refunds::key_failed(tx, &refund).await?;
         }
         refunds::finish(tx, id, next, provider_id, &failure).await
@@ -492,7 +506,7 @@ pub async fn process_event(app: &App, scope: &Scope, id: Uuid) -> Result<()> {
     let look = async |tx: &mut Tx| {
         let event = provider_events::get(tx, id).await?;
         if event.state != "received" {
-            return Ok(None);
+            return jobs::remove(tx, "provider_event", id).await.map(|()| None);
         }
         let payment = payment_of(tx, &event).await?;
         match nothing_to_do(&event, payment.as_ref()) {

@@ -1,2 +1,2 @@
--- When the provider failed at the first call with the present key, and keeps that answer under it.
-ALTER TABLE refunds ADD COLUMN key_failed_at timestamptz;
+-- When the present key was last given to a call, and when the provider failed at one and keeps that answer under the key.
+ALTER TABLE refunds ADD COLUMN key_used_at timestamptz, ADD COLUMN key_failed_at timestamptz;

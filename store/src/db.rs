@@ -30,8 +30,10 @@ type Pool = bb8::Pool<Manager>;
 /// How long a request waits for a connection before it is told to come back later.
 const CONNECTION_WAIT: Duration = Duration::from_secs(3);
 /// Connections beside those for requests. Workers settle what buyers ask about again and again: behind their questions in the
-/// queue, the more they ask, the longer they would wait. Requests that have waited once use them, too.
+/// queue, the more they ask, the longer they would wait.
 const WORKER_CONNECTIONS: u32 = 4;
+/// Connections for requests that have waited once: their last transaction takes milliseconds.
+const AHEAD_CONNECTIONS: u32 = 2;
 /// Connections of the pool that looks up credentials, jobs and provider messages.
 const SYSTEM_POOL_SIZE: u32 = 4;
 
@@ -65,6 +67,8 @@ pub struct Db {
     app: Pool,
     /// What of it requests may have at one time.
     requests: Arc<Semaphore>,
+    /// And those of them that have waited before.
+    ahead: Arc<Semaphore>,
     system: Pool,
     url: std::sync::Arc<str>,
 }
@@ -120,10 +124,11 @@ impl Db {
     /// Opens both pools, with `requests` connections for requests and a few for workers. `url` logs in as a role that is a
     /// member of `ef_app` and `ef_system` and is no superuser.
     pub async fn connect(url: &str, requests: u32) -> Result<Self> {
-        let app = pool(url, "ef_app", requests + WORKER_CONNECTIONS).await?;
+        let app = pool(url, "ef_app", requests + WORKER_CONNECTIONS + AHEAD_CONNECTIONS).await?;
         let system = pool(url, "ef_system", SYSTEM_POOL_SIZE).await?;
-        let requests = Semaphore::new(usize::try_from(requests).unwrap_or(Semaphore::MAX_PERMITS));
-        Ok(Self { app, requests: Arc::new(requests), system, url: url.into() })
+        let permits = |most: u32| Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS));
+        let (requests, ahead) = (Arc::new(permits(requests)), Arc::new(permits(AHEAD_CONNECTIONS)));
+        Ok(Self { app, requests, ahead, system, url: url.into() })
     }
 
     /// Runs `work` in one transaction of the tenant in `scope`: commits when it returns `Ok`, rolls back otherwise.
@@ -139,7 +144,7 @@ impl Db {
     where
         F: AsyncFnOnce(&mut Tx) -> Result<T>,
     {
-        let permit = if scope.is_system() { None } else { Some(self.permit().await?) };
+        let permit = if scope.is_system() { None } else { Some(permit(&self.requests).await?) };
         self.transaction(scope, permit, turn, work).await
     }
 
@@ -148,7 +153,8 @@ impl Db {
     where
         F: AsyncFnOnce(&mut Tx) -> Result<T>,
     {
-        self.transaction(scope, None, None, work).await
+        let permit = permit(&self.ahead).await?;
+        self.transaction(scope, Some(permit), None, work).await
     }
 
     async fn transaction<T, F>(
@@ -188,15 +194,6 @@ impl Db {
         }
     }
 
-    /// A request's place among those that have a connection.
-    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        let permit = tokio::time::timeout(CONNECTION_WAIT, self.requests.clone().acquire_owned()).await;
-        permit
-            .ok()
-            .and_then(std::result::Result::ok)
-            .ok_or_else(|| Error::DatabaseDown("every connection for requests is in use".to_owned()))
-    }
-
     /// A connection as `ef_system`: finds out which tenant something belongs to, and nothing more.
     pub async fn system(&self) -> Result<bb8::PooledConnection<'_, Manager>> {
         self.system.get().await.map_err(down)
@@ -218,6 +215,15 @@ impl Db {
         connection.batch_execute("SELECT 1").await?;
         Ok(())
     }
+}
+
+/// A request's place among those that have a connection.
+async fn permit(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let permit = tokio::time::timeout(CONNECTION_WAIT, of.clone().acquire_owned()).await;
+    permit
+        .ok()
+        .and_then(std::result::Result::ok)
+        .ok_or_else(|| Error::DatabaseDown("every connection for requests is in use".to_owned()))
 }
 
 fn down(error: bb8::RunError<diesel_async::pooled_connection::PoolError>) -> Error {

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     gate::Gate,
     schema::idempotency_keys,
+    statement,
 };
 
 /// How long an answer can be replayed.
@@ -111,23 +112,32 @@ pub async fn alone<T, E: From<Error>>(
     done
 }
 
-/// Stores the answer, or with `None` the object that the work has begun with.
-pub async fn remember(tx: &mut Tx, key: &Key, subject: Option<Uuid>, response: Option<&Value>) -> Result<()> {
-    diesel::insert_into(idempotency_keys::table)
-        .values((
-            idempotency_keys::tenant_id.eq(tx.tenant()),
-            idempotency_keys::principal.eq(&key.principal),
-            idempotency_keys::key.eq(&key.key),
-            idempotency_keys::fingerprint.eq(key.fingerprint.as_slice()),
-            idempotency_keys::subject_id.eq(subject),
-            idempotency_keys::response.eq(response),
-        ))
-        .on_conflict((idempotency_keys::tenant_id, idempotency_keys::principal, idempotency_keys::key))
-        .do_update()
-        .set((idempotency_keys::subject_id.eq(subject), idempotency_keys::response.eq(response)))
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+/// Stores the answer, or with `None` the object that the work has begun with. The first answer stays: it is what comes back.
+pub async fn remember(
+    tx: &mut Tx,
+    key: &Key,
+    subject: Option<Uuid>,
+    response: Option<&Value>,
+) -> Result<Option<Value>> {
+    #[derive(QueryableByName)]
+    struct Kept {
+        #[diesel(sql_type = sql_types::Nullable<sql_types::Jsonb>)]
+        response: Option<Value>,
+    }
+    let kept: Kept = statement!(
+        "INSERT INTO idempotency_keys AS k (tenant_id, principal, key, fingerprint, subject_id, response) \
+         VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, principal, key) DO UPDATE \
+         SET subject_id = excluded.subject_id, response = coalesce(k.response, excluded.response) RETURNING k.response",
+        tx.tenant(),
+        &*key.principal,
+        &*key.key,
+        key.fingerprint.to_vec(),
+        subject,
+        response.cloned()
+    )
+    .get_result(&mut **tx)
+    .await?;
+    Ok(kept.response)
 }
 
 /// Forgets keys that are older than [`KEEP_HOURS`]; returns how many.

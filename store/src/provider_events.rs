@@ -185,14 +185,14 @@ pub async fn get(tx: &mut Tx, id: Uuid) -> Result<EventRow> {
 pub async fn close(tx: &mut Tx, id: Uuid, state: &str, note: &str) -> Result<()> {
     statement!(
         "WITH closed AS (
-           UPDATE provider_events SET state = ?, note = ?, done_at = now() WHERE id = ? AND tenant_id = ?
-           RETURNING tenant_id, id)
-         DELETE FROM jobs j USING closed c
-         WHERE j.tenant_id = c.tenant_id AND j.kind = 'provider_event' AND j.subject_id = c.id",
+           UPDATE provider_events SET state = ?, note = ?, done_at = now() WHERE id = ? AND tenant_id = ?)
+         DELETE FROM jobs WHERE tenant_id = ? AND kind = 'provider_event' AND subject_id = ?",
         state,
         note.chars().take(500).collect::<String>(),
         id,
         tx.tenant(),
+        tx.tenant(),
+        id,
     )
     .execute(&mut **tx)
     .await?;

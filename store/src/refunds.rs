@@ -243,25 +243,42 @@ pub async fn key_failed(tx: &mut Tx, refund: &RefundRow) -> Result<()> {
     Ok(())
 }
 
-/// Whether the refund's key failed so long ago that whatever its calls have made stands in the provider's list. By the clock of
-/// Postgres: those of servers may differ.
-pub async fn key_is_spent(tx: &mut Tx, refund: &RefundRow, after: TimeDelta) -> Result<bool> {
+/// What may be done with the key of a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Send it; the moment is noted.
+    Good,
+    /// Its calls fail, and the last one may still be on its way: look what it has made.
+    Failed,
+    /// The same, and whatever its calls have made stands in the provider's list.
+    Spent,
+}
+
+/// Takes the refund's key for one call. `after`: no call is on its way for longer. By the clock of Postgres: those of servers
+/// may differ.
+pub async fn use_key(tx: &mut Tx, refund: &RefundRow, after: TimeDelta) -> Result<KeyState> {
     #[derive(QueryableByName)]
-    struct Spent {
+    struct Used {
         #[diesel(sql_type = sql_types::Bool)]
-        is_spent: bool,
+        is_failed: bool,
+        #[diesel(sql_type = sql_types::Bool)]
+        is_old: bool,
     }
-    let spent: Spent = statement!(
-        "SELECT EXISTS (SELECT FROM refunds WHERE tenant_id = ? AND id = ? AND idempotency_key = ? \
-         AND key_failed_at < now() - make_interval(secs => ?::bigint)) AS is_spent",
+    let used: Used = statement!(
+        "UPDATE refunds SET key_used_at = CASE WHEN key_failed_at IS NULL THEN now() ELSE key_used_at END \
+         WHERE tenant_id = ? AND id = ? RETURNING key_failed_at IS NOT NULL AS is_failed, \
+         key_used_at < now() - make_interval(secs => ?::bigint) AS is_old",
         tx.tenant(),
         refund.id,
-        &*refund.idempotency_key,
         after.num_seconds()
     )
     .get_result(&mut **tx)
     .await?;
-    Ok(spent.is_spent)
+    Ok(match (used.is_failed, used.is_old) {
+        (false, _) => KeyState::Good,
+        (true, false) => KeyState::Failed,
+        (true, true) => KeyState::Spent,
+    })
 }
 
 /// Gives a refund that is still unknown the next key, once: the answer is `None` when somebody else has done so.
@@ -273,7 +290,11 @@ pub async fn renew_key(tx: &mut Tx, refund: &RefundRow) -> Result<Option<String>
     let next = format!("{base}:k{}", number.saturating_add(1));
     let renewed = diesel::update(refunds::table.find((tx.tenant(), refund.id)))
         .filter(refunds::idempotency_key.eq(&refund.idempotency_key).and(refunds::state.eq("unknown")))
-        .set((refunds::idempotency_key.eq(&next), refunds::key_failed_at.eq(None::<DateTime<Utc>>)))
+        .set((
+            refunds::idempotency_key.eq(&next),
+            refunds::key_used_at.eq(diesel::dsl::now),
+            refunds::key_failed_at.eq(None::<DateTime<Utc>>),
+        ))
         .execute(&mut **tx)
         .await?;
     Ok((renewed > 0).then_some(next))

@@ -583,6 +583,7 @@ diesel::table! {
         failure -> Text,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        key_used_at -> Nullable<Timestamptz>,
         key_failed_at -> Nullable<Timestamptz>,
     }
 }

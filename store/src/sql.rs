@@ -31,6 +31,7 @@ pub enum Bind {
     MaybeUuid(Option<Uuid>),
     MaybeText(Option<String>),
     Times(Vec<DateTime<Utc>>),
+    MaybeJson(Option<Value>),
 }
 
 macro_rules! bind_from {
@@ -46,6 +47,7 @@ bind_from! {
     Value => Json, Vec<u8> => Bytes, Vec<Uuid> => Uuids, Vec<String> => Texts, Vec<i32> => Ints,
     Vec<Option<i32>> => MaybeInts, Vec<i64> => BigInts, Vec<Option<Uuid>> => MaybeUuids, Option<Uuid> => MaybeUuid,
     Option<String> => MaybeText, Vec<DateTime<Utc>> => Times,
+    Option<Value> => MaybeJson,
 }
 
 /// A statement with its values, in the order of the question marks.
@@ -102,6 +104,7 @@ fn push<'b>(bind: &'b Bind, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         Bind::MaybeUuids(value) => out.push_bind_param::<Array<Nullable<SqlUuid>>, _>(value),
         Bind::MaybeUuid(value) => out.push_bind_param::<Nullable<SqlUuid>, _>(value),
         Bind::MaybeText(value) => out.push_bind_param::<Nullable<Text>, _>(value),
+        Bind::MaybeJson(value) => out.push_bind_param::<Nullable<Jsonb>, _>(value),
         Bind::Times(value) => out.push_bind_param::<Array<Timestamptz>, _>(value),
     }
 }

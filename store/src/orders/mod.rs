@@ -6,7 +6,7 @@ mod close;
 mod settle;
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{QueryableByName, prelude::*, sql_types};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use eventflow_core::{ErrorCode, Id, Refusal, id, ledger::Clearing, order::OrderState, pricing::Totals};
 use uuid::Uuid;
@@ -22,6 +22,7 @@ use crate::{
     error::{Error, OrNotFound, Result},
     mutants::{self, Mutant},
     schema::{order_adjustments, order_items, orders, payments},
+    statement,
     tickets::{self, TicketRow},
 };
 
@@ -250,20 +251,34 @@ pub async fn list(tx: &mut Tx, filter: &Filter, limit: i64, after: Option<Uuid>)
     Ok(query.load(&mut **tx).await?)
 }
 
-/// The session that T2 made at the provider. Answers false when the attempt was not waiting for one.
-pub async fn open_payment(tx: &mut Tx, payment: &PaymentRow) -> Result<bool> {
-    let opened = diesel::update(payments::table.find((tx.tenant(), payment.id)))
-        .filter(payments::state.eq("creating"))
-        .set((
-            payments::state.eq("open"),
-            payments::session_id.eq(&payment.session_id),
-            payments::session_url.eq(&payment.session_url),
-            payments::payment_intent.eq(&payment.payment_intent),
-            payments::updated_at.eq(diesel::dsl::now),
-        ))
-        .execute(&mut **tx)
-        .await?;
-    Ok(opened > 0)
+/// The session that T2 made at the provider, which late money needs in any case. Answers the state of its order; `None` when
+/// the attempt was not waiting for a session.
+pub async fn open_payment(tx: &mut Tx, payment: &PaymentRow) -> Result<Option<OrderState>> {
+    #[derive(QueryableByName)]
+    struct Opened {
+        #[diesel(sql_type = sql_types::Text)]
+        order_state: String,
+    }
+    let opened: Option<Opened> = statement!(
+        "UPDATE payments p SET state = 'open', session_id = ?, session_url = ?, payment_intent = ?, updated_at = now() \
+         WHERE p.tenant_id = ? AND p.id = ? AND p.state = 'creating' RETURNING (SELECT o.state FROM orders o \
+         WHERE o.tenant_id = p.tenant_id AND o.id = p.order_id) AS order_state",
+        payment.session_id.clone(),
+        payment.session_url.clone(),
+        payment.payment_intent.clone(),
+        tx.tenant(),
+        payment.id
+    )
+    .get_result(&mut **tx)
+    .await
+    .optional()?;
+    let state = |opened: Opened| {
+        opened
+            .order_state
+            .parse()
+            .map_err(|_| Error::Corrupt(format!("order state `{}`", opened.order_state)))
+    };
+    opened.map(state).transpose()
 }
 
 /// One attempt to pay.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use eventflow_core::{
-    ErrorCode, Id, Refusal, access::Permission, id, ledger::Clearing, order::OrderState,
-    pricing::Totals as CoreTotals,
+    ErrorCode, Id, Refusal, access::Permission, id, ledger::Clearing, pricing::Totals as CoreTotals,
 };
 use eventflow_store::{
     Error, Result as StoreResult, Tx, api_keys,
@@ -398,15 +397,17 @@ async fn place_order(call: &Call, prepared: &Prepared) -> StoreResult<Found> {
                     .ok_or_else(|| Error::Corrupt("an idempotency key in use is new".into()));
             }
         };
-        let Some(payment) = order.payment.as_ref().filter(|_| new.settles_now) else {
+        if checkout::waits_for_session(&order) {
             return Ok(Found::Stored(order));
-        };
-        orders::settle_now(tx, new.id.uuid(), Clearing::Manual, *sums, payment.id).await?;
-        let order = load(call, tx, new.id).await?;
-        if let Some(key) = key {
-            idempotency::remember(tx, key, Some(new.id.uuid()), order.to_json().as_ref()).await?;
         }
-        Ok(Found::Answered(Box::new(order)))
+        let order = match &order.payment {
+            Some(payment) if new.settles_now => {
+                orders::settle_now(tx, new.id.uuid(), Clearing::Manual, *sums, payment.id).await?;
+                load(call, tx, new.id).await?
+            }
+            _ => shape(call, *order, vec![]),
+        };
+        Ok(Found::Answered(Box::new(keep(call, tx, order).await?)))
     };
     let turn = orders::turn(offer, new);
     let found = call.app.db.run_in_turn(&call.scope, turn.as_ref(), claim).await?;
@@ -419,29 +420,36 @@ fn stored_order(stored: serde_json::Value) -> StoreResult<Order> {
         .map_err(|error| Error::Corrupt(format!("stored order: {}", error.into_message())))
 }
 
+/// The answer for repetitions; if one of them was faster, its answer.
+async fn keep(call: &Call, tx: &mut Tx, answer: Order) -> StoreResult<Order> {
+    let Some(key) = &call.idempotency else { return Ok(answer) };
+    let json = answer.to_json();
+    match idempotency::remember(tx, key, Some(answer.id.0.uuid()), json.as_ref()).await? {
+        Some(kept) if Some(&kept) != json.as_ref() => stored_order(kept),
+        _ => Ok(answer),
+    }
+}
+
 /// T2 where the order needs it: opens the hosted page, and keeps the finished answer for repetitions.
 async fn answer(call: &Call, order: Stored) -> Result<Order, Failure> {
     let id = Id::from(order.row.id);
-    if !checkout::waits_for_session(&order) {
-        // An order that is not paid has no tickets to sign: it is as it was written a moment ago.
-        let is_new = order.row.state()? == OrderState::Pending;
-        return if is_new {
-            Ok(shape(call, order, vec![]))
-        } else {
-            Ok(call.read(async |tx| load(call, tx, id).await).await?)
-        };
-    }
-    let session = checkout::session(&call.app, &call.scope, &order).await?;
-    let opened = async |tx: &mut Tx| {
-        let order = checkout::open(tx, order, &session).await?;
-        let answer =
-            if order.tickets.is_empty() { shape(call, order, vec![]) } else { load(call, tx, id).await? };
-        if let Some(key) = &call.idempotency {
-            idempotency::remember(tx, key, Some(id.uuid()), answer.to_json().as_ref()).await?;
-        }
-        Ok(answer)
+    let session = if checkout::waits_for_session(&order) {
+        Some(checkout::session(&call.app, &call.scope, &order).await?)
+    } else {
+        None
     };
-    Ok(call.app.db.run_ahead(&call.scope, opened).await?)
+    let finish = async |tx: &mut Tx| {
+        let answer = match &session {
+            Some(session) => {
+                let order = checkout::open(tx, order, session).await?;
+                // An order that is not paid has no tickets to sign.
+                if order.tickets.is_empty() { shape(call, order, vec![]) } else { load(call, tx, id).await? }
+            }
+            None => load(call, tx, id).await?,
+        };
+        keep(call, tx, answer).await
+    };
+    Ok(call.app.db.run_ahead(&call.scope, finish).await?)
 }
 
 fn with_token(call: &Call, offer: &Offer, mut order: Order) -> Order {
@@ -555,29 +563,32 @@ async fn order_directly(call: &Call, input: &mut NewOrderInput) -> Result<Found,
 }
 
 /// Makes the order, or finds the one that an earlier request with the same key has made.
-pub(super) async fn create(call: &Call, input: NewOrderInput) -> Result<Order, Failure> {
+pub(super) async fn create(call: &Call, mut input: NewOrderInput) -> Result<Order, Failure> {
     check(call, &input)?;
     check_return_urls(call, &input).await?;
-    match &call.idempotency {
-        // A hold is there once; places without one would be taken by each of several requests with the same key.
-        Some(key) if input.hold_id.is_none() => {
-            idempotency::alone(&call.app.gate, key, make(call, input)).await
-        }
-        _ => make(call, input).await,
-    }
-}
-
-async fn make(call: &Call, mut input: NewOrderInput) -> Result<Order, Failure> {
     let found = match input.hold_id {
         Some(hold) => match order_of_hold(call, &input, hold.0).await {
-            // It may be this very order that has ended the hold.
-            Err(failure) if failure.is_refusal() => look_up(call).await?.ok_or(failure)?,
-            found => found?,
+            Ok(found) => found,
+            // It may be this very order that has ended the hold, or has been made although nobody heard of it.
+            Err(failure) => match look_up(call).await {
+                Ok(Some(found)) => found,
+                Err(conflict) if failure.is_refusal() => return Err(conflict),
+                _ => return Err(failure),
+            },
         },
-        None => match look_up(call).await? {
-            Some(found) => found,
-            None => order_directly(call, &mut input).await?,
-        },
+        None => {
+            let direct = async {
+                match look_up(call).await? {
+                    Some(found) => Ok(found),
+                    None => order_directly(call, &mut input).await,
+                }
+            };
+            match &call.idempotency {
+                // A hold is there once; places without one would be taken by each of several requests with the same key.
+                Some(key) => idempotency::alone(&call.app.gate, key, direct).await?,
+                None => direct.await?,
+            }
+        }
     };
     let offer = call.app.holds.offer(&call.scope, found.event_id()).await?;
     let order = match found {

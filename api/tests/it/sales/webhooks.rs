@@ -682,7 +682,7 @@ async fn a_refund_whose_key_repeats_an_error_gets_another_one() {
     };
     asked().await;
     assert_eq!(sale.platform.journal("refund_created").await.len(), 0, "the key repeats its error");
-    sale.platform.sql("UPDATE refunds SET key_failed_at = key_failed_at - interval '2 minutes'").await;
+    sale.platform.sql("UPDATE refunds SET key_used_at = key_used_at - interval '2 minutes'").await;
     asked().await;
     sale.becomes("partially_refunded").await;
     assert_eq!(sale.platform.journal("refund_created").await.len(), 1);
