@@ -26,7 +26,8 @@ const PREFIXES: [(&str, &str); 7] = [
     ("sk_test_", "the key of the payment provider"),
     ("whsec_", "the secret of a webhook"),
     ("EF1:", "the code of a ticket"),
-    ("eyJ", "a token of a buyer"),
+    ("eyJ0eXAiOi", "a token of a buyer"),
+    ("eyJhbGciOi", "a token of a buyer"),
 ];
 /// Characters of a secret behind its prefix, at least: documentation may name the prefix.
 const TAIL_MIN: usize = 6;
@@ -128,6 +129,7 @@ mod tests {
             ("secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "the secret of a webhook"),
             ("scan EF1:6BFOXN*TS0BI$ZD", "the code of a ticket"),
             ("#token=eyJhbGciOiJFZERTQSJ9.e30.c2ln", "a token of a buyer"),
+            ("#token=eyJ0eXAiOiJidXllcitqd3QifQ.e30.c2ln", "a token of a buyer"),
             ("to=grace@example.org", "an e-mail address"),
             ("Failing row contains (Grace <grace.hopper@mail.example.org.>)", "an e-mail address"),
         ] {
@@ -141,6 +143,7 @@ mod tests {
             "INFO eventflow: ready address=http://127.0.0.1:8080 elapsed_ms=230",
             "connect postgres://ef_login@127.0.0.1:5432/eventflow",
             "key key_01h455vb4pex5vsknk084sn02q, order ord_01h455vb4pex5vsknk084sn02q",
+            "GET /checkout/sessions/cs_test_MveyJU7ua6opVbX7YevQdJnmw7c8Jto2Ly62pmt6EZWS",
             "Keys begin with `ef_sk_`.",
             "at @ 12:00, mail@host",
         ] {
