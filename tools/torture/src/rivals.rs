@@ -34,7 +34,7 @@ pub async fn meet(world: &World, shop: &Shop, link: &Proxy) {
             return None;
         }
         let seat = json!({ "items": [{ "seat": first["items"][0]["seat"] }] });
-        let Some(second) = hold(world, shop, 1, seat).await else { return None };
+        let second = hold(world, shop, 1, seat).await?;
         // The first one is still under way: from here on nothing but a claim keeps them apart.
         world.client.history.count("rivals who met");
         order(world, shop, 1, &second).await

@@ -19,7 +19,7 @@ const SECRET_MIN: usize = 8;
 /// Violations that are told of each kind in each log.
 const TOLD_MAX: u32 = 3;
 /// What begins like this goes on with a secret: keys of every kind, scanners' tokens, secrets of webhooks, codes of tickets, JWTs.
-const PREFIXES: [(&str, &str); 7] = [
+const PREFIXES: [(&str, &str); 8] = [
     ("ef_sk_", "a secret key"),
     ("ef_pk_", "a publishable key"),
     ("ef_dev_", "the token of a scanner"),
