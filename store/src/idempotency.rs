@@ -20,8 +20,8 @@ use crate::{
 /// How long an answer can be replayed.
 pub const KEEP_HOURS: i64 = 24;
 
-/// A request that has died keeps others with its key away for so long; one that lives takes less, by the limits of its
-/// statements and of the gate.
+/// A request that has died keeps others with its key away for so long. One that takes longer is overtaken; then the key's row
+/// decides.
 const TURN_MS: u32 = 15_000;
 
 /// A client's key for one request, and what the request was.
