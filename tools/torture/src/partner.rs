@@ -93,6 +93,11 @@ impl Partner {
         self.shared.requests().clone()
     }
 
+    /// How many came to one program so far.
+    pub fn requests_of(&self, program: usize) -> usize {
+        self.shared.requests().iter().filter(|request| request.program == program).count()
+    }
+
     pub fn strays(&self) -> u64 {
         self.shared.strays.load(Ordering::SeqCst)
     }

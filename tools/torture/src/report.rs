@@ -14,7 +14,7 @@ use crate::{
 /// Violations printed of one invariant; the file has them all.
 const PRINTED: usize = 4;
 /// What has to have happened in a run of all faults, or its silence says little: a count and the least of it.
-const FLOORS: [(&str, u64); 9] = [
+const FLOORS: [(&str, u64); 10] = [
     ("orders paid", 20),
     ("orders lapsed or cancelled", 3),
     ("refunds succeeded", 1),
@@ -24,6 +24,7 @@ const FLOORS: [(&str, u64); 9] = [
     ("double clicks", 3),
     ("paid at the deadline, or too late", 1),
     ("webhooks taken", 20),
+    ("webhooks not taken", 3),
 ];
 
 const SOLD: &str = "SELECT (SELECT count(*) FROM orders) AS \"orders made\",

@@ -25,6 +25,8 @@ use crate::{
     shop::{ACCOUNT, PROGRAMS, STRANGER, Shop, Terms},
 };
 
+/// So long a receiver misbehaves beyond its time, for a webhook to meet it.
+const MET_WAIT: Duration = Duration::from_secs(6);
 pub const SERVERS: usize = 2;
 /// Faults are over: a server that does not answer by now has not recovered.
 const RECOVERY: Duration = Duration::from_secs(30);
@@ -410,8 +412,14 @@ impl World {
                 }
             }
             Fault::Partner { program, manner, ms } => {
+                let before = self.partner.requests_of(*program);
                 self.partner.set(*program, *manner);
                 pause(*ms).await;
+                // Nobody has suffered from a receiver that nothing was sent to.
+                let began = tokio::time::Instant::now();
+                while self.partner.requests_of(*program) == before && began.elapsed() < MET_WAIT {
+                    pause(100).await;
+                }
                 self.partner.set(*program, Manner::Good);
                 if *manner == Manner::Status(410) {
                     self.take_up_again(*program).await;
