@@ -132,9 +132,3 @@ pub async fn backlog(db: &Db) -> Result<i64> {
     let mut connection = db.system().await?;
     Ok(jobs::table.filter(jobs::run_at.le(diesel::dsl::now)).count().get_result(&mut *connection).await?)
 }
-
-/// Makes every job due at once: for tests, and for an operator who does not want to wait.
-pub async fn run_all_now(db: &Db) -> Result<usize> {
-    let mut connection = db.system().await?;
-    Ok(diesel::update(jobs::table).set(jobs::run_at.eq(diesel::dsl::now)).execute(&mut *connection).await?)
-}

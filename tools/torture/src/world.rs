@@ -48,14 +48,15 @@ const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
     (SELECT count(*) FROM webhook_endpoints e WHERE EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id
       AND a.xact_id >= e.position) OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id
       AND s.xact_id >= e.position)) AS endpoints";
-/// What failed or waits for its next look is due now; first deadlines come when they come.
-const HURRY: &str =
-    "UPDATE jobs SET run_at = now() WHERE run_at > now() AND (attempts > 0 OR kind IN ('poll', 'refund'))";
+/// What failed or waits for its next look is due now; first deadlines come when they come. Whoever works on one keeps it.
+const HURRY: &str = "UPDATE jobs SET run_at = now() WHERE id IN (SELECT id FROM jobs
+    WHERE run_at > now() AND (attempts > 0 OR kind IN ('poll', 'refund')) FOR UPDATE SKIP LOCKED)";
 /// Receivers of webhooks are well again: whoever waits for that need not. Nobody may be sending.
 const HURRY_WEBHOOKS: &str = "UPDATE webhook_deliveries SET next_attempt_at = now() WHERE state = 'pending';
     UPDATE webhook_endpoints SET due_at = now(), blocked_until = NULL";
 /// A server with another clock has set other deadlines.
-const HURRY_ALL: &str = "UPDATE jobs SET run_at = now() WHERE run_at > now()";
+const HURRY_ALL: &str = "UPDATE jobs SET run_at = now() WHERE id IN (SELECT id FROM jobs
+    WHERE run_at > now() FOR UPDATE SKIP LOCKED)";
 
 /// How a run differs from the usual one.
 #[derive(Debug, Clone, Default)]

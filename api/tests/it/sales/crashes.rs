@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::{
     checker::{self, Circumstances, Places},
     support::{
-        Client, Event, SECRET_KEY, Sandbox, Tenant, WEBHOOK_SECRET, items, list, rows, session_of, text,
-        wait_for, wait_until,
+        Client, Event, SECRET_KEY, Sandbox, Tenant, WEBHOOK_SECRET, hurry_jobs, items, list, rows,
+        session_of, text, wait_for, wait_until,
     },
 };
 
@@ -109,13 +109,7 @@ impl Mortal {
 
     /// Everything that would be due some day is due now, also what the dead server had leased.
     async fn hurry(&self) {
-        rows(
-            &self.database.admin_url,
-            "WITH due AS (UPDATE jobs SET run_at = now() RETURNING 1) SELECT count(*) FROM due",
-        )
-        .await
-        .unwrap_or_default();
-        crate::support::execute(&self.database.admin_url, "UPDATE jobs SET run_at = now()").await.unwrap();
+        hurry_jobs(&self.database.admin_url).await;
     }
 
     async fn chaos(&self, rule: Value) {

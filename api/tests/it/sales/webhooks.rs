@@ -109,7 +109,7 @@ impl Platform {
 
     /// Everything that would be due some day is due now.
     pub async fn hurry(&self) {
-        self.sql("UPDATE jobs SET run_at = now()").await;
+        self.hurry_jobs().await;
         self.app.wake_jobs();
     }
 

@@ -29,10 +29,10 @@ use serde_json::Value;
 
 pub use self::{
     client::{Answer, Client},
-    engines::{Database, engines, execute},
+    engines::{Database, engines},
     everything::{Everything, uuid_of},
     own_redis::OwnRedis,
-    platform::{Options, Platform, rows},
+    platform::{Options, Platform, hurry_jobs, rows},
     plugins::example,
     receiver::{Message, Receiver, Reply},
     sandbox::{SECRET_KEY, Sandbox, WEBHOOK_SECRET, session_of},
