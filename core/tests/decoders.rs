@@ -1,16 +1,14 @@
 //! Every decoder reads the samples of the fuzz targets, and keeps its word for thousands of changed ones: what the fuzzers
 //! do for hours, the same in every run and in seconds.
 
-#[path = "../fuzz/chance.rs"]
-mod chance;
+#[path = "../fuzz/changed.rs"]
+mod changed;
 #[path = "../fuzz/checks.rs"]
 mod checks;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use chance::Chance;
-
-/// Changed samples of each kind for each sample.
+/// Changed samples for each sample.
 const ROUNDS: usize = 200;
 /// What means something to one of the readers.
 const TOKENS: [&[u8]; 24] = [
@@ -40,25 +38,14 @@ const TOKENS: [&[u8]; 24] = [
     b"0",
 ];
 
-fn keeps_its_word(target: &str, check: fn(&[u8]) -> bool) {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-    let mut seeds: Vec<_> =
-        fs::read_dir(seeds).expect("there are samples").map(|file| file.expect("a file").path()).collect();
-    seeds.sort();
-    let (mut read, mut refused) = (0, 0);
-    let mut chance = Chance(7);
-    for seed in seeds {
-        let sample = fs::read(&seed).expect("a sample can be read");
-        assert!(check(&sample), "{} is refused", seed.display());
-        for _ in 0..ROUNDS {
-            if check(&chance.changed(&sample, &TOKENS)) { read += 1 } else { refused += 1 }
-        }
-    }
-    assert!(read > 0 && refused > 0, "{target}: {read} read, {refused} refused");
-}
-
 macro_rules! decoders {
-    ($($target:ident),*) => { $(#[test] fn $target() { keeps_its_word(stringify!($target), checks::$target) })* };
+    ($($target:ident),*) => { $(
+        #[test]
+        fn $target() {
+            let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(stringify!($target));
+            changed::keeps_its_word(checks::$target, &changed::samples(&seeds), ROUNDS, &TOKENS);
+        }
+    )* };
 }
 
 decoders!(base45, ticket_token, id, plan, snapshot, diff, document, pretix, csv, svg);

@@ -1,16 +1,14 @@
 //! What the server reads of strangers keeps its word for the samples of the fuzz targets and for thousands of changed ones:
 //! what the fuzzers do for hours, the same in every run and in seconds.
 
-#[path = "../../../core/fuzz/chance.rs"]
-mod chance;
+#[path = "../../../core/fuzz/changed.rs"]
+mod changed;
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
-use chance::Chance;
-
-/// Changed samples of each kind for each sample.
+/// Changed samples for each sample.
 const ROUNDS: usize = 300;
 /// What means something to one of the readers.
 const TOKENS: [&[u8]; 32] = [
@@ -48,25 +46,14 @@ const TOKENS: [&[u8]; 32] = [
     b" ",
 ];
 
-fn keeps_its_word(target: &str, check: fn(&[u8]) -> bool) {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-    let mut seeds: Vec<_> = fs::read_dir(seeds).unwrap().map(|file| file.unwrap().path()).collect();
-    seeds.sort();
-    let (mut taken, mut refused) = (0, 0);
-    let mut chance = Chance(11);
-    for seed in seeds {
-        let sample = fs::read(&seed).unwrap();
-        assert!(check(&sample), "{} is refused", seed.display());
-        taken += 1;
-        for _ in 0..ROUNDS {
-            if check(&chance.changed(&sample, &TOKENS)) { taken += 1 } else { refused += 1 }
-        }
-    }
-    assert!(taken > 0 && refused > 0, "{target}: {taken} taken, {refused} refused");
-}
-
 macro_rules! decoders {
-    ($($target:ident),* $(,)?) => { $(#[test] fn $target() { keeps_its_word(stringify!($target), checks::$target) })* };
+    ($($target:ident),* $(,)?) => { $(
+        #[test]
+        fn $target() {
+            let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(stringify!($target));
+            changed::keeps_its_word(checks::$target, &changed::samples(&seeds), ROUNDS, &TOKENS);
+        }
+    )* };
 }
 
 decoders!(

@@ -5,7 +5,7 @@ use std::{
     num::NonZeroU32,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -40,10 +40,11 @@ pub struct Verdict {
 const LEASE_TIME: Duration = Duration::from_secs(1);
 /// The part of the burst that one lease takes: a twentieth.
 const LEASE_DIVISOR: u32 = 20;
-/// Above this many keys the leases are swept.
-const LEASES_MAX: usize = 50_000;
-/// Buckets of this process are tidied up at every so-manieth check at most.
-const TIDY_EVERY: u32 = 4_096;
+/// So few keys are not worth a sweep. Above, keys that have gone are swept out when there are twice as many as the last sweep
+/// left: a crowd that has gone leaves nothing, and a sweep costs each key of a crowd a step or two.
+const KEYS_MIN: usize = 1_024;
+/// Buckets of this process are swept at every so-manieth check.
+const SWEEP_EVERY: u32 = 4_096;
 
 static GCRA: LazyLock<redis::Script> = LazyLock::new(|| redis::Script::new(include_str!("gcra.lua")));
 
@@ -53,30 +54,54 @@ struct Lease {
     until: Instant,
 }
 
+/// Leases by key.
+struct Leases {
+    of: DashMap<String, Lease>,
+    /// With more than this they are swept.
+    sweep_at: AtomicUsize,
+}
+
+impl Leases {
+    fn new() -> Self {
+        Self { of: DashMap::new(), sweep_at: AtomicUsize::new(KEYS_MIN) }
+    }
+
+    /// One request of a lease that is there.
+    fn take(&self, key: &str, now: Instant) -> Option<Verdict> {
+        let mut lease = self.of.get_mut(key).filter(|lease| lease.left > 0 && lease.until > now)?;
+        lease.left -= 1;
+        Some(Verdict { allowed: true, remaining: lease.remaining + lease.left, retry_after_secs: 0 })
+    }
+
+    fn keep(&self, key: &str, left: u32, remaining: u32, now: Instant) {
+        if self.of.len() > self.sweep_at.load(Ordering::Relaxed) {
+            self.of.retain(|_, lease| lease.until > now);
+            self.sweep_at.store((2 * self.of.len()).max(KEYS_MIN), Ordering::Relaxed);
+        }
+        self.of.insert(key.to_owned(), Lease { left, remaining, until: now + LEASE_TIME });
+    }
+}
+
 /// Buckets of this process alone.
 type Buckets = RateLimiter<String, DefaultKeyedStateStore<String>, DefaultClock, StateInformationMiddleware>;
 
 pub struct Limiter {
     gate: Gate,
-    leases: DashMap<String, Lease>,
+    leases: Leases,
     here: DashMap<Limit, Arc<Buckets>>,
     checks_here: AtomicU32,
 }
 
 impl Limiter {
     pub fn new(gate: Gate) -> Self {
-        Self { gate, leases: DashMap::new(), here: DashMap::new(), checks_here: AtomicU32::new(0) }
+        Self { gate, leases: Leases::new(), here: DashMap::new(), checks_here: AtomicU32::new(0) }
     }
 
     /// Counts one request of `key`.
     pub async fn check(&self, key: &str, limit: Limit) -> Verdict {
         let now = Instant::now();
-        if let Some(mut lease) = self.leases.get_mut(key)
-            && lease.left > 0
-            && lease.until > now
-        {
-            lease.left -= 1;
-            return Verdict { allowed: true, remaining: lease.remaining + lease.left, retry_after_secs: 0 };
+        if let Some(verdict) = self.leases.take(key, now) {
+            return verdict;
         }
         let asked = (limit.burst.get() / LEASE_DIVISOR).max(1);
         let interval_us = (1_000_000.0 / f64::from(limit.per_sec.get())).max(0.001);
@@ -88,11 +113,7 @@ impl Limiter {
                 Verdict { allowed: false, remaining: 0, retry_after_secs: secs }
             }
             Ok((granted, remaining, _)) => {
-                if self.leases.len() > LEASES_MAX {
-                    self.leases.retain(|_, lease| lease.until > now);
-                }
-                let lease = Lease { left: granted - 1, remaining, until: now + LEASE_TIME };
-                self.leases.insert(key.to_owned(), lease);
+                self.leases.keep(key, granted - 1, remaining, now);
                 Verdict { allowed: true, remaining: remaining + granted - 1, retry_after_secs: 0 }
             }
             Err(_) => self.check_here(key, limit),
@@ -103,7 +124,7 @@ impl Limiter {
     pub fn check_here(&self, key: &str, limit: Limit) -> Verdict {
         let buckets = self.buckets(limit);
         let count = self.checks_here.fetch_add(1, Ordering::Relaxed);
-        if count.is_multiple_of(TIDY_EVERY) && buckets.len() > LEASES_MAX {
+        if count.is_multiple_of(SWEEP_EVERY) && buckets.len() > KEYS_MIN {
             buckets.retain_recent();
         }
         match buckets.check_key(&key.to_owned()) {
@@ -125,5 +146,29 @@ impl Limiter {
         let quota = Quota::per_second(limit.per_sec).allow_burst(limit.burst);
         let fresh = || Arc::new(RateLimiter::keyed(quota).with_middleware());
         self.here.entry(limit).or_insert_with(fresh).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_a_crowd_that_has_gone_are_swept_out() {
+        let (leases, begin) = (Leases::new(), Instant::now());
+        // A thousand new keys a second for a hundred seconds.
+        for number in 0..100_000_u32 {
+            let now = begin + Duration::from_millis(number.into());
+            leases.keep(&number.to_string(), 1, 10, now);
+            assert!(leases.of.len() <= 4 * KEYS_MIN, "{} after {number}", leases.of.len());
+        }
+        // Whoever is there is not swept out, however many there are.
+        let now = begin + Duration::from_secs(200);
+        for number in 0..10_000_u32 {
+            leases.keep(&number.to_string(), 1, 10, now);
+        }
+        assert_eq!(leases.take("7", now + LEASE_TIME), None, "its time is over");
+        assert!((0..10_000_u32).all(|number| leases.take(&number.to_string(), now).is_some()));
+        assert_eq!(leases.take("7", now), None, "it is used up");
     }
 }

@@ -1,11 +1,11 @@
 //! Uploads that were changed at random: what the fuzzers do for hours, the same in every run and in seconds.
 
-#[path = "../../../../core/fuzz/chance.rs"]
-mod chance;
+#[path = "../../../../core/fuzz/changed.rs"]
+mod changed;
 #[path = "../../fuzz/checks.rs"]
 mod checks;
 
-use chance::Chance;
+use changed::keeps_its_word;
 
 use crate::support::{adjustment_at_2048, example, pricing_with};
 
@@ -18,20 +18,13 @@ fn small() -> Vec<u8> {
     pricing_with("(data (i32.const 64) \"Text\")", &body)
 }
 
-fn keeps_its_word(check: fn(&[u8]) -> bool, sample: &[u8], rounds: usize) {
-    assert!(check(sample));
-    let mut chance = Chance(7);
-    let read = (0..rounds).filter(|_| check(&chance.changed(sample, &TOKENS))).count();
-    assert!(read > 0 && read < rounds, "{read} of {rounds} are plugins");
-}
-
 #[test]
 fn upload() {
-    keeps_its_word(checks::upload, &example("hello"), 500);
-    keeps_its_word(checks::upload, &small(), 3_000);
+    keeps_its_word(checks::upload, &[example("hello")], 500, &TOKENS);
+    keeps_its_word(checks::upload, &[small()], 3_000, &TOKENS);
 }
 
 #[test]
 fn install() {
-    keeps_its_word(checks::install, &small(), 1_000);
+    keeps_its_word(checks::install, &[small()], 1_000, &TOKENS);
 }
