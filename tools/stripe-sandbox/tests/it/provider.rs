@@ -186,9 +186,11 @@ async fn an_unknown_outcome_is_called_unknown() {
     let world = World::new().await;
     let provider = provider(&world);
     world.chaos(json!({"fault": "api_error_after_effect", "match": "POST /v1/checkout", "next": 1})).await;
-    let error = provider.create_checkout(&checkout()).await.unwrap_err();
-    assert!(matches!(error, ProviderError::Unreachable(_)) && error.outcome_is_unknown(), "{error:?}");
-    // It exists.
+    let request = checkout();
+    let error = provider.create_checkout(&request).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Failed(_)) && error.outcome_is_unknown(), "{error:?}");
+    // It exists, and its key gets the same answer for ever.
+    assert_eq!(provider.create_checkout(&request).await.unwrap_err(), error);
     assert_eq!(world.look("sessions").await["data"].as_array().unwrap().len(), 1);
 
     world.chaos(json!({"fault": "api_rate_limited", "match": "POST /v1/checkout"})).await;
