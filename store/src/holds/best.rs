@@ -31,6 +31,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A reading of the truth is believed this long by everybody who finds nothing: of a house that is sold out, Redis is not
 /// asked by each buyer.
 const TRUTH_LASTS: Duration = Duration::from_millis(100);
+/// The stream is a few milliseconds behind. When it takes this long, the whole state is read.
+const STREAM_WAIT: Duration = Duration::from_millis(250);
 /// How long a buyer waits for their turn to rank.
 const TURN_WAIT: Duration = Duration::from_secs(2);
 
@@ -105,8 +107,16 @@ impl Holds {
         let mut last = live.truth.lock().await;
         if last.is_none_or(|began| began.elapsed() > TRUTH_LASTS) {
             let begins = Instant::now();
-            let truth = self.snapshot(offer).await?.statuses;
-            live.lock().statuses = truth;
+            // The stream says all of it. Reading every place that is taken would cost more with each place that is sold.
+            let swept = self.sweep(offer.event_id(), live).await?.filter(|swept| swept.ours);
+            let heard = match swept {
+                Some(swept) => live.catch_up(swept.last, STREAM_WAIT).await,
+                None => false,
+            };
+            if !heard {
+                let truth = self.snapshot(offer).await?.statuses;
+                live.lock().statuses = truth;
+            }
             *last = Some(begins);
         }
         Ok(())
@@ -201,6 +211,7 @@ fn categories(offer: &Offer, request: &Place, wanted: &Wanted, best: &Best) -> (
 struct Picked<'a> {
     live: &'a Live,
     candidates: Vec<(Vec<u32>, Why)>,
+    /// There are none, and would be if others left what they try.
     others_at_work: bool,
 }
 
@@ -217,13 +228,10 @@ impl<'a> Picked<'a> {
         tokio::task::block_in_place(|| {
             // Rankings of one event take turns; the state is locked only to be copied and to be marked.
             let _turn = live.ranking.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let (mut statuses, others_at_work, pickers) = {
+            let (mut statuses, trying, pickers) = {
                 let state = live.lock();
-                let mut statuses = state.statuses.clone();
-                for &seat in &state.trying {
-                    statuses.set(SeatIndex(seat), SeatStatus::Held);
-                }
-                (statuses, !state.trying.is_empty(), state.pickers)
+                let trying: Vec<u32> = state.trying.iter().copied().collect();
+                (state.statuses.clone(), trying, state.pickers)
             };
             for &seat in &wanted.seats {
                 statuses.set(SeatIndex(seat), SeatStatus::Held);
@@ -233,20 +241,29 @@ impl<'a> Picked<'a> {
             // Spare candidates help against other servers; in a crowd of our own they would only keep seats from each
             // other.
             let limit = if pickers > 2 { 1 } else { CANDIDATES };
-            let ranked = rank_sold_as(
-                &offer.layout,
-                &|seat| statuses.is_free(seat),
-                // Seats whose category the event changed are ranked by what they are sold as.
-                &|seat| offer.category_of(seat),
-                &filter,
-                limit,
-            );
-            let group = |candidate: Candidate| {
-                let seats: Vec<u32> = candidate.seats.iter().map(|seat| seat.0).collect();
-                let fits = request.ignore_rules || rules::fits(offer, live, request, wanted, &seats);
-                fits.then_some((seats, candidate.why))
+            let ranked = |without: &[u32]| {
+                let mut statuses = statuses.clone();
+                for &seat in without {
+                    statuses.set(SeatIndex(seat), SeatStatus::Held);
+                }
+                let ranked = rank_sold_as(
+                    &offer.layout,
+                    &|seat| statuses.is_free(seat),
+                    // Seats whose category the event changed are ranked by what they are sold as.
+                    &|seat| offer.category_of(seat),
+                    &filter,
+                    limit,
+                );
+                let group = |candidate: Candidate| {
+                    let seats: Vec<u32> = candidate.seats.iter().map(|seat| seat.0).collect();
+                    let fits = request.ignore_rules || rules::fits(offer, live, request, wanted, &seats);
+                    fits.then_some((seats, candidate.why))
+                };
+                ranked.into_iter().filter_map(group).collect::<Vec<_>>()
             };
-            let candidates: Vec<_> = ranked.into_iter().filter_map(group).collect();
+            let candidates = ranked(&trying);
+            // Of a block that is sold out, nobody waits for those who try others.
+            let others_at_work = candidates.is_empty() && !trying.is_empty() && !ranked(&[]).is_empty();
             let mut state = live.lock();
             state.trying.extend(candidates.iter().flat_map(|(seats, _)| seats));
             state.pickers += 1;

@@ -156,7 +156,7 @@ impl Following {
         let mut foreign = 0;
         loop {
             let pause = match self.sweep_once().await {
-                Ok(Swept { next, ours }) => {
+                Ok(Swept { next, ours, .. }) => {
                     foreign = if ours { 0 } else { foreign + 1 };
                     next
                 }
@@ -174,25 +174,39 @@ impl Following {
     }
 
     async fn sweep_once(&self) -> Result<Swept> {
-        let mut invocation = on(&scripts::SWEEP, self.event);
-        invocation.arg(SWEEP_BATCH);
-        let answer = Answer::of(self.holds.gate.run(&invocation).await?)?;
-        if answer.word()? == "forgot" {
-            // Nobody else may come who notices.
-            let offer = self.holds.offer(&self.scope, self.event).await?;
-            self.holds.rebuild(&offer).await?;
-            return Ok(Swept { next: SWEEP_MOST, ours: true });
+        if let Some(swept) = self.holds.sweep(self.event, &self.live).await? {
+            return Ok(swept);
         }
-        let ours = answer.text(1)? == self.live.lock().boot;
-        Ok(Swept { next: answer.text(2)?.parse().map_or(SWEEP_MOST, Duration::from_millis), ours })
+        // Nobody else may come who notices.
+        let offer = self.holds.offer(&self.scope, self.event).await?;
+        self.holds.rebuild(&offer).await?;
+        Ok(Swept { next: SWEEP_MOST, ours: true, last: (0, 0) })
     }
 }
 
-struct Swept {
+/// What Redis said when holds that had expired were dropped.
+pub(super) struct Swept {
     /// Until then nothing expires.
     next: Duration,
     /// Whether Redis still has the memory that we follow.
-    ours: bool,
+    pub(super) ours: bool,
+    /// The newest entry of the event's stream.
+    pub(super) last: (u64, u64),
+}
+
+impl Holds {
+    /// Drops holds that have expired. `None` when Redis does not know the event.
+    pub(super) async fn sweep(&self, event: Id<id::Event>, live: &Live) -> Result<Option<Swept>> {
+        let mut invocation = on(&scripts::SWEEP, event);
+        invocation.arg(SWEEP_BATCH);
+        let answer = Answer::of(self.gate.run(&invocation).await?)?;
+        if answer.word()? == "forgot" {
+            return Ok(None);
+        }
+        let ours = answer.text(1)? == live.lock().boot;
+        let next = answer.text(2)?.parse().map_or(SWEEP_MOST, Duration::from_millis);
+        Ok(Some(Swept { next, ours, last: parse_id(&answer.text(3)?) }))
+    }
 }
 
 /// The id of the oldest entry that the stream still has.

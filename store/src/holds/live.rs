@@ -72,6 +72,8 @@ pub struct Live {
     area_keys: Vec<(String, u32)>,
     /// Rings when there is something for the next frame.
     pub(super) news: Notify,
+    /// Rings when the stream was read on.
+    heard: Notify,
     /// Rings when what Redis says does not go on from what is known.
     pub(super) lost: Notify,
     /// Wakes the streams.
@@ -166,6 +168,7 @@ impl Live {
         self.dirty.store(true, Ordering::Release);
         drop(state);
         self.signal.send_modify(|_| {});
+        self.heard.notify_waiters();
     }
 
     /// Takes over one entry of the stream.
@@ -177,6 +180,26 @@ impl Live {
         self.dirty.store(true, Ordering::Release);
         drop(state);
         self.news.notify_one();
+        self.heard.notify_waiters();
+    }
+
+    /// What the stream says up to entry `last` at least, once it was read so far, is what pickers believe. False when it was
+    /// not in this time.
+    pub(super) async fn catch_up(&self, last: (u64, u64), time: Duration) -> bool {
+        let caught_up = async {
+            loop {
+                let heard = self.heard.notified();
+                {
+                    let mut state = self.lock();
+                    if state.last_id >= last {
+                        state.statuses = state.told.clone();
+                        return;
+                    }
+                }
+                heard.await;
+            }
+        };
+        tokio::time::timeout(time, caught_up).await.is_ok()
     }
 
     /// Makes a frame of what has changed since the last one.
@@ -290,6 +313,7 @@ impl Holds {
             last_read: Mutex::new(Instant::now()),
             area_keys,
             news: Notify::new(),
+            heard: Notify::new(),
             lost: Notify::new(),
             signal: watch::Sender::new(Signal::default()),
         });

@@ -55,15 +55,7 @@ impl Answer {
     }
 
     pub(super) fn text(&self, position: usize) -> Result<String> {
-        match self.0.get(position) {
-            Some(Value::BulkString(bytes)) => {
-                String::from_utf8(bytes.clone()).map_err(|_| unexpected("text that is not UTF-8"))
-            }
-            Some(Value::SimpleString(text)) => Ok(text.clone()),
-            Some(Value::Int(number)) => Ok(number.to_string()),
-            Some(Value::Nil) | None => Ok(String::new()),
-            Some(other) => Err(unexpected(&format!("{other:?}"))),
-        }
+        self.0.get(position).map_or_else(|| Ok(String::new()), text)
     }
 
     pub(super) fn number<T: std::str::FromStr>(&self, position: usize) -> Result<T> {
@@ -74,16 +66,22 @@ impl Answer {
     /// A list of texts at `position`, as HGETALL gives it.
     pub(super) fn flat(&self, position: usize) -> Result<Vec<String>> {
         match self.0.get(position) {
-            Some(Value::Array(items)) => {
-                let inner = Self(items.clone());
-                (0..items.len()).map(|i| inner.text(i)).collect()
-            }
-            Some(Value::Map(pairs)) => {
-                let inner = Self(pairs.iter().flat_map(|(k, v)| [k.clone(), v.clone()]).collect());
-                (0..pairs.len() * 2).map(|i| inner.text(i)).collect()
-            }
+            Some(Value::Array(items)) => items.iter().map(text).collect(),
+            Some(Value::Map(pairs)) => pairs.iter().flat_map(|(key, value)| [key, value]).map(text).collect(),
             other => Err(unexpected(&format!("{other:?}"))),
         }
+    }
+}
+
+fn text(value: &Value) -> Result<String> {
+    match value {
+        Value::BulkString(bytes) => {
+            String::from_utf8(bytes.clone()).map_err(|_| unexpected("text that is not UTF-8"))
+        }
+        Value::SimpleString(text) => Ok(text.clone()),
+        Value::Int(number) => Ok(number.to_string()),
+        Value::Nil => Ok(String::new()),
+        other => Err(unexpected(&format!("{other:?}"))),
     }
 }
 
