@@ -34,6 +34,8 @@ pub const RETURN_TOKEN_LIFE: TimeDelta = TimeDelta::days(7);
 pub const SESSION_SECS: i64 = 31 * 60;
 /// A key that was stored longer ago than this may be forgotten by the provider: nothing is created with it any more.
 const KEY_HOURS: i64 = 23;
+/// A session of the provider lasts 24 hours at most, and must have ended before its key has.
+const CHECKOUT_SECS_MAX: i64 = 22 * 60 * 60;
 /// So long after the first call no answer to it can be on its way any more: what the provider does not list is not there.
 const LOST_AFTER_SECS: i64 = 90;
 /// Looks for lost objects begin this much before our own time stamp: clocks differ.
@@ -653,7 +655,7 @@ pub fn next_poll(attempts: i32) -> TimeDelta {
 pub fn deadlines(checkout_secs: i32) -> (DateTime<Utc>, DateTime<Utc>) {
     // As exact as Postgres keeps it.
     let now = Utc::now().trunc_subsecs(6);
-    let ours = now + TimeDelta::seconds(i64::from(checkout_secs));
+    let ours = now + TimeDelta::seconds(i64::from(checkout_secs).min(CHECKOUT_SECS_MAX));
     // Whole seconds: the provider knows no finer ones, and a repeated call must be the same.
     let at_least = (now + TimeDelta::seconds(SESSION_SECS)).max(ours + TimeDelta::seconds(60));
     let theirs = DateTime::from_timestamp(at_least.timestamp(), 0).unwrap_or(at_least);

@@ -343,8 +343,11 @@ pub async fn finish(
             } else {
                 OrderState::PartiallyRefunded
             };
-            let at_end = order.state()? == end;
-            if !at_end && order.state()?.can_become(end) {
+            let now = order.state()?;
+            // A person who has to look is not sent away by a part of the money: only when all of it went back is nothing left
+            // to decide.
+            let is_for_people = now == OrderState::NeedsReview && end != OrderState::Refunded;
+            if now != end && !is_for_people && now.can_become(end) {
                 orders::move_to(tx, &mut order, end, "refund").await?;
             }
             jobs::remove(tx, "refund", id).await?;
@@ -429,6 +432,14 @@ async fn unbook(tx: &mut Tx, order: &OrderRow, refund: &RefundRow) -> Result<()>
         })
         .collect();
     ledger_entries::post(tx, order, Some(refund.id), "refund_reversed", &ledger::reverse(&lines)).await
+}
+
+/// Whether a refund of the order has failed: a person has to look at it.
+pub(crate) async fn has_failed(tx: &mut Tx, order: &OrderRow) -> Result<bool> {
+    let failed = refunds::table
+        .filter(refunds::tenant_id.eq(tx.tenant()).and(refunds::order_id.eq(order.id)))
+        .filter(refunds::state.eq(RefundState::Failed.as_str()));
+    Ok(diesel::select(diesel::dsl::exists(failed)).get_result(&mut **tx).await?)
 }
 
 /// The refund that a provider's refund belongs to.

@@ -129,7 +129,7 @@ struct NewEvent {
     /// most.
     #[oai(validator(minimum(value = "5"), maximum(value = "21600")))]
     hold_cap_secs: Option<i32>,
-    /// How long a buyer may take to pay.
+    /// How long a buyer may take to pay. Never longer than 22 hours, because the provider's page ends after 24.
     #[oai(default = "checkout_secs_default", validator(minimum(value = "5"), maximum(value = "86400")))]
     checkout_secs: i32,
     /// Whether ways to pay are offered that take days.

@@ -137,6 +137,14 @@ mod tests {
          "DELETE FROM seat_blocks"),
         ("I15", "UPDATE orders SET claim_expires_at = now() - interval '1 hour' WHERE id = '{pending}'",
          "UPDATE orders SET claim_expires_at = now() + interval '1 hour' WHERE id = '{pending}'"),
+        ("I15", "UPDATE tickets SET state = 'void' WHERE order_id = '{paid}'",
+         "UPDATE tickets SET state = 'valid' WHERE order_id = '{paid}'"),
+        ("I16", "INSERT INTO check_in_lists (tenant_id, id, event_id, name) SELECT '{tenant}', '{tenant}', event_id, 'planted'
+            FROM orders WHERE id = '{paid}';
+          INSERT INTO scans (tenant_id, id, check_in_list_id, client_id, ticket_id, kind, outcome, entry_no, actor, scanned_at)
+            SELECT '{tenant}', gen_random_uuid(), '{tenant}', gen_random_uuid(), id, 'entry', 'admitted', n, 'test', now()
+            FROM tickets, generate_series(1, 2) AS n WHERE order_id = '{paid}'",
+         "DELETE FROM scans; DELETE FROM check_in_lists WHERE name = 'planted'"),
         ("I16", "INSERT INTO scans (tenant_id, id, check_in_list_id, client_id, ticket_id, kind, outcome, entry_no, actor, scanned_at)
             SELECT '{tenant}', gen_random_uuid(), '{tenant}', gen_random_uuid(), id, 'entry', 'admitted', 1, 'test', now()
             FROM tickets, generate_series(1, 2)",

@@ -33,6 +33,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const TRUTH_LASTS: Duration = Duration::from_millis(100);
 /// The stream is a few milliseconds behind. When it takes this long, the whole state is read.
 const STREAM_WAIT: Duration = Duration::from_millis(250);
+/// Runs of the sweep for one reading of the truth.
+const SWEEPS_MAX: u32 = 8;
 /// How long a buyer waits for their turn to rank.
 const TURN_WAIT: Duration = Duration::from_secs(2);
 
@@ -108,9 +110,8 @@ impl Holds {
         if last.is_none_or(|began| began.elapsed() > TRUTH_LASTS) {
             let begins = Instant::now();
             // The stream says all of it. Reading every place that is taken would cost more with each place that is sold.
-            let swept = self.sweep(offer.event_id(), live).await?.filter(|swept| swept.ours);
-            let heard = match swept {
-                Some(swept) => live.catch_up(swept.last, STREAM_WAIT).await,
+            let heard = match self.swept(offer, live).await? {
+                Some(last) => live.catch_up(last, STREAM_WAIT).await,
                 None => false,
             };
             if !heard {
@@ -120,6 +121,19 @@ impl Holds {
             *last = Some(begins);
         }
         Ok(())
+    }
+
+    /// The newest entry of the event's stream once no hold is left that has expired. `None` when there are very many, or Redis
+    /// has another memory.
+    async fn swept(&self, offer: &Offer, live: &Live) -> Result<Option<(u64, u64)>> {
+        for _ in 0..SWEEPS_MAX {
+            match self.sweep(offer.event_id(), live).await? {
+                Some(swept) if swept.ours && swept.is_done() => return Ok(Some(swept.last)),
+                Some(swept) if swept.ours => {}
+                _ => break,
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -238,9 +252,6 @@ impl<'a> Picked<'a> {
             }
             // Those who come together begin at different groups; who is alone gets the best one.
             let filter = Request { spread: pickers + round * 3, ..filter.clone() };
-            // Spare candidates help against other servers; in a crowd of our own they would only keep seats from each
-            // other.
-            let limit = if pickers > 2 { 1 } else { CANDIDATES };
             let ranked = |without: &[u32]| {
                 let mut statuses = statuses.clone();
                 for &seat in without {
@@ -252,7 +263,7 @@ impl<'a> Picked<'a> {
                     // Seats whose category the event changed are ranked by what they are sold as.
                     &|seat| offer.category_of(seat),
                     &filter,
-                    limit,
+                    CANDIDATES,
                 );
                 let group = |candidate: Candidate| {
                     let seats: Vec<u32> = candidate.seats.iter().map(|seat| seat.0).collect();
@@ -261,9 +272,12 @@ impl<'a> Picked<'a> {
                 };
                 ranked.into_iter().filter_map(group).collect::<Vec<_>>()
             };
-            let candidates = ranked(&trying);
+            let mut candidates = ranked(&trying);
             // Of a block that is sold out, nobody waits for those who try others.
             let others_at_work = candidates.is_empty() && !trying.is_empty() && !ranked(&[]).is_empty();
+            // Spare candidates help against other servers; in a crowd of our own they would only keep seats from each
+            // other.
+            candidates.truncate(if pickers > 2 { 1 } else { CANDIDATES });
             let mut state = live.lock();
             state.trying.extend(candidates.iter().flat_map(|(seats, _)| seats));
             state.pickers += 1;

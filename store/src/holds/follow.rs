@@ -194,8 +194,15 @@ pub(super) struct Swept {
     pub(super) last: (u64, u64),
 }
 
+impl Swept {
+    /// Nothing is left that has expired.
+    pub(super) fn is_done(&self) -> bool {
+        !self.next.is_zero()
+    }
+}
+
 impl Holds {
-    /// Drops holds that have expired. `None` when Redis does not know the event.
+    /// Drops holds that have expired, a few at most. `None` when Redis does not know the event.
     pub(super) async fn sweep(&self, event: Id<id::Event>, live: &Live) -> Result<Option<Swept>> {
         let mut invocation = on(&scripts::SWEEP, event);
         invocation.arg(SWEEP_BATCH);

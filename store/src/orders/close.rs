@@ -9,7 +9,7 @@ use super::{OrderRow, move_to, settle::announce};
 use crate::{
     db::Tx,
     error::Result,
-    jobs,
+    jobs, refunds,
     schema::{payments, tickets},
     statement,
 };
@@ -107,6 +107,10 @@ pub async fn mark_dispute(tx: &mut Tx, order: &mut OrderRow, dispute: &str, won:
         None if state != OrderState::Disputed => (OrderState::Disputed, "valid", "frozen"),
         Some(true) if state == OrderState::Disputed => {
             let back = match order.refunded_minor {
+                // What a person had to look at before the dispute is still there to be looked at.
+                refunded if refunded < order.total_minor && refunds::has_failed(tx, order).await? => {
+                    OrderState::NeedsReview
+                }
                 // Late money has no tickets to thaw: it still has to go back.
                 0 if order.paid_at.is_none() => OrderState::RefundDue,
                 0 => OrderState::Paid,
@@ -119,6 +123,10 @@ pub async fn mark_dispute(tx: &mut Tx, order: &mut OrderRow, dispute: &str, won:
         _ => return Ok(()),
     };
     move_to(tx, order, next, dispute).await?;
+    if next == OrderState::ChargedBack {
+        // Nobody comes with these tickets any more: the places can be sold again.
+        release(tx, order).await?;
+    }
     use diesel::QueryDsl;
     diesel::update(
         tickets::table

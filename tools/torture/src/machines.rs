@@ -205,21 +205,29 @@ impl Postgres {
     }
 
     /// Every write to a file fails, as on a full disk, or may succeed again.
-    pub fn fill_disk(&self, full: bool) {
-        let Some(id) = self.child.as_ref().and_then(Child::id) else { return };
+    pub async fn fill_disk(&self, full: bool) -> Result<()> {
+        let Some(id) = self.child.as_ref().and_then(Child::id) else { return Ok(()) };
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        let ids = children.split_whitespace().filter_map(|id| id.parse().ok()).chain([id]);
-        for id in ids.filter_map(|id| libc::pid_t::try_from(id).ok()) {
-            let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-            #[expect(unsafe_code, reason = "the standard library knows no limits of processes")]
-            // SAFETY: both calls get pointers to structures of ours, of their type, that live through them.
-            unsafe {
-                if libc::prlimit(id, libc::RLIMIT_FSIZE, std::ptr::null(), &raw mut limit) == 0 {
-                    limit.rlim_cur = if full { 0 } else { limit.rlim_max };
-                    libc::prlimit(id, libc::RLIMIT_FSIZE, &raw const limit, std::ptr::null_mut());
-                }
+        let children = children.split_whitespace().filter_map(|id| id.parse::<u32>().ok());
+        // The first one is the parent of all that come later.
+        for process in std::iter::once(id).chain(children) {
+            let mut command = Command::new("prlimit");
+            command.args([
+                "--pid",
+                &process.to_string(),
+                if full { "--fsize=0:" } else { "--fsize=unlimited:" },
+            ]);
+            if let Some((user, group)) = self.account {
+                // Not even root may do this to others without a capability.
+                command.uid(user).gid(group);
+            }
+            let output = command.output().await.context("cannot start prlimit (util-linux)")?;
+            // A child may have ended by itself meanwhile.
+            if process == id && !output.status.success() {
+                bail!("no limit for Postgres: {}", String::from_utf8_lossy(&output.stderr).trim());
             }
         }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 mod buyers;
 mod client;
 mod failpoints;
+mod late;
 mod machines;
 mod mutants;
 mod partner;

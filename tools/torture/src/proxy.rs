@@ -25,7 +25,7 @@ pub enum Link {
     Slow(u64),
     /// A few bytes at a time.
     Drips,
-    /// Connections are taken, and nothing ever arrives.
+    /// Connections are taken, and nothing arrives; what was sent meanwhile comes when the link is good again, as with TCP.
     BlackHole,
     /// Connections end, and new ones end at once.
     Cut,

@@ -22,10 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Each is served by another server, and pays if there is an order to pay. `link` leads from the first server to Postgres.
-pub async fn meet(world: &World, shop: &Shop, link: &Proxy) {
+/// True when they met.
+pub async fn meet(world: &World, shop: &Shop, link: &Proxy) -> bool {
     let Some(first) = hold(world, shop, 0, json!({ "best_available": { "quantity": 1 } })).await else {
-        return;
+        return false;
     };
+    let mut met = false;
     link.set(Link::Slow(SLOW_MS));
     let rival = async {
         // Redis may be gone altogether.
@@ -36,6 +38,7 @@ pub async fn meet(world: &World, shop: &Shop, link: &Proxy) {
         let seat = json!({ "items": [{ "seat": first["items"][0]["seat"] }] });
         let second = hold(world, shop, 1, seat).await?;
         // The first one is still under way: from here on nothing but a claim keeps them apart.
+        met = true;
         world.client.history.count("rivals who met");
         order(world, shop, 1, &second).await
     };
@@ -50,15 +53,16 @@ pub async fn meet(world: &World, shop: &Shop, link: &Proxy) {
             world.sandbox(&format!("sessions/{session}/pay"), json!({ "card": GOOD_CARD })).await;
         }
     }
+    met
 }
 
-async fn hold(world: &World, shop: &Shop, server: usize, wanted: Value) -> Option<Value> {
+pub async fn hold(world: &World, shop: &Shop, server: usize, wanted: Value) -> Option<Value> {
     let (path, key) = (format!("/v1/events/{}/holds", shop.event), Uuid::now_v7().to_string());
     let answer = world.client.ask_one(server, Ask::post(&path, &shop.publishable, &key, wanted)).await?;
     answer.is_good().then_some(answer.body)
 }
 
-async fn order(world: &World, shop: &Shop, server: usize, hold: &Value) -> Option<Value> {
+pub async fn order(world: &World, shop: &Shop, server: usize, hold: &Value) -> Option<Value> {
     let key = Uuid::now_v7().to_string();
     let buyer = json!({ "email": format!("{key}@example.org"), "name": "Grace Hopper" });
     let body = json!({ "hold_id": hold["id"], "hold_token": hold["token"], "buyer": buyer });

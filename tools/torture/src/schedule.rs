@@ -49,6 +49,11 @@ pub enum Fault {
     Rivals {
         shop: usize,
     },
+    /// An order is closed by mistake, its seat perhaps sold to somebody else, and the order is paid.
+    LatePayment {
+        shop: usize,
+        is_taken: bool,
+    },
     RedisHang {
         ms: u64,
     },
@@ -92,6 +97,7 @@ pub const KINDS: &[(&str, &str, &str)] = &[
     ("slow", "F5", "a slow link to Postgres or Redis"),
     ("stripe", "F6", "the provider fails, is slow, or its answers get lost"),
     ("webhooks", "F7", "webhooks lost, doubled, overtaken, badly signed, stale"),
+    ("late", "F8", "an order is closed by mistake, and paid afterwards"),
     ("clock", "F9", "the clock of one server is an hour off"),
     ("clients", "F10", "clients' connections drip, break, are reset"),
     ("restart", "F11", "rolling restarts, and a server that stands still"),
@@ -138,6 +144,7 @@ impl Fault {
             Self::KillServer { .. } => "kill",
             Self::RestartServer { .. } | Self::PauseServer { .. } => "restart",
             Self::RedisLoss | Self::RedisFlush | Self::Rivals { .. } => "redis-loss",
+            Self::LatePayment { .. } => "late",
             Self::RedisHang { .. } => "redis-hang",
             Self::PostgresCrash { .. } => "postgres-crash",
             Self::PostgresReadOnly { .. } | Self::DiskFull { .. } => "disk",
@@ -194,6 +201,9 @@ fn deck(dice: &mut StdRng, kinds: &BTreeSet<&str>) -> Vec<Fault> {
         Fault::Rivals { shop: server(dice) },
         Fault::RedisHang { ms: dice.random_range(300..2_500) },
     ]);
+    for is_taken in [false, true] {
+        deck.push(Fault::LatePayment { shop: server(dice), is_taken });
+    }
     deck.push(Fault::PostgresCrash { down_ms: dice.random_range(50..700) });
     deck.push(Fault::PostgresReadOnly { ms: dice.random_range(200..900) });
     deck.push(Fault::DiskFull { ms: dice.random_range(100..600) });
@@ -211,10 +221,12 @@ fn deck(dice: &mut StdRng, kinds: &BTreeSet<&str>) -> Vec<Fault> {
         (Wire::Clients, Link::Drips),
     ];
     for (wire, link) in links {
-        deck.push(Fault::Wire { wire, server: server(dice), link, ms: dice.random_range(150..1_500) });
+        // Silence shorter than what anybody waits for is only slow.
+        let ms = if link == Link::BlackHole { 500..6_000 } else { 150..1_500 };
+        deck.push(Fault::Wire { wire, server: server(dice), link, ms: dice.random_range(ms) });
     }
     let hour = if dice.random_bool(0.5) { 3_600 } else { -3_600 };
-    deck.push(Fault::ClockSkew { secs: hour, ms: dice.random_range(500..3_000) });
+    deck.push(Fault::ClockSkew { secs: hour, ms: dice.random_range(1_500..4_000) });
     let manners = [
         Manner::Slow(dice.random_range(100..2_500)),
         Manner::Silent,

@@ -130,6 +130,8 @@ impl Shop {
         let event = json!({
             "seat_map_id": map, "name": "Mahler: Symphony No. 2", "max_per_hold": 20, "max_per_buyer": 50,
             "seat_rules": { "orphans": "off" }, "starts_at": at(7), "ends_at": at(8),
+            // Begun by every clock of the run.
+            "sale_starts_at": at(-1),
             "checkout_secs": terms.checkout_secs, "hold_ttl_secs": terms.hold_secs,
             "delayed_payments": !terms.account.is_empty(),
         });

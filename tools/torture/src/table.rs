@@ -13,14 +13,16 @@ use anyhow::{Context, Result};
 use crate::report::Report;
 
 /// Names of the columns, and what of a report stands in them.
-const COLUMNS: [(&str, &str); 13] = [
+const COLUMNS: [(&str, &str); 15] = [
     ("faults", "faults"),
     ("hard kills", "hard kills"),
     ("requests", "requests"),
     ("orders", "orders made"),
     ("paid", "orders paid"),
     ("lapsed or cancelled", "orders lapsed or cancelled"),
-    ("late payments", "late payments given back"),
+    ("rivals who met", "rivals who met"),
+    ("late payments", "late payments"),
+    ("given back", "late payments given back"),
     ("refunds", "refunds succeeded"),
     ("check-ins", "scans stored"),
     ("webhooks taken", "webhooks taken"),

@@ -17,6 +17,7 @@ use tokio::{sync::Mutex, task::JoinSet};
 use crate::{
     buyers,
     client::{Ask, Client},
+    late,
     machines::{Dependencies, Postgres, Redis, STRIPE_KEY, Server, WEBHOOK_SECRET, execute, loopback},
     partner::{Manner, Partner},
     proxy::{Link, Proxy},
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// So long a receiver misbehaves beyond its time, for a webhook to meet it.
-const MET_WAIT: Duration = Duration::from_secs(6);
+const MET_WAIT: Duration = Duration::from_secs(15);
 pub const SERVERS: usize = 2;
 /// Faults are over: a server that does not answer by now has not recovered.
 const RECOVERY: Duration = Duration::from_secs(30);
@@ -34,6 +35,9 @@ const RECOVERY: Duration = Duration::from_secs(30);
 const LAST_ASKS: Duration = Duration::from_secs(8);
 /// A server is given this long to end when it is asked to.
 const STOP: Duration = Duration::from_secs(25);
+/// What needs a moment without other faults is tried so often.
+const TRIES: u32 = 6;
+const TRY_PAUSE_MS: u64 = 300;
 /// Orders lapse after this time, so that some do in a short run.
 const CHECKOUT_SECS: u32 = 6;
 const HOLD_SECS: u32 = 5;
@@ -88,6 +92,8 @@ pub struct World {
     hooks: Proxy,
     /// Who is told what happens.
     partner: Partner,
+    /// One fault at a time for each of its programs.
+    programs: [Mutex<()>; PROGRAMS],
     sandbox: stripe_sandbox::Handle,
     control: reqwest::Client,
     pub postgres_url: String,
@@ -185,6 +191,7 @@ impl World {
             variant: variant.clone(),
             hooks,
             partner,
+            programs: Default::default(),
         };
         world.send_webhooks_to(world.hooks.address).await;
         Ok(Arc::new(world))
@@ -316,9 +323,22 @@ impl World {
         }
     }
 
+    fn count(&self, fault: &Fault) {
+        self.client.history.count(&format!("fault {}", fault.kind()));
+    }
+
     /// One fault, from its beginning to its end.
     async fn strike(&self, fault: &Fault) -> Result<()> {
-        self.client.history.count(&format!("fault {}", fault.kind()));
+        // Some are counted when they have come to something.
+        if !matches!(
+            fault,
+            Fault::ClockSkew { .. }
+                | Fault::DiskFull { .. }
+                | Fault::Rivals { .. }
+                | Fault::LatePayment { .. }
+        ) {
+            self.count(fault);
+        }
         if fault.interrupts() {
             self.client.history.count("interruptions");
         }
@@ -351,7 +371,24 @@ impl World {
             }
             Fault::RedisFlush => self.redis.lock().await.forget().await?,
             Fault::Rivals { shop } => {
-                rivals::meet(self, &self.shops[*shop], &self.wires[0].postgres).await;
+                // Something else may break the first order, or Redis be away.
+                for _ in 0..TRIES {
+                    if rivals::meet(self, &self.shops[*shop], &self.wires[0].postgres).await {
+                        self.count(fault);
+                        break;
+                    }
+                    pause(TRY_PAUSE_MS).await;
+                }
+            }
+            Fault::LatePayment { shop, is_taken } => {
+                for _ in 0..TRIES {
+                    if late::pay(self, &self.shops[*shop], *is_taken).await {
+                        self.count(fault);
+                        self.client.history.count("late payments");
+                        break;
+                    }
+                    pause(TRY_PAUSE_MS).await;
+                }
             }
             Fault::RedisHang { ms } => {
                 let redis = self.redis.lock().await;
@@ -376,9 +413,10 @@ impl World {
             }
             Fault::DiskFull { ms } => {
                 let mut postgres = self.postgres.lock().await;
-                postgres.fill_disk(true);
+                postgres.fill_disk(true).await?;
+                self.count(fault);
                 pause(*ms).await;
-                postgres.fill_disk(false);
+                postgres.fill_disk(false).await?;
                 // A log that cannot be written ends Postgres; whoever made room starts it again.
                 pause(200).await;
                 if postgres.has_ended() {
@@ -405,6 +443,7 @@ impl World {
                 // Without the lock: a file tells the time, whoever reads it.
                 let clock = self.home.join("server-1").join("clock");
                 if clock.is_file() {
+                    self.count(fault);
                     fs::write(&clock, format!("{secs:+}\n"))?;
                     pause(*ms).await;
                     fs::write(&clock, "+0\n")?;
@@ -413,6 +452,7 @@ impl World {
                 }
             }
             Fault::Partner { program, manner, ms } => {
+                let _turn = self.programs[*program].lock().await;
                 let before = self.partner.requests_of(*program);
                 self.partner.set(*program, *manner);
                 pause(*ms).await;

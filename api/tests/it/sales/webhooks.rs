@@ -3,6 +3,7 @@
 
 use chrono::Utc;
 use eventflow_payments::signature;
+use eventflow_torture::checker::mistake;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -381,24 +382,8 @@ impl Sale {
 
     /// Closes the order as only a mistake or a disaster could: the session can still be paid.
     async fn lapse_by_mistake(&self) {
-        let (id, name, audit) = (self.id(), text(&self.order, "id"), Uuid::now_v7());
-        let (order, seats) = (id.simple(), "[0, 1]");
-        self.platform
-            .sql(&format!(
-                "BEGIN;
-                 UPDATE seat_claims SET state = 'released' WHERE order_id = '{id}';
-                 UPDATE orders SET state = 'expired', closed_at = now() WHERE id = '{id}';
-                 UPDATE payments SET state = 'expired' WHERE order_id = '{id}';
-                 DELETE FROM jobs WHERE subject_id = '{id}';
-                 INSERT INTO audit_log (tenant_id, id, actor, action, object_id, detail)
-                   SELECT tenant_id, '{audit}', 'test', 'orders.move', '{name}', '{{\"from\": \"pending\", \"to\": \"expired\"}}'
-                   FROM orders WHERE id = '{id}';
-                 INSERT INTO outbox (tenant_id, event_id, kind, payload) SELECT tenant_id, event_id, 'released',
-                   '{{\"k\": \"released\", \"o\": \"{order}\", \"h\": \"{order}\", \"s\": {seats}, \"g\": [], \"v\": 0}}'
-                   FROM orders WHERE id = '{id}';
-                 COMMIT"
-            ))
-            .await;
+        self.platform.sql(&mistake::lapse(self.id().into())).await;
+        assert_eq!(self.state().await, "expired");
         self.seats_are_free().await;
     }
 }
@@ -549,6 +534,9 @@ async fn a_lost_dispute_makes_tickets_void() {
     assert_eq!(sale.ticket_states().await, ["void", "void"]);
     sale.check().await;
     assert_eq!(sale.state().await, "charged_back");
+    // Nobody comes with these tickets: their seats are sold again.
+    sale.event.order_manual(&[0, 1]).await.created();
+    sale.check().await;
 }
 
 /// The dispute is heard of before the payment itself: nobody knows whose it is yet.
@@ -653,9 +641,29 @@ async fn a_refund_may_take_its_time_or_fail() {
     sale.becomes("partially_refunded").await;
     sale.check().await;
 
+    sale.platform.chaos(json!({ "fault": "refund_status", "status": "pending", "next": 1 })).await;
+    let refund = sale.tenant.api.post(&sale.path("/refunds"), json!({ "amount_minor": 200 })).await.created();
+    assert_eq!(refund["state"], "pending");
     sale.platform.chaos(json!({ "fault": "refund_status", "status": "failed", "next": 1 })).await;
     let refund = sale.tenant.api.post(&sale.path("/refunds"), json!({ "amount_minor": 300 })).await.created();
     assert_eq!(refund["state"], "failed");
+    sale.becomes("needs_review").await;
+
+    // Who has to look is not sent away by another part of the money.
+    let slow = &sale.platform.journal("refund_created").await[1];
+    sale.platform
+        .control(&format!("refunds/{}/resolve", text(slow, "id")), json!({ "status": "succeeded" }))
+        .await;
+    wait_until("the refund to succeed", async || {
+        sale.platform.number("SELECT count(*) FROM refunds WHERE state = 'succeeded'").await == 2
+    })
+    .await;
+    assert_eq!(sale.state().await, "needs_review");
+    let dispute = sale.platform.control("disputes", json!({ "session": session_of(&sale.order) })).await;
+    sale.becomes("disputed").await;
+    sale.platform
+        .control(&format!("disputes/{}/close", text(&dispute, "id")), json!({ "status": "won" }))
+        .await;
     sale.becomes("needs_review").await;
     sale.check_for_people().await;
 }

@@ -208,7 +208,7 @@ impl Page {
         self.row("sold twice", outcome.truth.double_sales);
         let verdict = if outcome.truth.wrong.is_empty() {
             format!(
-                "claims, tickets and snapshot agree; {:.2} EUR paid are {:.2} EUR at the provider; no order is out of balance",
+                "claims, tickets and snapshot agree; {:.2} EUR paid are {:.2} EUR of clearing in the ledger; no order is out of balance",
                 books.paid_minor as f64 / 100.0,
                 books.cleared_minor as f64 / 100.0
             )

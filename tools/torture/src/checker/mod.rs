@@ -4,6 +4,7 @@
 
 mod answers;
 pub mod logs;
+pub mod mistake;
 mod money;
 mod redis;
 mod rules;
@@ -112,7 +113,7 @@ pub async fn check(places: &Places<'_>, circumstances: &Circumstances) -> Result
     answers::check_scans(&mut found, postgres, &circumstances.scans).await?;
     webhooks::check(&mut found, postgres, circumstances).await?;
     if circumstances.quiescent {
-        redis::check(&mut found, places).await?;
+        redis::check(&mut found, places, circumstances.drained).await?;
     }
     found.violations.sort_by_key(|violation| position(violation.invariant));
     Ok(found)

@@ -7,7 +7,7 @@ use eventflow_core::{Id, id, order::OrderState};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Circumstances, Found, Places, number, rows, text};
+use super::{Circumstances, Found, Places, mistake, number, rows, text};
 
 /// A signature may be so far from the receiver's clock.
 const TOLERANCE_SECS: u64 = 300;
@@ -50,6 +50,9 @@ struct Order {
     closed_at: Option<i64>,
     payment: Value,
     released: bool,
+    /// Somebody closed it who must not.
+    by_mistake: bool,
+    /// Of a sale, not of money that came late.
     refunds: i64,
     refunded: i64,
 }
@@ -119,6 +122,12 @@ impl Money {
                 break;
             }
         }
+        let closed = format!("SELECT object_id FROM audit_log WHERE actor = '{}'", mistake::ACTOR);
+        let by_mistake: BTreeSet<String> = rows(places.postgres_url, &closed)
+            .await?
+            .iter()
+            .map(|row| text(row, "object_id").to_owned())
+            .collect();
         let orders = "SELECT o.id, o.state, o.total_minor, o.refunded_minor, o.paid_at IS NOT NULL AS paid,
               extract(epoch FROM o.closed_at)::bigint AS closed_at,
               (SELECT to_jsonb(p) FROM payments p WHERE p.tenant_id = o.tenant_id AND p.order_id = o.id
@@ -126,13 +135,16 @@ impl Money {
               EXISTS (SELECT FROM seat_claims c WHERE c.tenant_id = o.tenant_id AND c.order_id = o.id AND c.state = 'released')
               OR EXISTS (SELECT FROM ga_claims c WHERE c.tenant_id = o.tenant_id AND c.order_id = o.id AND c.state = 'released')
                 AS released,
-              (SELECT count(*) FROM refunds r WHERE r.tenant_id = o.tenant_id AND r.order_id = o.id) AS refunds
+              (SELECT count(*) FROM refunds r WHERE r.tenant_id = o.tenant_id AND r.order_id = o.id
+               AND r.reason <> 'late_payment') AS refunds
             FROM orders o";
         for row in rows(places.postgres_url, orders).await? {
             let order: Uuid = text(&row, "id").parse()?;
+            let name = Id::<id::Order>::from(order).to_string();
             money.orders.push(Order {
                 id: order,
-                name: Id::<id::Order>::from(order).to_string(),
+                by_mistake: by_mistake.contains(&name),
+                name,
                 state: text(&row, "state").parse()?,
                 total: number(&row, "total_minor"),
                 paid: row["paid"] == true,
@@ -265,16 +277,14 @@ impl Money {
 
     /// I9: a place came free only when nobody could pay for it any more.
     fn check_released(&self, found: &mut Found, order: &Order) {
-        if !order.released || order.refunds > 0 {
+        if !order.released || order.refunds > 0 || order.by_mistake {
             return;
         }
         for (id, session) in self.sessions.iter().filter(|(_, session)| session.order == order.name) {
             let intent = session.paid.as_ref().map(|(_, _, intent)| intent.as_str());
-            // Late money that was used again: the first claim was released when the session had not been paid yet.
-            let used_again = order.paid && intent.is_some();
             let closed = match (session.closed_at, order.closed_at) {
-                (Some(at), Some(released)) if self.same_clock && !used_again => at <= released + 1,
-                (closed, _) => closed.is_some() || used_again,
+                (Some(at), Some(released)) if self.same_clock => at <= released + 1,
+                (closed, _) => closed.is_some(),
             };
             if !closed && !intent.is_some_and(|intent| self.disputed.contains(intent)) {
                 found.wrong(

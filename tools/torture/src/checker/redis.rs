@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::{Found, Places, number, rows, text};
 
 /// I14: Redis knows every claim, sale, block and count, and nothing else but holds.
-pub async fn check(found: &mut Found, places: &Places<'_>) -> Result<()> {
+/// `drained`: the servers have ended, and nothing is tidied up any more.
+pub async fn check(found: &mut Found, places: &Places<'_>, drained: bool) -> Result<()> {
     let url = places.postgres_url;
     let claims =
         rows(url, "SELECT event_id, seat_index, order_id, state FROM seat_claims WHERE state <> 'released'");
@@ -24,7 +25,10 @@ pub async fn check(found: &mut Found, places: &Places<'_>) -> Result<()> {
         let key = |name: &str| format!("{{{}}}:{name}", event.simple());
         let boot: Option<String> = redis::cmd("GET").arg(key("boot")).query_async(&mut redis).await?;
         if boot.is_none() {
-            // Forgotten as a whole: the next request teaches it everything.
+            // Forgotten as a whole: the next request teaches it everything. In the end there was one.
+            if drained {
+                found.wrong("I14", format!("Redis knows nothing of {event}"));
+            }
             continue;
         }
         let mut expected: BTreeMap<i64, String> =
@@ -46,9 +50,19 @@ pub async fn check(found: &mut Found, places: &Places<'_>) -> Result<()> {
                 );
             }
         }
+        let (now, _): (u64, u64) = redis::cmd("TIME").query_async(&mut redis).await?;
         for (seat, value) in &seats {
-            let is_hold = value.split_once(':').is_some_and(|(expiry, _)| expiry.parse::<u64>().is_ok());
-            if !is_hold && !expected.contains_key(seat) {
+            let hold =
+                value.split_once(':').and_then(|(expiry, hold)| Some((expiry.parse::<u64>().ok()?, hold)));
+            if let Some((expiry, hold)) = hold {
+                let is_there: bool =
+                    redis::cmd("EXISTS").arg(key(&format!("hold:{hold}"))).query_async(&mut redis).await?;
+                // Nobody ever gives back what a hold keeps that is not there.
+                if drained && expiry > now * 1_000 && !is_there {
+                    found.wrong("I14", format!("seat {seat} of {event} is kept by {hold}, which is no hold"));
+                }
+            }
+            if hold.is_none() && !expected.contains_key(seat) {
                 found
                     .wrong("I14", format!("seat {seat} of {event} is free in Postgres and {value} in Redis"));
             }

@@ -78,6 +78,10 @@ const ALWAYS: &[Rule] = &[
     ("I16", "scans", "a ticket admitted twice for one entry",
      "SELECT check_in_list_id, ticket_id, entry_no, count(*) FROM scans WHERE outcome = 'admitted' AND kind = 'entry'
       GROUP BY check_in_list_id, ticket_id, entry_no HAVING count(*) > 1"),
+    ("I16", "scans", "a ticket that went in again without going out, where that is not allowed",
+     "SELECT s.check_in_list_id, s.ticket_id, count(*) FROM scans s JOIN check_in_lists l ON l.tenant_id = s.tenant_id
+       AND l.id = s.check_in_list_id WHERE s.outcome = 'admitted' AND s.kind = 'entry' AND s.override_reason = ''
+       AND NOT l.re_entry GROUP BY s.check_in_list_id, s.ticket_id HAVING count(*) > 1"),
     ("I16", "scans", "a scan stored twice",
      "SELECT check_in_list_id, client_id, count(*) FROM scans GROUP BY check_in_list_id, client_id HAVING count(*) > 1"),
 ];
@@ -130,6 +134,9 @@ const AT_REST: &[Rule] = &[
     ("I15", "orders", "money that is neither used nor on its way back", "SELECT id FROM orders WHERE state = 'refund_due'"),
     ("I15", "orders", "an order past its deadline that is still open",
      "SELECT id FROM orders WHERE state = 'pending' AND claim_expires_at < now()"),
+    ("I15", "seat_claims", "a place that is sold without a good ticket",
+     "SELECT c.order_id, c.seat_index FROM seat_claims c WHERE c.state = 'sold' AND NOT EXISTS (SELECT FROM tickets t
+       WHERE t.tenant_id = c.tenant_id AND t.order_id = c.order_id AND t.seat_index = c.seat_index AND t.state <> 'void')"),
     ("I15", "seat_claims", "a place kept by an order that has ended",
      "SELECT c.order_id, o.state FROM seat_claims c JOIN orders o ON o.id = c.order_id WHERE (c.state = 'reserved'
        AND o.state NOT IN ('pending', 'processing', 'needs_review')) OR (c.state = 'sold' AND o.paid_at IS NULL)"),
