@@ -3386,7 +3386,7 @@ export interface components {
         NewEvent: {
             /**
              * Format: int32
-             * @description How long a buyer may take to pay.
+             * @description How long a buyer may take to pay. Never longer than 22 hours, because the provider's page ends after 24.
              * @default 900
              */
             checkout_secs?: number | null;

@@ -1956,7 +1956,7 @@ send `expected_total_minor` with it.*/
     /// A new event. It is a draft: add price tiers, then publish it.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug)]
     pub struct NewEvent {
-        /// How long a buyer may take to pay.
+        /// How long a buyer may take to pay. Never longer than 22 hours, because the provider's page ends after 24.
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub checkout_secs: ::std::option::Option<u32>,
         /// ISO 4217, as `EUR`; the tenant's currency unless given.
