@@ -358,11 +358,12 @@ async fn lapse_without_session(
     end: OrderState,
     error: Error,
 ) -> Result<bool> {
-    let row = app.db.run(scope, async |tx| orders::row(tx, order.row.id.into()).await).await?;
+    let row = async |tx: &mut Tx| Ok((orders::row(tx, order.row.id.into()).await?, tx.now().await?));
+    let (row, now) = app.db.run(scope, row).await?;
     if row.state()? != OrderState::Pending {
         return Ok(true);
     }
-    if payment.created_at + TimeDelta::seconds(LOST_AFTER_SECS) > Utc::now() {
+    if payment.created_at + TimeDelta::seconds(LOST_AFTER_SECS) > now {
         return Err(error);
     }
     match lost_session(provider(app)?, order, payment).await {

@@ -5,10 +5,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diesel::{ConnectionError, QueryResult, result::Error as Diesel};
+use chrono::{DateTime, Utc};
+use diesel::{ConnectionError, IntoSql, QueryResult, result::Error as Diesel};
 use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection,
-    TransactionManager,
+    AnsiTransactionManager, AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl,
+    SimpleAsyncConnection, TransactionManager,
     pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod},
 };
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -84,6 +85,12 @@ pub struct Tx {
 impl Tx {
     pub fn tenant(&self) -> Uuid {
         self.scope.tenant.uuid()
+    }
+
+    /// When the transaction began, by the clock of Postgres: those of servers may differ.
+    pub async fn now(&mut self) -> Result<DateTime<Utc>> {
+        let now = diesel::select(diesel::dsl::now.into_sql::<diesel::sql_types::Timestamptz>());
+        Ok(now.get_result(&mut self.connection).await?)
     }
 }
 

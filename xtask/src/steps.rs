@@ -266,7 +266,10 @@ fn wasm() -> Result<Done> {
 }
 
 fn unit() -> Result<Done> {
-    process::run("unit tests", repository::cargo(&["test", "--workspace", "--lib", "--bins"]))?;
+    process::run(
+        "unit tests",
+        repository::cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins"]),
+    )?;
     Ok(Done::Passed)
 }
 
@@ -277,7 +280,8 @@ fn build() -> Result<Done> {
 
 fn tests() -> Result<Done> {
     // Those of the Rust SDK are a step of their own.
-    let mut command = repository::cargo(&["test", "--workspace", "--", "--skip", "sdk_rust::"]);
+    let mut command =
+        repository::cargo(&["test", "--workspace", "--no-fail-fast", "--", "--skip", "sdk_rust::"]);
     // The end of the output is what people see: what failed and why, not the frames of the runtime.
     command.env("RUST_BACKTRACE", "0");
     process::run("cargo test", command)?;

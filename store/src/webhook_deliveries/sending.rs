@@ -233,7 +233,7 @@ async fn due(tx: &mut Tx, endpoint: Uuid, limit: i64) -> Result<Vec<Delivery>> {
 /// Records a round. Answers whether the sender goes on with this endpoint.
 pub async fn record(tx: &mut Tx, id: Uuid, attempts: &[Attempt]) -> Result<bool> {
     let Some(target) = endpoints::lock(tx, id).await? else { return Ok(false) };
-    let now = moment(tx).await?;
+    let now = tx.now().await?;
     for attempt in attempts {
         record_one(tx, attempt, now).await?;
     }
@@ -271,12 +271,6 @@ pub async fn record(tx: &mut Tx, id: Uuid, attempts: &[Attempt]) -> Result<bool>
         .execute(&mut **tx)
         .await?;
     Ok(false)
-}
-
-/// By the clock of Postgres: what is due is found by it, and other servers may have other clocks.
-async fn moment(tx: &mut Tx) -> Result<DateTime<Utc>> {
-    let now = diesel::select(diesel::dsl::now.into_sql::<sql_types::Timestamptz>());
-    Ok(now.get_result(&mut **tx).await?)
 }
 
 async fn record_one(tx: &mut Tx, attempt: &Attempt, now: DateTime<Utc>) -> Result<()> {

@@ -89,8 +89,11 @@ fn found_in(line: &str, secrets: &BTreeMap<String, &'static str>) -> Vec<&'stati
 
 fn goes_on(line: &str, prefix: &str) -> bool {
     let is_secret = |c: &char| c.is_ascii_alphanumeric() || "_-+/$%*.:".contains(*c);
-    line.match_indices(prefix)
-        .any(|(at, _)| line[at + prefix.len()..].chars().take_while(is_secret).count() >= TAIL_MIN)
+    // `ef_sk_test_` is a key of ours, not `sk_test_`.
+    let begins = |at: usize| !line[..at].ends_with('_');
+    line.match_indices(prefix).any(|(at, _)| {
+        begins(at) && line[at + prefix.len()..].chars().take_while(is_secret).count() >= TAIL_MIN
+    })
 }
 
 /// `somebody@host.name`: the last label of a host is letters, unlike that of an address of a database.
