@@ -2089,7 +2089,6 @@ shows the order and its tickets. Without a secret key: a page of an origin that 
     }
     /// How to install a plugin. It replaces how the plugin was installed before.
     #[derive(::serde::Deserialize, ::serde::Serialize, Clone, Debug, Default)]
-    #[serde(deny_unknown_fields)]
     pub struct NewPluginInstallation {
         /// The settings, as the plugin's schema asks for.
         #[serde(default, skip_serializing_if = "::serde_json::Map::is_empty")]

@@ -81,7 +81,7 @@ struct PluginInstallation {
 
 /// How to install a plugin. It replaces how the plugin was installed before.
 #[derive(Debug, Object)]
-#[oai(example, deny_unknown_fields)]
+#[oai(example)]
 struct NewPluginInstallation {
     /// An installation that is not enabled keeps the plugin away from its event.
     #[oai(default = "yes")]
