@@ -210,8 +210,8 @@ async fn settings_are_held_against_the_schema_and_limits_against_the_plugin() {
     refused(json!({ "config": { "steps": [], "x\u{0}": 1 } }), "config").await;
     refused(json!({ "config": { "steps": [{ "tickets": 1, "percent": 10 }] } }), "config").await;
     let steps = json!({ "steps": [{ "tickets": 2, "percent": 90 }] });
-    // Settings beside `config` are nobody's.
-    tenant.api.put(&of(&plugin, "/installation"), steps.clone()).await.refused(400, "invalid_request");
+    // Settings beside `config` are nobody's: what the plugin needs is missing.
+    tenant.api.put(&of(&plugin, "/installation"), steps.clone()).await.refused(422, "plugin_config_invalid");
     refused(json!({ "config": steps, "hooks": [{ "hook": "notification" }] }), "hooks").await;
     refused(json!({ "config": steps, "key_value": true }), "key_value").await;
     refused(json!({ "config": steps, "http_hosts": ["evil.example"] }), "http_hosts").await;
