@@ -24,7 +24,7 @@ use crate::{
 /// A sale has fewer points; a server that dies at each of so many is told to die for ever.
 const POINTS_MAX: u64 = 400;
 /// And it has more than this.
-const POINTS_MIN: u64 = 50;
+const POINTS_MIN: u64 = 90;
 /// Jobs and the mirror end this long after a sale.
 const AFTERWARDS: Duration = Duration::from_millis(400);
 /// How long one sale may take, with a server that comes back.
