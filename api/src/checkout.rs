@@ -662,3 +662,19 @@ pub fn deadlines(checkout_secs: i32) -> (DateTime<Utc>, DateTime<Utc>) {
     let theirs = DateTime::from_timestamp(at_least.timestamp(), 0).unwrap_or(at_least);
     (ours, theirs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_of_the_provider_ends_after_ours_and_before_its_key() {
+        for secs in [5, 900, 79_200, 86_400] {
+            let before = Utc::now();
+            let (ours, theirs) = deadlines(secs);
+            assert!(theirs > ours, "{secs}");
+            assert!(theirs - before >= TimeDelta::minutes(30), "{secs}: shorter than the provider takes");
+            assert!(theirs - before < TimeDelta::hours(KEY_HOURS), "{secs}: {theirs}");
+        }
+    }
+}
