@@ -33,8 +33,9 @@ pub const ROTATION_GRACE_HOURS: i64 = 24;
 pub const ROTATIONS_MAX: usize = 2;
 /// An endpoint counts as slow for so long after it was, and while it is new.
 pub(crate) const SLOW_MINS: i64 = 10;
-/// A sender has an endpoint for itself for so long; more than one round of requests takes.
-pub(crate) const LEASE_SECS: i32 = 60;
+/// A sender has an endpoint for itself for so long, anew with each round; more than a round of requests takes (16 s), and as long as
+/// an endpoint waits for a sender that died.
+pub(crate) const LEASE_SECS: i32 = 30;
 /// Bytes of a secret, and of a private key.
 const KEY_LEN: usize = 32;
 

@@ -38,6 +38,8 @@ pub struct Server {
     child: Child,
     pub address: SocketAddr,
     pub id: u32,
+    /// Where its Stripe sandbox listens.
+    pub sandbox: SocketAddr,
     log: PathBuf,
 }
 
@@ -58,13 +60,14 @@ impl Server {
         let log = data_dir.join("server.log");
         let output = File::create(&log)?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let sandbox = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let mut command = Command::new(program);
         command
             .arg("serve")
             .args(arguments)
             .env("EVENTFLOW_DATA_DIR", data_dir)
             .env("EVENTFLOW_LISTEN", address.to_string())
-            .env("EVENTFLOW_SANDBOX_PORT", free_port()?.to_string())
+            .env("EVENTFLOW_SANDBOX_PORT", sandbox.port().to_string())
             .env("EVENTFLOW_BOOTSTRAP_TOKEN", BOOTSTRAP_TOKEN)
             .env("EVENTFLOW_RATE_LIMIT_SCALE", "0")
             .stdin(Stdio::null())
@@ -80,7 +83,7 @@ impl Server {
         let began = Instant::now();
         let child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         let id = child.id().context("the server ended at once")?;
-        let mut server = Self { child, address, id, log };
+        let mut server = Self { child, address, id, sandbox, log };
         while !server.is_ready().await {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended at its start ({status}):\n{}", server.last_words());

@@ -9,8 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -25,8 +26,6 @@ use crate::{
 const POINTS_MAX: u64 = 400;
 /// And it has more than this.
 const POINTS_MIN: u64 = 90;
-/// Jobs and the mirror end this long after a sale.
-const AFTERWARDS: Duration = Duration::from_millis(400);
 /// How long one sale may take, with a server that comes back.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -40,26 +39,38 @@ pub async fn run(program: &Path, artefacts: &Path, variant: &Variant, every: u64
         if died {
             world.revive().await?;
         }
-        let keeper = tokio::spawn({
-            let world = world.clone();
-            async move {
-                while !world.revive().await.unwrap_or(false) {
-                    tokio::time::sleep(Duration::from_millis(30)).await;
-                }
-            }
-        });
+        let (sold, ended) = watch::channel(false);
+        let keeper = tokio::spawn(keep_alive(world.clone(), ended));
         world.client.give_up_at(Instant::now() + PATIENCE);
-        let sold = sell(&world, usize::try_from(point % 2)?).await;
-        // What follows a sale in the background has points too.
-        tokio::time::sleep(AFTERWARDS).await;
-        died |= keeper.is_finished();
-        keeper.abort();
-        sold.with_context(|| format!("the sale that ended at point {point} did not go on"))?;
+        let sale = async {
+            sell(&world, usize::try_from(point % 2)?).await?;
+            // What follows a sale in the background has points, too.
+            ensure!(world.come_to_rest(PATIENCE).await?, "it did not come to rest");
+            Ok(())
+        };
+        sale.await.with_context(|| format!("the sale that ended at point {point} did not go on"))?;
+        sold.send_replace(true);
+        died |= keeper.await??;
         if !died {
             return finish(world, artefacts, &schedule, ends, every).await;
         }
     }
     bail!("a sale has more than {POINTS_MAX} points")
+}
+
+/// Starts the server again when it has died, until the sale has ended; true when it died.
+async fn keep_alive(world: Arc<World>, ended: watch::Receiver<bool>) -> Result<bool> {
+    loop {
+        // Asked first: a death before the end is seen afterwards.
+        let is_last = *ended.borrow();
+        if world.revive().await? {
+            return Ok(true);
+        }
+        if is_last {
+            return Ok(false);
+        }
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
 }
 
 async fn finish(

@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// So long a receiver misbehaves beyond its time, for a webhook to meet it.
-const MET_WAIT: Duration = Duration::from_secs(15);
+/// Longer than an endpoint waits for a sender that died.
+const MET_WAIT: Duration = Duration::from_secs(45);
 pub const SERVERS: usize = 2;
 /// Faults are over: a server that does not answer by now has not recovered.
 const RECOVERY: Duration = Duration::from_secs(30);
@@ -299,7 +300,7 @@ impl World {
         let died = server.has_ended();
         if died {
             self.client.history.count("interruptions");
-            // What the dead one had leased would wait for a minute.
+            // What the dead one had leased would wait for half a minute.
             execute(&self.postgres_url, HURRY_WEBHOOKS).await?;
             server.spawn()?;
             server.ready().await?;
@@ -336,6 +337,7 @@ impl World {
                 | Fault::DiskFull { .. }
                 | Fault::Rivals { .. }
                 | Fault::LatePayment { .. }
+                | Fault::Partner { .. }
         ) {
             self.count(fault);
         }
@@ -458,8 +460,12 @@ impl World {
                 pause(*ms).await;
                 // Nobody has suffered from a receiver that nothing was sent to.
                 let began = tokio::time::Instant::now();
-                while self.partner.requests_of(*program) == before && began.elapsed() < MET_WAIT {
+                let is_met = || self.partner.requests_of(*program) > before;
+                while !is_met() && began.elapsed() < MET_WAIT {
                     pause(100).await;
+                }
+                if is_met() {
+                    self.count(fault);
                 }
                 self.partner.set(*program, Manner::Good);
                 if *manner == Manner::Status(410) {
@@ -521,6 +527,29 @@ impl World {
         self.shops.iter().flat_map(|shop| &shop.endpoints).map(|(endpoint, _)| endpoint.clone()).collect()
     }
 
+    /// Until nothing is under way in the sale, with its deadlines moved to now, or the time is up; true when nothing is.
+    pub async fn come_to_rest(&self, patience: Duration) -> Result<bool> {
+        Ok(self.rest(HURRY_ALL, patience).await?.values().all(|count| *count == 0))
+    }
+
+    /// Until nothing is under way, or the time is up. How much still is, by name.
+    async fn rest(&self, hurry: &str, patience: Duration) -> Result<BTreeMap<String, i64>> {
+        let began = Instant::now();
+        let mut calm = 0;
+        loop {
+            execute(&self.postgres_url, hurry).await?;
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let row = rows(&self.postgres_url, BUSY).await?.pop().unwrap_or_default();
+            let row = row.as_object().into_iter().flatten();
+            let left: BTreeMap<String, i64> =
+                row.map(|(name, count)| (name.clone(), count.as_i64().unwrap_or(1))).collect();
+            calm = if left.values().all(|count| *count == 0) { calm + 1 } else { 0 };
+            if calm == 3 || began.elapsed() >= patience {
+                return Ok(left);
+            }
+        }
+    }
+
     /// What failed or was leased by the dead is due now.
     pub async fn hurry(&self) -> Result<()> {
         execute(&self.postgres_url, HURRY).await
@@ -543,20 +572,8 @@ impl World {
         try_join_all(servers.iter_mut().map(|server| server.ready())).await?;
         drop(servers);
         self.remind_redis().await;
-        let mut calm = 0;
-        let mut left = BTreeMap::new();
-        while calm < 3 && began.elapsed() < self.variant.drain {
-            execute(&self.postgres_url, if clock_was_off { HURRY_ALL } else { HURRY }).await?;
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            let row = rows(&self.postgres_url, BUSY).await?.pop().unwrap_or_default();
-            left = row
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(name, count)| (name.clone(), count.as_i64().unwrap_or(1)))
-                .collect();
-            calm = if left.values().all(|count| *count == 0) { calm + 1 } else { 0 };
-        }
+        let patience = self.variant.drain.saturating_sub(began.elapsed());
+        let mut left = self.rest(if clock_was_off { HURRY_ALL } else { HURRY }, patience).await?;
         // Late webhooks find nobody while the checker looks.
         self.send_webhooks_to(loopback(1)).await;
         try_join_all(self.servers.iter().map(async |server| server.lock().await.stop(STOP).await)).await?;

@@ -6,25 +6,27 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use eventflow_torture::checker::{Found, INVARIANTS};
 
 use super::{
-    Model, Options, Outcome, PEAK_SECONDS, Part,
+    BAR_MS, Model, Options, Outcome, PEAK_SECONDS, Part,
     record::{Op, Quantiles},
 };
 use crate::{process::Cpu, report::Report};
 
 /// A run in one line.
 pub fn line(outcome: &Outcome) -> String {
-    let (op, times) = outcome.slowest_at_peak();
+    let slowest = outcome.slowest();
+    let slowest = slowest.first().map_or(String::new(), |slowest| {
+        format!("{} p95 {:.1} ms in its slowest {PEAK_SECONDS} s", slowest.op.name(), slowest.p95_ms)
+    });
     let end = outcome.sold_out_after().map_or_else(
         || format!("{} of {} seats sold", outcome.last.sold, outcome.plan.seats),
         |after| format!("sold out after {after:.0} s"),
     );
     format!(
-        "{end}, {:.0} seats/s; slowest at the peak: {} p95 {:.1} ms; stream p95 {:.1} ms; {:.2} CPU ms an order; {} sold twice",
+        "{end}, {:.0} seats/s; {slowest}; stream p95 {:.1} ms; {:.2} CPU ms an order; {} sold twice",
         outcome.seats_per_second(),
-        op.name(),
-        times.p95,
         outcome.lag.p95,
         outcome.cost().0,
         outcome.truth.double_sales,
@@ -42,7 +44,7 @@ pub fn values(report: &mut Report, outcomes: &[Outcome]) {
             }
         };
         set("seats_per_s", outcome.seats_per_second());
-        set("p95_ms", outcome.slowest_at_peak().1.p95);
+        set("p95_ms", outcome.slowest().first().map_or(0.0, |slowest| slowest.p95_ms));
         set("double_sales", outcome.truth.double_sales as f64);
         set("seats_sold", outcome.last.sold.into());
         set("orders", outcome.truth.books.paid_orders as f64);
@@ -58,6 +60,9 @@ pub fn values(report: &mut Report, outcomes: &[Outcome]) {
             set(&format!("peak_{op}_p50_ms"), times.p50);
             set(&format!("peak_{op}_p95_ms"), times.p95);
             set(&format!("peak_{op}_p99_ms"), times.p99);
+        }
+        for slowest in outcome.slowest() {
+            set(&format!("slowest_{}_p95_ms", slowest.op.name().replace('.', "_")), slowest.p95_ms);
         }
     }
 }
@@ -76,10 +81,12 @@ fn memory(outcome: &Outcome) -> ([f64; 3], [f64; 3]) {
 }
 
 /// Writes the page with its plots, which stand beside it.
-pub fn write(path: &Path, outcomes: &[Outcome], options: &Options, commit: &str) -> Result<()> {
+pub fn write(path: &Path, outcomes: &[Outcome], found: &Found, options: &Options, commit: &str) -> Result<()> {
     let mut page = Page(String::new());
     page.head(options, commit);
-    for outcome in outcomes.iter().filter(|outcome| matches!(outcome.plan.part, Part::Closed | Part::Open)) {
+    page.overview(outcomes, found);
+    let sales = [Part::Closed, Part::Open, Part::Crowd];
+    for outcome in outcomes.iter().filter(|outcome| sales.contains(&outcome.plan.part)) {
         page.sale(outcome);
     }
     for (part, file, title, words) in [
@@ -87,7 +94,7 @@ pub fn write(path: &Path, outcomes: &[Outcome], options: &Options, commit: &str)
             Part::Seats,
             "onsale-growth-seats",
             "Growth with seats",
-            "100 buyers come in each second, think for a second at each step, and arenas differ in size.",
+            "40 buyers come in each second, think for a second at each step, and arenas differ in size.",
         ),
         (
             Part::Rates,
@@ -139,7 +146,38 @@ impl Page {
             self,
             "Times are from the moment when a request was meant to be sent to the last byte of its answer: a buyer who is kept \
              waiting does not make the next one come later (no coordinated omission). They contain up to 1 ms of the load \
-             generator's timer. Think times are about a tenth of people's. Plan and live state are in memory when the sale opens. *Peak* are the {PEAK_SECONDS} busiest seconds in a row."
+             generator's timer. Think times are about a tenth of people's. Plan and live state are in memory when the sale opens. *Slowest* are the {PEAK_SECONDS} seconds in a row in which the 95th percentile of an \
+             operation was highest, wherever they are; *peak* are the {PEAK_SECONDS} seconds with the most answers."
+        );
+    }
+
+    /// All runs in a line each, beside the bar; and what the checker says.
+    fn overview(&mut self, outcomes: &[Outcome], found: &Found) {
+        say!(self, "\n| run | orders | seats | sold out after | slowest operation | its p95 in its slowest {PEAK_SECONDS} s | bar |");
+        say!(self, "|---|---:|---:|---:|---|---:|---|");
+        for outcome in outcomes {
+            let all = outcome.slowest();
+            let (name, p95) = all.first().map_or(("", 0.0), |slowest| (slowest.op.name(), slowest.p95_ms));
+            let bar = match (outcome.plan.has_bar, outcome.above_the_bar().is_empty()) {
+                (true, true) => format!("{BAR_MS} ms: met by every operation"),
+                (true, false) => format!("{BAR_MS} ms: **missed**"),
+                (false, _) => "none".to_owned(),
+            };
+            let sold_out = outcome.sold_out_after().map_or("–".to_owned(), |after| format!("{after:.0} s"));
+            let (orders, seats) = (outcome.truth.books.paid_orders, outcome.truth.books.sold);
+            say!(self, "| {} | {orders} | {seats} | {sold_out} | {name} | {p95:.1} ms | {bar} |", outcome.plan.name);
+        }
+        let rows: u64 = found.looked_at.values().sum();
+        let names: Vec<&str> = INVARIANTS.iter().map(|(name, _)| *name).filter(|name| found.looked_at.keys().any(|(of, _)| of == name)).collect();
+        let verdict = match found.violations.len() {
+            0 => "no violation".to_owned(),
+            count => format!("**{count} VIOLATIONS**"),
+        };
+        say!(
+            self,
+            "\nAfter the last run the checker of the torture ([torture.md](torture.md)) held its invariants against all sales together, in \
+             Postgres, Redis and the journal of the Stripe sandbox ({}): {rows} rows, {verdict}.",
+            names.join(", ")
         );
     }
 
@@ -226,19 +264,21 @@ impl Page {
         let record = &outcome.sale.record;
         say!(
             self,
-            "\n| operation | answers | p50 ms | p95 ms | p99 ms | max ms | peak p50 | peak p95 | peak p99 |"
+            "\n| operation | answers | p50 ms | p95 ms | p99 ms | max ms | peak p50 | peak p95 | slowest p95 | since |"
         );
-        say!(self, "|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+        say!(self, "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
         for op in Op::OURS.into_iter().chain([Op::Pay]) {
             let Quantiles { count, p50, p95, p99, max } = record.quantiles(op, 0..u64::MAX / 1_000_000);
             let peak = record.quantiles(op, outcome.peak());
+            let slowest = record.slowest(op, PEAK_SECONDS);
+            let since = slowest.and_then(|slowest| slowest.since).map_or("all".to_owned(), |second| format!("{second} s"));
             say!(
                 self,
-                "| {} | {count} | {p50:.1} | {p95:.1} | {p99:.1} | {max:.0} | {:.1} | {:.1} | {:.1} |",
+                "| {} | {count} | {p50:.1} | {p95:.1} | {p99:.1} | {max:.0} | {:.1} | {:.1} | {:.1} | {since} |",
                 op.name(),
                 peak.p50,
                 peak.p95,
-                peak.p99
+                slowest.map_or(0.0, |slowest| slowest.p95_ms)
             );
         }
     }

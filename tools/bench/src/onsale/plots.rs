@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use plotters::prelude::*;
 
 use super::{
-    Model, Outcome, Part,
+    BAR_MS, Model, Outcome, PEAK_SECONDS, Part,
     record::{Op, Quantiles},
 };
 use crate::process::Cpu;
@@ -23,8 +23,7 @@ const PURPLE: RGBColor = RGBColor(0x9a, 0x6f, 0xd0);
 const BROWN: RGBColor = RGBColor(0xa0, 0x76, 0x50);
 const CYAN: RGBColor = RGBColor(0x1f, 0xa3, 0xb3);
 const COLORS: [RGBColor; 7] = [BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, CYAN];
-/// Bars of the design, in milliseconds.
-const BAR_MS: f64 = 120.0;
+/// What the design aims at, in milliseconds.
 const AIM_MS: f64 = 20.0;
 
 struct Line {
@@ -162,7 +161,7 @@ fn over_time<'a>(title: &'a str, y: &'a str, y_scale: Scale, lines: Vec<Line>) -
 
 /// The plots of a model, and those of growth; as many as there are runs for.
 pub fn write(folder: &Path, outcomes: &[Outcome]) -> Result<()> {
-    for outcome in outcomes.iter().filter(|outcome| matches!(outcome.plan.part, Part::Closed | Part::Open)) {
+    for outcome in outcomes.iter().filter(|outcome| matches!(outcome.plan.part, Part::Closed | Part::Open | Part::Crowd)) {
         let file = |what: &str| folder.join(format!("onsale-{}-{what}.svg", outcome.plan.name));
         seats(outcome).write(&file("seats"))?;
         latencies(outcome).write(&file("latency"))?;
@@ -277,9 +276,9 @@ fn growth_of_times<'a>(runs: &[&Outcome], x: &'a str) -> Chart<'a> {
         .into_iter()
         .zip(COLORS)
         .map(|(op, color)| {
-            let points = runs.iter().map(|run| (size(run), run.sale.record.quantiles(op, run.peak())));
-            let points = points.filter(|(_, times)| times.count > 0);
-            Line::new(op.name(), color, points.map(|(size, times)| (size, times.p95.max(0.1))).collect())
+            let slowest = |run: &&Outcome| Some((size(run), run.sale.record.slowest(op, PEAK_SECONDS)?));
+            let points = runs.iter().filter_map(slowest);
+            Line::new(op.name(), color, points.map(|(size, slow)| (size, slow.p95_ms.max(0.1))).collect())
         })
         .filter(|line| !line.points.is_empty())
         .collect();
@@ -288,7 +287,7 @@ fn growth_of_times<'a>(runs: &[&Outcome], x: &'a str) -> Chart<'a> {
         lines.push(Line { thin: true, ..Line::new(name, GREY, vec![(first, y), (last, y)]) });
     }
     Chart {
-        title: "p95 of each operation in the busiest seconds",
+        title: "p95 of each operation in its slowest seconds",
         x,
         y: "milliseconds",
         x_scale: Scale::Log,

@@ -51,6 +51,25 @@ struct Sample {
     micros: u32,
 }
 
+impl Sample {
+    /// The second in which it was meant to be asked for.
+    fn due(&self) -> usize {
+        usize::try_from(self.at.saturating_sub(self.micros.into()) / 1_000_000).unwrap_or(usize::MAX)
+    }
+}
+
+/// A stretch of answers is looked at if it has so many: fewer have no 95th percentile.
+const STRETCH_MIN: usize = 20;
+
+/// The stretch of an operation in which it was slowest.
+#[derive(Debug, Clone, Copy)]
+pub struct Slowest {
+    pub op: Op,
+    /// Its first second after the opening; none when all answers together are too few for a stretch, and count as one.
+    pub since: Option<usize>,
+    pub p95_ms: f64,
+}
+
 /// Quantiles in milliseconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quantiles {
@@ -167,6 +186,28 @@ impl Record {
         quantiles(of_op.map(|sample| u128::from(sample.micros)))
     }
 
+    /// The seconds in a row, of so many, with the highest 95th percentile of an operation. Answers belong to the second in which
+    /// they were meant to be asked for: in the seconds when a server stands still, no answers come. None without answers.
+    pub fn slowest(&self, op: Op, length: usize) -> Option<Slowest> {
+        let mut seconds: Vec<Vec<u32>> = Vec::new();
+        for sample in self.seen().samples.iter().filter(|sample| sample.op == op) {
+            let second = sample.due();
+            if seconds.len() <= second {
+                seconds.resize(second + 1, Vec::new());
+            }
+            seconds[second].push(sample.micros);
+        }
+        let stretches = seconds.windows(length.clamp(1, seconds.len().max(1))).enumerate();
+        let stretches = stretches
+            .map(|(since, stretch)| (since, stretch.concat()))
+            .filter(|(_, micros)| micros.len() >= STRETCH_MIN)
+            .map(|(since, micros)| Slowest { op, since: Some(since), p95_ms: p95_ms(micros) });
+        stretches.max_by(|left, right| left.p95_ms.total_cmp(&right.p95_ms)).or_else(|| {
+            let all = seconds.concat();
+            (!all.is_empty()).then(|| Slowest { op, since: None, p95_ms: p95_ms(all) })
+        })
+    }
+
     /// How many answers of the API came in each second.
     pub fn rates(&self) -> Vec<u64> {
         let mut rates = Vec::new();
@@ -189,6 +230,13 @@ impl Record {
         let first = busiest.map_or(0, |(first, _)| first as u64);
         first..first + length as u64
     }
+}
+
+/// Of at least one.
+fn p95_ms(mut micros: Vec<u32>) -> f64 {
+    micros.sort_unstable();
+    let place = (micros.len() * 95).div_ceil(100).max(1) - 1;
+    f64::from(micros[place]) / 1e3
 }
 
 fn quantiles(micros: impl Iterator<Item = u128>) -> Quantiles {
@@ -221,5 +269,28 @@ mod tests {
         let hold = record.quantiles(Op::Hold, 2..4);
         assert_eq!((hold.count, hold.p50.round(), hold.max.round()), (17, 2.0, 3.0));
         assert_eq!(record.quantiles(Op::Order, 0..9).count, 0);
+    }
+
+    #[test]
+    fn the_slowest_stretch_is_by_when_answers_were_due() {
+        let record = Record::new(Instant::now());
+        // Asked for in that second, answered after so many milliseconds.
+        let of = |second: u64, ms: u32, count| {
+            let at = second * 1_000_000 + u64::from(ms) * 1_000 + 5;
+            std::iter::repeat_n(Sample { at, op: Op::Hold, micros: ms * 1_000 }, count)
+        };
+        assert!(record.slowest(Op::Hold, 10).is_none());
+        record.seen().samples = of(0, 2, 12).chain(of(1, 90, 1)).collect();
+        let few = record.slowest(Op::Hold, 10).unwrap();
+        assert_eq!((few.since, few.p95_ms), (None, 90.0), "all of them, as there are few");
+        // Many quick ones do not hide seconds in which the server stood still and answered late.
+        record.seen().samples = of(0, 2, 900)
+            .chain(of(20, 5_000, 4))
+            .chain(of(21, 4_000, 20))
+            .chain(of(30, 3, 19))
+            .chain(of(45, 9_000, 19))
+            .collect();
+        let slowest = record.slowest(Op::Hold, 10).unwrap();
+        assert_eq!((slowest.since, slowest.p95_ms), (Some(12), 5_000.0));
     }
 }

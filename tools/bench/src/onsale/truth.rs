@@ -1,10 +1,41 @@
-//! The check at the end: what the database says of a sale, beside what buyers and the snapshot said.
+//! The check at the end: what the database says of a sale, beside what buyers and the snapshot said; and over all sales the
+//! checker of the torture, which also reads the provider's journal and Redis.
+
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use eventflow_core::{Id, id};
+use eventflow_torture::checker::{self, Circumstances, Found, Places};
 use serde::Deserialize;
 
-use crate::{process::Sockets, raw::Postgres};
+use crate::{
+    process::{Server, Sockets},
+    raw::Postgres,
+};
+
+/// Checkouts that were left end by themselves, and the worker tidies up behind them.
+const REST: Duration = Duration::from_secs(120);
+const REST_PAUSE: Duration = Duration::from_millis(500);
+/// What is under way.
+const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM provider_events WHERE state = 'received')
+    + (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown'))
+    + (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due'))
+    + (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message'))";
+
+/// Waits until nothing is under way, and holds every invariant against all that was sold.
+pub async fn invariants(server: &Server, sockets: &Sockets) -> Result<Found> {
+    let (postgres, began) = (Postgres { sockets }, Instant::now());
+    while postgres.number(&BUSY.replace('\n', " ")).await? > 0 && began.elapsed() < REST {
+        tokio::time::sleep(REST_PAUSE).await;
+    }
+    let places = Places {
+        postgres_url: &format!("postgres://postgres@localhost/eventflow?host={}", sockets.postgres.display()),
+        redis_url: &format!("unix:{}", sockets.redis.display()),
+        sandbox_url: &format!("http://{}", server.sandbox),
+    };
+    let circumstances = Circumstances { quiescent: true, ..Circumstances::default() };
+    checker::check(&places, &circumstances).await.context("the invariants cannot be checked")
+}
 
 /// What Postgres says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
