@@ -73,19 +73,29 @@ impl Holds {
             .select((outbox::id, outbox::tenant_id, outbox::event_id, outbox::kind, outbox::payload))
             .load(connection)
             .await?;
-        let mut events: BTreeMap<Uuid, (Uuid, Vec<i64>, Vec<Change>)> = BTreeMap::new();
+        let mut events: BTreeMap<Uuid, (Uuid, Vec<i64>, serde_json::Result<Vec<Change>>)> = BTreeMap::new();
         for (id, tenant, event, kind, payload) in rows.iter().cloned() {
-            let entry = events.entry(event).or_insert_with(|| (tenant, vec![], vec![]));
+            let entry = events.entry(event).or_insert_with(|| (tenant, vec![], Ok(vec![])));
             entry.1.push(id);
-            match changes_of(id, &kind, payload) {
-                Ok(changes) => entry.2.extend(changes),
-                Err(error) => tracing::error!(error = %error, outbox.id = id, "an outbox row cannot be read"),
+            if let Ok(changes) = &mut entry.2 {
+                match changes_of(id, &kind, payload) {
+                    Ok(more) => changes.extend(more),
+                    Err(error) => entry.2 = Err(error),
+                }
             }
         }
         let mut failed = None;
         for (event, (tenant, ids, changes)) in events {
+            let (tenant, event) = (tenant.into(), event.into());
+            let repeated = match changes {
+                Ok(changes) => self.repeat(tenant, event, &changes).await,
+                Err(error) => {
+                    tracing::error!(error = %error, event.id = %event, "an outbox row cannot be read; Redis learns the event anew");
+                    self.forget(tenant, event).await
+                }
+            };
             // One event that cannot be mirrored now must not keep the others waiting.
-            match self.repeat(tenant.into(), event.into(), &changes).await {
+            match repeated {
                 Ok(()) => {
                     diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(connection).await?;
                 }
@@ -96,6 +106,14 @@ impl Holds {
             Some(error) => Err(error),
             None => Ok(i64::try_from(rows.len()).is_ok_and(|rows| rows >= BATCH)),
         }
+    }
+
+    /// A change that nobody understands, perhaps of a newer version, is in Postgres, from which Redis learns everything at the next
+    /// request. Carts are lost.
+    async fn forget(&self, tenant: Id<id::Tenant>, event: Id<id::Event>) -> Result<()> {
+        self.offers.drop(tenant, event);
+        scripts::Answer::of(self.gate.run(&on(&scripts::FORGET, event)).await?)?;
+        Ok(())
     }
 
     async fn repeat(&self, tenant: Id<id::Tenant>, event: Id<id::Event>, changes: &[Change]) -> Result<()> {

@@ -23,6 +23,7 @@ scripts! {
     UNPIN = "unpin.lua";
     MIRROR = "mirror.lua";
     REBUILD = "rebuild.lua";
+    FORGET = "forget.lua";
     SNAPSHOT = "snapshot.lua";
     SWEEP = "sweep.lua";
 }

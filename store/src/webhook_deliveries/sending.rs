@@ -34,7 +34,7 @@ const AT_ONCE: i64 = 8;
 const WAITING_MAX: i64 = 1_000;
 /// Who takes longer to answer is slow, for [`endpoints::SLOW_MINS`].
 const QUICK: Duration = Duration::from_secs(2);
-/// Failed attempts in a row after which an endpoint is left alone for a while.
+/// Failed attempts in a row after which an endpoint is left alone: for 32 seconds, then for twice as long each time.
 const BREAKER_FAILURES: i32 = 5;
 /// The longest pause that an endpoint can ask for with `Retry-After`.
 const RETRY_AFTER_SECS_MAX: i64 = 3_600;
@@ -239,8 +239,10 @@ pub async fn record(tx: &mut Tx, id: Uuid, attempts: &[Attempt]) -> Result<bool>
     }
     let failed = attempts.iter().filter(|attempt| !attempt.is_ok()).count();
     let is_well = failed < attempts.len();
-    let failures =
-        if is_well { 0 } else { target.failures.saturating_add(i32::try_from(failed).unwrap_or(i32::MAX)) };
+    // The first pause is the shortest one, however many requests the round had.
+    let failed = i32::try_from(failed).unwrap_or(i32::MAX);
+    let most = BREAKER_FAILURES.max(target.failures.saturating_add(1));
+    let failures = if is_well { 0 } else { target.failures.saturating_add(failed).min(most) };
     let failing_since = if is_well { None } else { target.failing_since.or(Some(now)) };
     // An endpoint may ask for a longer pause than we would make, not for a shorter one.
     let asked = attempts.iter().filter_map(|attempt| attempt.retry_after_secs).max();

@@ -236,8 +236,10 @@ fn deck(dice: &mut StdRng, kinds: &BTreeSet<&str>) -> Vec<Fault> {
         Manner::Redirects,
         Manner::HangsUp,
     ];
-    for manner in manners {
-        let program = dice.random_range(0..shop::PROGRAMS);
+    // In turn: whoever was left alone after failures is met only when that is over.
+    let first = dice.random_range(0..shop::PROGRAMS);
+    for (number, manner) in manners.into_iter().enumerate() {
+        let program = (first + number) % shop::PROGRAMS;
         deck.push(Fault::Partner { program, manner, ms: dice.random_range(300..2_500) });
     }
     let next = |dice: &mut StdRng| dice.random_range(1..5);

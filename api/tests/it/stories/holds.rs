@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
+    everything::uuid_of,
     Options, Platform, list,
     shop::{AREA, PLACE_MINOR, items},
     text, wait_until,
@@ -49,6 +50,25 @@ async fn a_hold_is_placed_extended_and_released_by_its_buyer() {
     tenant.api.act(&by_server).await.refused(404, "not_found");
     event.availability_until("the release", |a| a["held"] == 0 && a["ga_areas"][0]["left"] == 5).await;
     event.hold(&[0, 1]).await.created();
+}
+
+/// A server of a newer version says what it has done in words that this one does not know.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_nobody_understands_is_read_from_postgres() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(10).await;
+    event.hold(&[0]).await.created();
+    let (of, id) = (uuid_of(&tenant.id), uuid_of(&event.id));
+    let blocked = format!(
+        "INSERT INTO seat_blocks (tenant_id, event_id, seat_index, reason) VALUES ('{of}', '{id}', 5, 'camera'); \
+         INSERT INTO outbox (tenant_id, event_id, kind, payload) VALUES ('{of}', '{id}', 'seats.changed', '{{\"rows\": [1]}}')"
+    );
+    platform.sql(&blocked).await;
+    platform.mirrored().await;
+    event.hold(&[5]).await.refused(409, "seats_taken");
+    event.availability_until("the block", |a| a["blocked"] == 1).await;
+    event.hold(&[6]).await.created();
 }
 
 #[tokio::test(flavor = "multi_thread")]

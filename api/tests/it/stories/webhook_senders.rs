@@ -303,7 +303,7 @@ async fn who_enables_an_endpoint_once_more_gets_no_second_sender() {
     platform.sql("UPDATE webhook_endpoints SET blocked_until = now() + interval '1 hour'").await;
     tenant.api.patch(&path(&made, ""), json!({ "state": "enabled" })).await.ok();
     let left = "SELECT extract(epoch FROM blocked_until - now())::int FROM webhook_endpoints";
-    assert!((50..=60).contains(&platform.number(left).await));
+    assert!((20..=30).contains(&platform.number(left).await));
 }
 
 /// One thing at a time is not as it was, and the checker of the torture says so.
