@@ -139,6 +139,8 @@ mod tests {
          "UPDATE orders SET claim_expires_at = now() + interval '1 hour' WHERE id = '{pending}'"),
         ("I15", "UPDATE tickets SET state = 'void' WHERE order_id = '{paid}'",
          "UPDATE tickets SET state = 'valid' WHERE order_id = '{paid}'"),
+        ("I15", "UPDATE notices SET kind = 'order.refunded' WHERE id = '{paid}'",
+         "UPDATE notices SET kind = 'order.paid' WHERE id = '{paid}'"),
         ("I16", "INSERT INTO check_in_lists (tenant_id, id, event_id, name) SELECT '{tenant}', '{tenant}', event_id, 'planted'
             FROM orders WHERE id = '{paid}';
           INSERT INTO scans (tenant_id, id, check_in_list_id, client_id, ticket_id, kind, outcome, entry_no, actor, scanned_at)

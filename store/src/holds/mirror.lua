@@ -16,10 +16,20 @@ local function is_overtaken(order, version, frees)
   return false
 end
 
+-- The same of a claim that comes after the sale of its order.
+local function is_sold(order, seats)
+  for _, seat in ipairs(seats) do
+    if redis.call('HGET', SEATS, number(seat)) == 's:' .. order then return true end
+  end
+  return false
+end
+
 for _, change in ipairs(cjson.decode(ARGV[1])) do
   local kind, seats, status, areas = change.k, change.s or {}, nil, {}
   if change.o and is_overtaken(change.o, change.v, kind == 'released') then
     -- Its areas have versions of their own, and its hold is gone.
+  elseif kind == 'claimed' and is_sold(change.o, seats) then
+    -- As above.
   elseif kind == 'claimed' or kind == 'sold' then
     local value = (kind == 'sold' and 's:' or 'c:') .. change.o
     for _, seat in ipairs(seats) do redis.call('HSET', SEATS, number(seat), value) end

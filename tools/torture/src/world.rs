@@ -50,7 +50,7 @@ const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
     (SELECT count(*) FROM provider_events WHERE state = 'received') AS events,
     (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown')) AS refunds,
     (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due')) AS orders,
-    (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message')) AS jobs,
+    (SELECT count(*) FROM jobs) AS jobs,
     (SELECT count(*) FROM webhook_deliveries WHERE state = 'pending') AS webhooks,
     (SELECT count(*) FROM webhook_endpoints e WHERE EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id
       AND a.xact_id >= e.position) OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id

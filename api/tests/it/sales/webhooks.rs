@@ -715,6 +715,9 @@ async fn a_change_of_an_order_that_comes_late_to_redis_is_left_alone() {
             .await;
         sale.platform.mirrored().await;
     };
+    // The claim comes once more: what is sold stays so.
+    late("claimed", 1).await;
+    sale.platform.check_clean().await;
     sale.tenant.api.post(&sale.path("/refunds"), json!({})).await.created();
     sale.becomes("refunded").await;
     sale.seats_are_free().await;

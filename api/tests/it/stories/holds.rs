@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    everything::uuid_of,
     Options, Platform, list,
     shop::{AREA, PLACE_MINOR, items},
-    text, wait_until,
+    text, uuid_of, wait_until,
 };
 
 fn moment(value: &Value) -> chrono::DateTime<chrono::Utc> {

@@ -131,6 +131,9 @@ const AT_REST: &[Rule] = &[
     ("I14", "outbox", "a change that Redis was not told", "SELECT id, kind FROM outbox"),
     ("I15", "refunds", "a refund without an end",
      "SELECT id, order_id, state, failure FROM refunds WHERE state IN ('pending', 'unknown')"),
+    ("I15", "orders", "a sale that nobody is told of",
+     "SELECT o.id FROM orders o WHERE EXISTS (SELECT FROM tickets t WHERE t.tenant_id = o.tenant_id AND t.order_id = o.id)
+       AND NOT EXISTS (SELECT FROM notices n WHERE n.tenant_id = o.tenant_id AND n.id = o.id AND n.kind = 'order.paid')"),
     ("I15", "orders", "money that is neither used nor on its way back", "SELECT id FROM orders WHERE state = 'refund_due'"),
     ("I15", "orders", "an order past its deadline that is still open",
      "SELECT id FROM orders WHERE state = 'pending' AND claim_expires_at < now()"),
@@ -153,12 +156,9 @@ const DRAINED: &[Rule] = &[
            AND NOT (o.state = 'needs_review' AND EXISTS (SELECT FROM refunds r WHERE r.tenant_id = o.tenant_id
              AND r.order_id = o.id AND r.state = 'failed' AND r.failure LIKE '%charge_disputed%'))",
     ),
-    (
-        "I15",
-        "jobs",
-        "work about an order that is left",
-        "SELECT kind, subject_id, attempts, last_error FROM jobs WHERE kind NOT IN ('notice', 'message')",
-    ),
+    ("I15", "jobs", "work that is left", "SELECT kind, subject_id, attempts, last_error FROM jobs"),
+    ("I15", "notices", "news that nobody has decided about", "SELECT id, kind, last_error FROM notices WHERE state = 'pending'"),
+    ("I15", "messages", "a message that is still to be sent", "SELECT id, kind, last_error FROM messages WHERE state = 'queued'"),
 ];
 
 /// All rules are asked in one query: the checker sees one moment.
