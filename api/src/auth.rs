@@ -357,7 +357,9 @@ async fn identify(
 /// A credential that is known works for everybody in a guesser's network, and so does a buyer's token, which proves
 /// itself; a guess is not even looked up.
 fn refuse_guesser(app: &App, ip: IpAddr, token: &str) -> Result<(), Refusal> {
-    let is_guess = !token.contains('.') && !app.credentials.knows(&api_keys::hash(token));
+    // Only tokens of buyers prove themselves: keys have a prefix, and no full stop.
+    let proves_itself = token.contains('.') && !token.starts_with("ef_");
+    let is_guess = !proves_itself && !app.credentials.knows(&api_keys::hash(token));
     if is_guess && let Some(until) = app.credentials.guessers.get(&network(ip)).map(|entry| *entry) {
         if until > Instant::now() {
             return Err(Refusal::new(

@@ -57,6 +57,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(20);
 /// A connection on which nothing happens is closed.
 const IDLE: Duration = Duration::from_secs(75);
+/// So is one that was written nothing for so long, whatever it sends: a body has 30 seconds, and no answer takes a minute.
+const SILENCE: Duration = Duration::from_secs(120);
 /// The sandbox must say where it listens within this time.
 const SANDBOX_START: Duration = Duration::from_secs(15);
 
@@ -359,7 +361,7 @@ pub async fn listen(app: Arc<App>, with_worker: bool) -> Result<Running> {
         // They have no end of their own to wait for.
         streams.close();
     };
-    let acceptor = Impatient::new(acceptor, Duration::from_secs(app.config.patience_secs));
+    let acceptor = Impatient::new(acceptor, Duration::from_secs(app.config.patience_secs), SILENCE);
     let http =
         tokio::spawn(Server::new_with_acceptor(acceptor).idle_timeout(IDLE).run_with_graceful_shutdown(
             server::endpoint(app),

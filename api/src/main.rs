@@ -140,9 +140,15 @@ async fn run(command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is logged unless `EVENTFLOW_LOG` says something else.
+const LOGGED: &str = "info,poem=warn";
+/// The driver of Postgres logs the parameters of every statement, buyers and codes of tickets among them: only for who asks for it by name.
+const QUIET: &str = "tokio_postgres";
+
 fn logs(config: &Config) {
-    let filter = EnvFilter::try_from_env("EVENTFLOW_LOG")
-        .unwrap_or_else(|_| "info,tokio_postgres=warn,poem=warn".into());
+    let wanted = std::env::var("EVENTFLOW_LOG").unwrap_or_else(|_| LOGGED.to_owned());
+    let wanted = if wanted.contains(QUIET) { wanted } else { format!("{wanted},{QUIET}=warn") };
+    let filter = EnvFilter::try_new(&wanted).unwrap_or_else(|_| format!("{LOGGED},{QUIET}=warn").into());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log_format {
         LogFormat::Text => builder.init(),

@@ -141,6 +141,20 @@ const STEPS: &[Step] = &[
         run: torture_check,
     },
     Step {
+        name: "mutants",
+        about: "the same with a program that is wrong, in six ways: the checker sees each",
+        fast: false,
+        needs: &[install::SERVER],
+        run: mutants,
+    },
+    Step {
+        name: "failpoints",
+        about: "one sale at some of whose points the server dies, once at each",
+        fast: false,
+        needs: &[install::SERVER],
+        run: failpoints,
+    },
+    Step {
         name: "widget",
         about: "the seat picker builds, is small enough, and its TypeScript is right",
         fast: false,
@@ -362,6 +376,16 @@ fn schemathesis() -> Result<Done> {
 
 fn torture_check() -> Result<Done> {
     torture::check()?;
+    Ok(Done::Passed)
+}
+
+fn mutants() -> Result<Done> {
+    torture::mutants()?;
+    Ok(Done::Passed)
+}
+
+fn failpoints() -> Result<Done> {
+    torture::failpoints()?;
     Ok(Done::Passed)
 }
 

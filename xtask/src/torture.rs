@@ -10,6 +10,8 @@ use crate::{process, repository};
 /// Of the test command: three runs that anybody can repeat.
 const SEEDS: &str = "1,2,3";
 const SECONDS: &str = "12";
+/// Of a sale's points (130 or so), the server dies at each so-many-th.
+const EVERY: &str = "16";
 
 pub fn run(arguments: &[String]) -> Result<()> {
     install::install(install::SERVER)?;
@@ -21,9 +23,17 @@ pub fn run(arguments: &[String]) -> Result<()> {
     start(arguments)
 }
 
-/// The step of `cargo xtask test`.
+/// The steps of `cargo xtask test`.
 pub fn check() -> Result<()> {
     run(&["--seeds", SEEDS, "--seconds", SECONDS].map(str::to_owned))
+}
+
+pub fn mutants() -> Result<()> {
+    run(&["--mutants".to_owned()])
+}
+
+pub fn failpoints() -> Result<()> {
+    run(&["--failpoints", "--every", EVERY].map(str::to_owned))
 }
 
 fn start(arguments: &[String]) -> Result<()> {

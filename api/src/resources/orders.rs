@@ -261,7 +261,10 @@ impl Orders {
             let detail = format!("The order is {}. A paid order is given back with a refund.", row.state);
             return Err(Refusal::new(ErrorCode::OrderState, detail).into());
         }
-        if !checkout::lapse(&call.app, &call.scope, id, OrderState::Cancelled).await? {
+        let is_closed = checkout::lapse(&call.app, &call.scope, id, OrderState::Cancelled).await?;
+        let order = call.read(async |tx| load(&call, tx, id).await).await?;
+        // Somebody else may have settled it meanwhile.
+        if !is_closed && order.state == OrderState::Pending.as_str() {
             return Err(Refusal::new(
                 ErrorCode::PaymentUnavailable,
                 "The provider cannot confirm that nobody pays. Try again.",
@@ -269,7 +272,6 @@ impl Orders {
             .retry_after(5)
             .into());
         }
-        let order = call.read(async |tx| load(&call, tx, id).await).await?;
         if !is_given_up(&order.state) {
             let detail = format!("The order is {} by now.", order.state);
             return Err(Refusal::new(ErrorCode::OrderState, detail).into());

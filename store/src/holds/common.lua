@@ -8,7 +8,8 @@
 --   {E}:hold:H  hash: e expiry, x absolute cap, n extensions, s seats, g areas, b buyer, k network, o order, p payload, i prior expiry
 --   {E}:holds   sorted set: hold -> expiry; what the sweeper reads
 --   {E}:buyer:B, {E}:network:N
---               hash: hold -> '<expiry ms>:<places>'. A buyer's name is any text of the caller: the two never share a key
+--               hash: hold or unpaid order -> '<expiry ms>:<places>'. A buyer's name is any text of the caller: the two never share a key
+--   {E}:open:O  set: the keys above in which an unpaid order counts
 --   {E}:order:O newest change of an order whose places came free, for an hour
 --   {E}:log     stream of changes: c '<status>:<seats>;…', g '<area>:<left>;…', k 'offer' when prices or seats changed
 local event = KEYS[1]

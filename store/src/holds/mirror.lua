@@ -24,6 +24,33 @@ local function is_sold(order, seats)
   return false
 end
 
+-- Longer than an order may be open.
+local OPEN_MS = 86400000
+
+-- The hold of a buyer or visitor became an order. Until that is paid or has ended, its places count as those of a hold do: or else
+-- one visitor with invented names could keep all places, and pay none.
+local function becomes_order(hold, order)
+  local record, counts = redis.call('HMGET', event .. ':hold:' .. hold, 'b', 'k'), {}
+  for _, counter in ipairs(counters(record[1], record[2])) do
+    if counter ~= '' then counts[counter] = string.match(redis.call('HGET', counter, hold) or '', ':(%d+)$') end
+  end
+  local seats = drop_hold(hold)
+  for counter, count in pairs(counts) do
+    redis.call('HSET', counter, order, number(now + OPEN_MS) .. ':' .. count)
+    redis.call('PEXPIRE', counter, 2 * OPEN_MS)
+    local key = event .. ':open:' .. order
+    redis.call('SADD', key, counter)
+    redis.call('PEXPIRE', key, OPEN_MS)
+  end
+  return seats
+end
+
+local function is_no_longer_open(order)
+  local key = event .. ':open:' .. order
+  for _, counter in ipairs(redis.call('SMEMBERS', key)) do redis.call('HDEL', counter, order) end
+  redis.call('DEL', key)
+end
+
 for _, change in ipairs(cjson.decode(ARGV[1])) do
   local kind, seats, status, areas = change.k, change.s or {}, nil, {}
   if change.o and is_overtaken(change.o, change.v, kind == 'released') then
@@ -33,7 +60,8 @@ for _, change in ipairs(cjson.decode(ARGV[1])) do
   elseif kind == 'claimed' or kind == 'sold' then
     local value = (kind == 'sold' and 's:' or 'c:') .. change.o
     for _, seat in ipairs(seats) do redis.call('HSET', SEATS, number(seat), value) end
-    if change.h then drop_hold(change.h) end
+    if change.h then becomes_order(change.h, change.o) end
+    if kind == 'sold' then is_no_longer_open(change.o) end
     status = kind == 'sold' and SOLD or HELD
   elseif kind == 'released' then
     local freed = {}
@@ -45,6 +73,7 @@ for _, change in ipairs(cjson.decode(ARGV[1])) do
       end
     end
     seats, status = freed, FREE
+    is_no_longer_open(change.o)
     if change.h then
       for _, seat in ipairs(drop_hold(change.h)) do seats[#seats + 1] = tonumber(seat) end
     end

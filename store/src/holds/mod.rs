@@ -306,7 +306,7 @@ impl Holds {
             "conflict" => Err(idempotency::conflict()),
             "limit" => {
                 let detail = format!(
-                    "One buyer may hold {} places of this event, and holds {} already.",
+                    "One buyer may hold {} places of this event, and has {} already, in holds and orders that are not paid.",
                     answer.text(2)?,
                     answer.text(1)?
                 );

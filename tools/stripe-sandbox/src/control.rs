@@ -1,8 +1,10 @@
 //! The control API below `/_sandbox`: what a test needs and Stripe does not have. JSON in, JSON out, no key, because the
 //! sandbox is on loopback only.
 
+use std::net::IpAddr;
+
 use poem::Response;
-use poem::http::HeaderMap;
+use poem::http::{HeaderMap, uri::Authority};
 use serde_json::{Value, json};
 
 use crate::chaos::Rule;
@@ -70,7 +72,7 @@ fn answer(
     body: &[u8],
 ) -> Result<Value> {
     // A page on the internet must not drive the sandbox through the developer's browser.
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") || !is_asked_here(headers) {
         return Err(ApiError::forbidden("The control API is not for other sites."));
     }
     let input: Value = if body.iter().all(u8::is_ascii_whitespace) {
@@ -138,6 +140,14 @@ fn answer(
         }
         _ => Err(ApiError::unknown_route(method, &format!("/_sandbox/{}", segments.join("/")))),
     }
+}
+
+/// By an address or as `localhost`: a name of the internet that leads to this machine is somebody's trick.
+fn is_asked_here(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get("host") else { return true };
+    let Ok(authority) = host.to_str().unwrap_or_default().parse::<Authority>() else { return false };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.parse::<IpAddr>().is_ok()
 }
 
 fn index() -> Value {

@@ -30,6 +30,32 @@ pub async fn run(world: &World, number: u64, end: Instant) {
     }
 }
 
+/// Where the payments at the deadline begin among the kinds of payments.
+const DEADLINE: u32 = 17;
+
+/// What must not be left to chance in a short run, dealt in turn to every few orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Spy,
+    Lie,
+    Deadline,
+    Refund,
+    Any,
+}
+
+impl Turn {
+    /// Of the n-th order.
+    fn of(number: u64) -> Self {
+        match number % 10 {
+            0 => Self::Spy,
+            1 => Self::Lie,
+            2 => Self::Deadline,
+            3 => Self::Refund,
+            _ => Self::Any,
+        }
+    }
+}
+
 struct Buyer<'a> {
     world: &'a World,
     dice: StdRng,
@@ -86,18 +112,19 @@ impl Buyer<'_> {
         }
         let order = self.order(shop, &hold).await?;
         self.count("orders made");
-        if self.chance(10) {
+        let turn = Turn::of(world.client.history.with(|seen| seen.counts["orders made"]));
+        if self.chance(10) || turn == Turn::Spy {
             self.spy(rival, &order).await?;
         }
-        if self.chance(20) {
+        if self.chance(20) || turn == Turn::Lie {
             self.lie(&order).await;
         }
-        self.pay(&order).await?;
+        self.pay(&order, turn).await?;
         let paid = self.look(&order).await?;
         let codes =
             paid["tickets"].as_array().into_iter().flatten().map(|ticket| text(ticket, "token").to_owned());
         world.client.history.with(|seen| seen.codes.extend(codes.filter(|code| !code.is_empty())));
-        if self.chance(18) {
+        if self.chance(18) || turn == Turn::Refund {
             self.refund(shop, &paid).await?;
         }
         Some(())
@@ -200,14 +227,15 @@ impl Buyer<'_> {
     }
 
     /// Nothing when the buyer does not pay.
-    async fn pay(&mut self, order: &Value) -> Option<()> {
+    async fn pay(&mut self, order: &Value, turn: Turn) -> Option<()> {
         if text(order, "state") != "pending" {
             return Some(());
         }
         let session = session_of(order)?;
         let path = format!("sessions/{session}/pay");
         let card = |card: &str| json!({ "card": card });
-        match self.dice.random_range(0..100) {
+        let kind = self.dice.random_range(0..100);
+        match if turn == Turn::Deadline { DEADLINE } else { kind } {
             0..12 => {
                 self.count("checkouts abandoned");
                 return None;
@@ -226,7 +254,7 @@ impl Buyer<'_> {
                     cancel.await?;
                 }
             }
-            17..27 => {
+            DEADLINE..27 => {
                 // The lapse is due now, and comes within a second or two.
                 let until: DateTime<Utc> = text(order, "pay_until").parse().ok()?;
                 let wait = (until - Utc::now()).to_std().unwrap_or_default();

@@ -202,6 +202,34 @@ async fn a_name_is_no_network() {
     place(victim, "", 30).await.created();
 }
 
+/// Whoever invents a name for each order has no more places than whoever gives none.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_not_paid_counts_against_its_network() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.event(40, 0, json!({ "max_per_hold": 2 })).await;
+    let mut orders = Vec::new();
+    for n in 0..5 {
+        let hold = event.hold(&[2 * n, 2 * n + 1]).await.created();
+        let mut order = event.order_of(&hold);
+        order["buyer"] = json!({ "email": format!("visitor-{n}@example.org"), "name": "Grace Hopper" });
+        orders.push(tenant.page.post("/v1/orders", order).await.created());
+        platform.mirrored().await;
+    }
+    event.hold(&[10, 11]).await.refused(409, "hold_limit");
+    // What is paid no longer counts, and what is given up.
+    platform.sandbox.pay(&orders[0]).await;
+    tenant.order_in_state(&orders[0]["id"], "paid").await;
+    platform.mirrored().await;
+    event.hold(&[10, 11]).await.created();
+    event.hold(&[12, 13]).await.refused(409, "hold_limit");
+    let buyer = tenant.page.with_token(text(&orders[1], "buyer_token"));
+    buyer.act(&format!("/v1/orders/{}/cancel", text(&orders[1], "id"))).await.ok();
+    platform.mirrored().await;
+    event.hold(&[12, 13]).await.created();
+    platform.check_clean().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_held_is_named() {
     let platform = Platform::start().await;

@@ -252,6 +252,11 @@ fn formulas_do_not_run_in_spreadsheets() {
     assert!(file.text.contains("'=HYPERLINK") && file.text.contains("''q"));
     let back = read(Format::Csv, &file.text).unwrap().map;
     assert_eq!((back.sections[0].name.as_str(), back.sections[0].key.as_str()), ("=HYPERLINK(\"x\")", "'q"));
+    for name in ["＝1+1", "\u{3000}=1+1", "\u{feff}@x"] {
+        map.sections[0].name = name.into();
+        let text = export(Format::Csv, &map).text;
+        assert!(text.contains(&format!("'{name}")), "{text}");
+    }
 }
 
 #[test]

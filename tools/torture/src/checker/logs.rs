@@ -58,7 +58,8 @@ fn read(found: &mut Found, log: &Path, secrets: &BTreeMap<String, &'static str>)
     while reader.read_until(b'\n', &mut line)? > 0 {
         count += 1;
         let text = String::from_utf8_lossy(&line);
-        for kind in found_in(&text, secrets) {
+        let kinds = [found_in(&text, secrets), found_in(&spelled_out(&text), secrets)].concat();
+        for kind in kinds {
             let times = told.entry(kind).or_default();
             *times += 1;
             if *times <= TOLD_MAX {
@@ -85,6 +86,14 @@ fn found_in(line: &str, secrets: &BTreeMap<String, &'static str>) -> Vec<&'stati
     kinds.sort_unstable();
     kinds.dedup();
     kinds
+}
+
+/// What a line writes as lists of the numbers of its bytes, as programs do that do not know that it is text.
+fn spelled_out(line: &str) -> String {
+    let lists = line.split('[').filter_map(|rest| Some(rest.split_once(']')?.0));
+    let bytes = |list: &str| list.split(", ").map(|number| number.parse::<u8>().ok()).collect::<Option<Vec<u8>>>();
+    let texts = lists.filter_map(bytes).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 fn goes_on(line: &str, prefix: &str) -> bool {
@@ -138,6 +147,14 @@ mod tests {
         ] {
             assert_eq!(found_in(line, &secrets()), [kind], "{line}");
         }
+    }
+
+    #[test]
+    fn what_is_written_as_numbers_is_read_too() {
+        let numbers = |text: &str| format!("DEBUG params: [Some({:?}), None, Some([1])]", text.as_bytes());
+        let line = numbers("{\"email\": \"grace@example.org\"}");
+        assert_eq!(found_in(&spelled_out(&line), &secrets()), ["an e-mail address"], "{line}");
+        assert_eq!(spelled_out("[2m2026[0m [10, 300] [] [a, b] row[3"), "");
     }
 
     #[test]

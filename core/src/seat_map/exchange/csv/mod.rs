@@ -70,5 +70,11 @@ columns! {
     Points = "points" | "outline";
 }
 
-/// What makes a spreadsheet take a text for a formula, and the mark against it.
-const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+/// What makes a spreadsheet take a text for a formula, also in full width, and the mark against it.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\''];
+
+/// Whether a spreadsheet may run a text: it may leave out blanks at its beginning, and what has no width.
+fn is_formula(text: &str) -> bool {
+    let is_blank = |c: char| c.is_whitespace() || matches!(c, '\u{200b}' | '\u{feff}');
+    text.starts_with(FORMULA) || text.trim_start_matches(is_blank).starts_with(FORMULA)
+}

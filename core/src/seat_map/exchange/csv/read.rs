@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Column, FORMULA};
+use super::{Column, is_formula};
 use crate::seat_map::{
     AREAS_MAX, CATEGORIES_MAX, Category, FLOORS_MAX, Floor, GaArea, OUTLINE_POINTS_MAX, Point, ROWS_MAX,
     SEATS_MAX, SECTIONS_MAX, SeatMap, SeatTrait, Section, ZONES_MAX, Zone,
@@ -118,7 +118,7 @@ impl<'a> Cells<'a> {
     fn text(&self, column: Column) -> &'a str {
         let at = self.columns.0[column as usize];
         let text = at.and_then(|at| self.record.get(at)).unwrap_or_default();
-        text.strip_prefix('\'').filter(|text| text.starts_with(FORMULA)).unwrap_or(text)
+        text.strip_prefix('\'').filter(|text| is_formula(text)).unwrap_or(text)
     }
 
     fn some(&self, column: Column) -> Option<String> {

@@ -1,6 +1,6 @@
 //! To CSV.
 
-use super::{Column, FORMULA};
+use super::{Column, is_formula};
 use crate::seat_map::{
     Layout, LayoutCategory, NAME_CHARS_MAX, Occupancy, SeatIndex, SeatMap, URL_CHARS_MAX,
     exchange::{
@@ -68,7 +68,7 @@ impl Line {
     fn text(&mut self, column: Column, text: &str) {
         let long = if column == Column::View { URL_CHARS_MAX } else { NAME_CHARS_MAX };
         let text = clipped(text, long);
-        let marked = text.starts_with(FORMULA);
+        let marked = is_formula(text);
         self.set(column, if marked { format!("'{text}") } else { text.to_owned() });
     }
 }
