@@ -329,7 +329,8 @@ fn plans(options: &Options) -> Vec<Plan> {
         plan(Part::Crowd, "crowd".into(), options.seats, closed(options.crowd, 5), main, 300),
     ];
     plans.extend(
-        [2_000, 20_000, 100_000].map(|seats| plan(Part::Seats, sizes(seats), seats, open(GROWTH_RATE), brisk, 15)),
+        [2_000, 20_000, 100_000]
+            .map(|seats| plan(Part::Seats, sizes(seats), seats, open(GROWTH_RATE), brisk, 15)),
     );
     plans.extend(
         [20, 40, 80, 160].map(|rate| plan(Part::Rates, rates(rate), options.seats, open(rate), brisk, 15)),
@@ -357,7 +358,13 @@ pub async fn run(options: &Options, server: &Server, commit: &str) -> Result<Vec
     failures.extend(server.warnings().into_iter().take(5).map(|line| format!("the server's log: {line}")));
     step("every invariant, over all sales");
     let found = truth::invariants(server, &sockets).await?;
-    failures.extend(found.violations.iter().take(20).map(|violation| format!("{}: {}", violation.invariant, violation.what)));
+    failures.extend(
+        found
+            .violations
+            .iter()
+            .take(20)
+            .map(|violation| format!("{}: {}", violation.invariant, violation.what)),
+    );
     let mut report = Report::default();
     report.say("commit", commit);
     page::values(&mut report, &outcomes);

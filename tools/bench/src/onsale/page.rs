@@ -81,7 +81,13 @@ fn memory(outcome: &Outcome) -> ([f64; 3], [f64; 3]) {
 }
 
 /// Writes the page with its plots, which stand beside it.
-pub fn write(path: &Path, outcomes: &[Outcome], found: &Found, options: &Options, commit: &str) -> Result<()> {
+pub fn write(
+    path: &Path,
+    outcomes: &[Outcome],
+    found: &Found,
+    options: &Options,
+    commit: &str,
+) -> Result<()> {
     let mut page = Page(String::new());
     page.head(options, commit);
     page.overview(outcomes, found);
@@ -153,7 +159,10 @@ impl Page {
 
     /// All runs in a line each, beside the bar; and what the checker says.
     fn overview(&mut self, outcomes: &[Outcome], found: &Found) {
-        say!(self, "\n| run | orders | seats | sold out after | slowest operation | its p95 in its slowest {PEAK_SECONDS} s | bar |");
+        say!(
+            self,
+            "\n| run | orders | seats | sold out after | slowest operation | its p95 in its slowest {PEAK_SECONDS} s | bar |"
+        );
         say!(self, "|---|---:|---:|---:|---|---:|---|");
         for outcome in outcomes {
             let all = outcome.slowest();
@@ -165,10 +174,18 @@ impl Page {
             };
             let sold_out = outcome.sold_out_after().map_or("–".to_owned(), |after| format!("{after:.0} s"));
             let (orders, seats) = (outcome.truth.books.paid_orders, outcome.truth.books.sold);
-            say!(self, "| {} | {orders} | {seats} | {sold_out} | {name} | {p95:.1} ms | {bar} |", outcome.plan.name);
+            say!(
+                self,
+                "| {} | {orders} | {seats} | {sold_out} | {name} | {p95:.1} ms | {bar} |",
+                outcome.plan.name
+            );
         }
         let rows: u64 = found.looked_at.values().sum();
-        let names: Vec<&str> = INVARIANTS.iter().map(|(name, _)| *name).filter(|name| found.looked_at.keys().any(|(of, _)| of == name)).collect();
+        let names: Vec<&str> = INVARIANTS
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| found.looked_at.keys().any(|(of, _)| of == name))
+            .collect();
         let verdict = match found.violations.len() {
             0 => "no violation".to_owned(),
             count => format!("**{count} VIOLATIONS**"),
@@ -271,7 +288,9 @@ impl Page {
             let Quantiles { count, p50, p95, p99, max } = record.quantiles(op, 0..u64::MAX / 1_000_000);
             let peak = record.quantiles(op, outcome.peak());
             let slowest = record.slowest(op, PEAK_SECONDS);
-            let since = slowest.and_then(|slowest| slowest.since).map_or("all".to_owned(), |second| format!("{second} s"));
+            let since = slowest
+                .and_then(|slowest| slowest.since)
+                .map_or("all".to_owned(), |second| format!("{second} s"));
             say!(
                 self,
                 "| {} | {count} | {p50:.1} | {p95:.1} | {p99:.1} | {max:.0} | {:.1} | {:.1} | {:.1} | {since} |",

@@ -161,7 +161,9 @@ fn over_time<'a>(title: &'a str, y: &'a str, y_scale: Scale, lines: Vec<Line>) -
 
 /// The plots of a model, and those of growth; as many as there are runs for.
 pub fn write(folder: &Path, outcomes: &[Outcome]) -> Result<()> {
-    for outcome in outcomes.iter().filter(|outcome| matches!(outcome.plan.part, Part::Closed | Part::Open | Part::Crowd)) {
+    for outcome in
+        outcomes.iter().filter(|outcome| matches!(outcome.plan.part, Part::Closed | Part::Open | Part::Crowd))
+    {
         let file = |what: &str| folder.join(format!("onsale-{}-{what}.svg", outcome.plan.name));
         seats(outcome).write(&file("seats"))?;
         latencies(outcome).write(&file("latency"))?;

@@ -12,6 +12,8 @@ use super::{
 use crate::process::{Cpu, Memory, cpu, memory};
 
 const PERIOD: Duration = Duration::from_secs(1);
+/// Memory is looked at in every so-many-th sample: the kernel walks all pages of Postgres for it, which stand still meanwhile.
+const MEMORY_EVERY: u32 = 5;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Sample {
@@ -33,12 +35,21 @@ pub struct Seats<'a> {
     sale: &'a Sale,
     visitor: Visitor,
     path: String,
+    /// Samples taken, and the memory of the last one that looked.
+    taken: u32,
+    memory: Memory,
 }
 
 impl<'a> Seats<'a> {
     pub fn new(sale: &'a Sale) -> Self {
         let visitor = Visitor::new(sale.server, visitor::address(sale.first_visitor + sale.crowd));
-        Self { sale, visitor, path: format!("/v1/events/{}/availability.bin", sale.event) }
+        Self {
+            sale,
+            visitor,
+            path: format!("/v1/events/{}/availability.bin", sale.event),
+            taken: 0,
+            memory: Memory::default(),
+        }
     }
 
     pub async fn sample(&mut self) -> Result<Sample> {
@@ -46,6 +57,12 @@ impl<'a> Seats<'a> {
         if answer.status != 200 {
             bail!("availability: {}", answer.code());
         }
+        let (server, looks) = (self.sale.server_id, self.taken.is_multiple_of(MEMORY_EVERY));
+        // Files that take a while: buyers are sent on their way by the thread at hand.
+        let (cpu, looked) =
+            tokio::task::spawn_blocking(move || (cpu(server), looks.then(|| memory(server)))).await?;
+        self.memory = looked.unwrap_or(self.memory);
+        self.taken += 1;
         let statuses = Snapshot::decode(&answer.unpacked()?)?.statuses;
         let count = |status| statuses.count(status);
         Ok(Sample {
@@ -55,8 +72,8 @@ impl<'a> Seats<'a> {
             sold: count(SeatStatus::Sold),
             buyers: self.sale.here(),
             streams: self.sale.lags.open(),
-            cpu: cpu(self.sale.server_id),
-            memory: memory(self.sale.server_id),
+            cpu,
+            memory: self.memory,
         })
     }
 }

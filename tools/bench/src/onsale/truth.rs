@@ -17,7 +17,8 @@ use crate::{
 const REST: Duration = Duration::from_secs(120);
 const REST_PAUSE: Duration = Duration::from_millis(500);
 /// What is under way.
-const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM provider_events WHERE state = 'received')
+const BUSY: &str =
+    "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM provider_events WHERE state = 'received')
     + (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown'))
     + (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due'))
     + (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message'))";

@@ -91,7 +91,8 @@ fn found_in(line: &str, secrets: &BTreeMap<String, &'static str>) -> Vec<&'stati
 /// What a line writes as lists of the numbers of its bytes, as programs do that do not know that it is text.
 fn spelled_out(line: &str) -> String {
     let lists = line.split('[').filter_map(|rest| Some(rest.split_once(']')?.0));
-    let bytes = |list: &str| list.split(", ").map(|number| number.parse::<u8>().ok()).collect::<Option<Vec<u8>>>();
+    let bytes =
+        |list: &str| list.split(", ").map(|number| number.parse::<u8>().ok()).collect::<Option<Vec<u8>>>();
     let texts = lists.filter_map(bytes).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     texts.collect::<Vec<_>>().join("\n")
 }
