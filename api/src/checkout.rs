@@ -608,8 +608,10 @@ async fn process_dispute(
 ) -> Result<&'static str> {
     use eventflow_core::ledger;
     let won = match dispute.status {
+        // The bank asks, and has withdrawn nothing; when it does, the dispute has another status.
+        DisputeStatus::Inquiry => return Ok("an inquiry, no money has moved"),
         DisputeStatus::Open | DisputeStatus::Other => None,
-        DisputeStatus::Won | DisputeStatus::WarningClosed => Some(true),
+        DisputeStatus::Won => Some(true),
         DisputeStatus::Lost => Some(false),
     };
     app.db

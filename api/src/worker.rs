@@ -35,7 +35,7 @@ const JANITOR_PERIOD: Duration = Duration::from_secs(3600);
 /// After this many attempts on an event somebody has to look.
 const EVENT_ATTEMPTS_MAX: i32 = 12;
 /// Kinds of events that concern orders (the provider lists at most 20 kinds at once).
-const EVENT_KINDS: [&str; 12] = [
+const EVENT_KINDS: [&str; 13] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
     "checkout.session.async_payment_failed",
@@ -47,6 +47,7 @@ const EVENT_KINDS: [&str; 12] = [
     "refund.updated",
     "refund.failed",
     "charge.dispute.created",
+    "charge.dispute.funds_withdrawn",
     "charge.dispute.closed",
 ];
 

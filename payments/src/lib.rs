@@ -268,8 +268,8 @@ pub enum DisputeStatus {
     Open,
     Won,
     Lost,
-    /// An inquiry that ended without taking money.
-    WarningClosed,
+    /// The bank asks, or has asked; no money was taken.
+    Inquiry,
     /// A state this version does not know: keep the tickets frozen and look.
     Other,
 }

@@ -291,7 +291,8 @@ pub async fn publish(tx: &mut Tx, id: Id<id::Event>, allow_unpriced: bool) -> Re
     Ok(event)
 }
 
-/// Stops the sale for good. Orders and tickets stay as they are.
+/// Stops the sale for good. Orders that are paid and their tickets stay as they are; those that are not end now, and what is paid
+/// all the same goes back.
 pub async fn cancel(tx: &mut Tx, id: Id<id::Event>, reason: &str) -> Result<Event> {
     let event = lock(tx, id).await?;
     if event.state != PUBLISHED {
@@ -305,6 +306,14 @@ pub async fn cancel(tx: &mut Tx, id: Id<id::Event>, reason: &str) -> Result<Even
         .returning(Event::as_returning())
         .get_result(&mut **tx)
         .await?;
+    statement!(
+        "UPDATE jobs j SET run_at = now() FROM orders o WHERE j.tenant_id = ? AND j.kind = 'lapse' \
+         AND o.tenant_id = j.tenant_id AND o.id = j.subject_id AND o.event_id = ? AND j.run_at > now()",
+        tx.tenant(),
+        id.uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
     audit_log::record(tx, "events.cancel", id, json!({ "reason": reason })).await?;
     Ok(event)
 }

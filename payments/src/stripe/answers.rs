@@ -60,12 +60,10 @@ pub fn dispute(value: &Value) -> Result<Dispute> {
     Ok(Dispute {
         id: required(value, "id")?,
         status: match required(value, "status")?.as_str() {
-            "needs_response" | "under_review" | "warning_needs_response" | "warning_under_review" => {
-                DisputeStatus::Open
-            }
+            "needs_response" | "under_review" => DisputeStatus::Open,
             "won" => DisputeStatus::Won,
             "lost" => DisputeStatus::Lost,
-            "warning_closed" => DisputeStatus::WarningClosed,
+            "warning_needs_response" | "warning_under_review" | "warning_closed" => DisputeStatus::Inquiry,
             _ => DisputeStatus::Other,
         },
         amount_minor: value["amount"].as_i64().ok_or_else(|| missing("amount"))?,
@@ -141,5 +139,22 @@ mod tests {
             json!({"object": "refund", "id": "re_1", "status": "maybe", "amount": 1, "currency": "eur"});
         assert!(matches!(refund(&refund_value), Err(ProviderError::Unexpected(_))));
         assert!(matches!(refund(&json!({"object": "charge"})), Err(ProviderError::Unexpected(_))));
+    }
+
+    #[test]
+    fn an_inquiry_is_no_dispute_yet() {
+        let status = |status: &str| {
+            let value = json!({"object": "dispute", "id": "du_1", "status": status, "amount": 4_200, "currency": "eur"});
+            dispute(&value).unwrap().status
+        };
+        for (text, expected) in [
+            ("warning_needs_response", DisputeStatus::Inquiry),
+            ("warning_under_review", DisputeStatus::Inquiry),
+            ("warning_closed", DisputeStatus::Inquiry),
+            ("needs_response", DisputeStatus::Open),
+            ("a new word", DisputeStatus::Other),
+        ] {
+            assert_eq!(status(text), expected, "{text}");
+        }
     }
 }

@@ -64,6 +64,13 @@ pub async fn record(tx: &mut Tx, event: Id<id::Event>, change: &Change) -> Resul
 
 type Row = (i64, Uuid, Uuid, String, Value);
 
+/// What a batch says of one event.
+struct News {
+    tenant: Uuid,
+    rows: Vec<i64>,
+    changes: serde_json::Result<Vec<Change>>,
+}
+
 impl Holds {
     /// Repeats one batch; answers whether it was full, so that there may be more. `connection` is one of `ef_system` that holds the mirror's lock.
     pub async fn mirror(&self, connection: &mut AsyncPgConnection) -> Result<bool> {
@@ -73,21 +80,22 @@ impl Holds {
             .select((outbox::id, outbox::tenant_id, outbox::event_id, outbox::kind, outbox::payload))
             .load(connection)
             .await?;
-        let mut events: BTreeMap<Uuid, (Uuid, Vec<i64>, serde_json::Result<Vec<Change>>)> = BTreeMap::new();
+        let mut events: BTreeMap<Uuid, News> = BTreeMap::new();
         for (id, tenant, event, kind, payload) in rows.iter().cloned() {
-            let entry = events.entry(event).or_insert_with(|| (tenant, vec![], Ok(vec![])));
-            entry.1.push(id);
-            if let Ok(changes) = &mut entry.2 {
+            let news =
+                events.entry(event).or_insert_with(|| News { tenant, rows: vec![], changes: Ok(vec![]) });
+            news.rows.push(id);
+            if let Ok(changes) = &mut news.changes {
                 match changes_of(id, &kind, payload) {
                     Ok(more) => changes.extend(more),
-                    Err(error) => entry.2 = Err(error),
+                    Err(error) => news.changes = Err(error),
                 }
             }
         }
         let mut failed = None;
-        for (event, (tenant, ids, changes)) in events {
-            let (tenant, event) = (tenant.into(), event.into());
-            let repeated = match changes {
+        for (event, news) in events {
+            let (tenant, event) = (news.tenant.into(), event.into());
+            let repeated = match news.changes {
                 Ok(changes) => self.repeat(tenant, event, &changes).await,
                 Err(error) => {
                     tracing::error!(error = %error, event.id = %event, "an outbox row cannot be read; Redis learns the event anew");
@@ -97,7 +105,9 @@ impl Holds {
             // One event that cannot be mirrored now must not keep the others waiting.
             match repeated {
                 Ok(()) => {
-                    diesel::delete(outbox::table.filter(outbox::id.eq_any(ids))).execute(connection).await?;
+                    diesel::delete(outbox::table.filter(outbox::id.eq_any(news.rows)))
+                        .execute(connection)
+                        .await?;
                 }
                 Err(error) => failed = Some(error),
             }

@@ -17,6 +17,7 @@ use crate::{
     audit_log,
     db::{Tx, new_uuid},
     error::{Error, Result},
+    events::CANCELLED,
     holds::{self, Change},
     jobs, ledger_entries, refunds,
     schema::{events, order_items, orders, payments},
@@ -127,7 +128,14 @@ async fn process_paid(
         return Ok(Settled::NeedsReview);
     }
     let intent = session.payment_intent.clone();
+    let is_cancelled = is_cancelled(tx, order).await?;
     match order.state()? {
+        // Nobody is let in to an event that does not take place.
+        OrderState::Pending | OrderState::Processing if is_cancelled => {
+            close(tx, order, OrderState::Cancelled, "the event is cancelled").await?;
+            give_back(tx, order, payment, intent).await
+        }
+        OrderState::Expired if is_cancelled => give_back(tx, order, payment, intent).await,
         OrderState::Pending | OrderState::Processing => {
             settle_row(tx, order, payment, intent).await?;
             Ok(Settled::Paid)
@@ -149,6 +157,12 @@ async fn process_paid(
             Ok(Settled::NeedsReview)
         }
     }
+}
+
+async fn is_cancelled(tx: &mut Tx, order: &OrderRow) -> Result<bool> {
+    let state: String =
+        events::table.find((tx.tenant(), order.event_id)).select(events::state).first(&mut **tx).await?;
+    Ok(state == CANCELLED)
 }
 
 async fn settle_row(

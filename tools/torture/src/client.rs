@@ -133,6 +133,11 @@ impl Client {
         if status >= 500 {
             self.history.count(&format!("answers {status}"));
         }
+        // Whatever is away: the server knows what is, and says that it is not its own fault.
+        if status == 500 {
+            let what = format!("{} {} was answered with 500", ask.method, ask.path);
+            self.history.wrong("I15", what);
+        }
         Some(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
     }
 

@@ -221,7 +221,6 @@ async fn checked(
     let circumstances = world.client.history.with(|seen| Circumstances {
         quiescent: true,
         drained: true,
-        skewed: hurry,
         acknowledged: seen.acknowledged.clone(),
         scans: seen.scans.clone(),
         interruptions: seen.counts.get("interruptions").copied().unwrap_or_default(),

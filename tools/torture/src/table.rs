@@ -18,7 +18,7 @@ const COLUMNS: [(&str, &str); 15] = [
     ("hard kills", "hard kills"),
     ("requests", "requests"),
     ("orders", "orders made"),
-    ("paid", "orders paid"),
+    ("paid at the provider", "orders paid at the provider"),
     ("lapsed or cancelled", "orders lapsed or cancelled"),
     ("rivals who met", "rivals who met"),
     ("late payments", "late payments"),

@@ -697,6 +697,39 @@ async fn a_refund_whose_key_repeats_an_error_gets_another_one() {
     sale.check().await;
 }
 
+/// Nobody gets tickets of an event that does not take place, and nobody can pay for them any longer.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_for_a_cancelled_event_goes_back() {
+    let sale = Sale::begin().await;
+    let hold = sale.event.hold(&[4]).await.created();
+    let unpaid = sale.event.order_stripe(&hold).await.created();
+    sale.platform.chaos(json!({ "fault": "webhook_drop", "next": 100 })).await;
+    sale.pay().await;
+    sale.tenant.api.post(&sale.event.path("/cancel"), json!({ "reason": "The soloist is ill." })).await.ok();
+    sale.becomes("refunded").await;
+    assert_eq!(sale.ticket_states().await, [""; 0]);
+    // Its deadline was minutes away.
+    sale.tenant.order_in_state(&unpaid["id"], "expired").await;
+    sale.platform.calm().await;
+    sale.check().await;
+}
+
+/// What was given back is not the buyer's any more, and does not count against the limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_places_back_may_buy_others() {
+    let sale = Sale::with(json!({ "max_per_hold": 2, "max_per_buyer": 2 })).await;
+    sale.pay().await;
+    let paid = sale.becomes("paid").await;
+    sale.platform.mirrored().await;
+    let more = sale.event.hold(&[2]).await.created();
+    sale.event.order_stripe(&more).await.refused(409, "hold_limit");
+    let back = json!({ "item_ids": [paid["items"][0]["id"]] });
+    sale.tenant.api.post(&sale.path("/refunds"), back).await.created();
+    sale.becomes("partially_refunded").await;
+    sale.event.order_stripe(&more).await.created();
+    sale.check().await;
+}
+
 /// What Redis received while it stood still is done after later changes of the same order: it changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_an_order_that_comes_late_to_redis_is_left_alone() {

@@ -45,6 +45,9 @@ const ASK_AGAIN: [Duration; 4] = [
     Duration::from_secs(1),
 ];
 const WAIT_FOR_TICKETS: Duration = Duration::from_secs(60);
+/// How a visit can end, among other ways.
+pub const HAS_TICKETS: &str = "has tickets";
+pub const RUN_ENDED: &str = "the run ended";
 const CARD: &str = "4242424242424242";
 
 struct Buyer {
@@ -110,7 +113,7 @@ impl Buyer {
 
     async fn ask(&mut self, op: Op, ask: Ask<'_>) -> Result<Answer> {
         let answer = self.visitor.ask(&ask).await.with_context(|| op.name())?;
-        self.sale.record.answer(op, self.due.into_std());
+        self.sale.record.answer(op, self.due.into_std(), answer.status < 400);
         self.due = Instant::now();
         if answer.status >= 400 {
             self.sale.record.refusal(op, answer.code());
@@ -152,7 +155,7 @@ impl Buyer {
                 return Ok("paid too late");
             }
             self.tickets(&order).await?;
-            return Ok("has tickets");
+            return Ok(HAS_TICKETS);
         }
         Ok("gave up")
     }
@@ -188,7 +191,7 @@ impl Buyer {
                 continue;
             }
             if self.sale.is_over() {
-                return Ok(Err("the run ended"));
+                return Ok(Err(RUN_ENDED));
             }
             tries += 1;
             match self.place().await? {
@@ -277,7 +280,7 @@ impl Buyer {
         let body = json!({ "card": CARD });
         let ask = Ask::post(&path, "", &body);
         let answer = Visitor::new(sandbox, std::net::Ipv4Addr::LOCALHOST).ask(&ask).await?;
-        self.sale.record.answer(Op::Pay, self.due.into_std());
+        self.sale.record.answer(Op::Pay, self.due.into_std(), answer.status < 400);
         self.due = Instant::now();
         Ok(answer.status == 200)
     }

@@ -58,6 +58,8 @@ const STEADY_SECONDS: u64 = 600;
 const STEADY_RATE: u32 = 30;
 /// Buyers in each second at arenas of different sizes.
 const GROWTH_RATE: u32 = 40;
+/// The share of visits that end with tickets while half of the seats are left; of the others most think better of it.
+const SERVED_MIN: f64 = 0.75;
 /// A seller's rate is measured until so much of the house is sold: the rest waits for what people give back.
 const MOST: f64 = 0.95;
 
@@ -264,6 +266,21 @@ impl Outcome {
         (used.platform() * 1e3 / orders, used.sandbox * 1e3 / orders)
     }
 
+    /// A sale that refuses everybody is quick, and no sale.
+    fn too_few(&self) -> Option<String> {
+        let ended = self.sale.record.endings();
+        let with_tickets = ended.get(buyer::HAS_TICKETS).copied().unwrap_or_default();
+        let visits: u64 =
+            ended.iter().filter(|(how, _)| **how != buyer::RUN_ENDED).map(|(_, count)| count).sum();
+        let is_left = self.last.sold < self.plan.seats / 2;
+        let too_few = self.plan.has_bar && is_left && (with_tickets as f64) < SERVED_MIN * visits as f64;
+        too_few.then(|| {
+            format!(
+                "only {with_tickets} of {visits} visits ended with tickets, and half of the seats are left"
+            )
+        })
+    }
+
     /// What went wrong.
     fn failures(&self) -> Vec<String> {
         let faults = self.sale.record.faults();
@@ -275,7 +292,7 @@ impl Outcome {
                 slow.p95_ms
             )
         });
-        let wrong = self.truth.wrong.iter().chain(&faults).cloned().chain(slow);
+        let wrong = self.truth.wrong.iter().chain(&faults).cloned().chain(slow).chain(self.too_few());
         wrong.map(|what| format!("{}: {what}", self.plan.name)).collect()
     }
 }
@@ -357,7 +374,10 @@ pub async fn run(options: &Options, server: &Server, commit: &str) -> Result<Vec
     let mut failures: Vec<String> = outcomes.iter().flat_map(Outcome::failures).collect();
     failures.extend(server.warnings().into_iter().take(5).map(|line| format!("the server's log: {line}")));
     step("every invariant, over all sales");
-    let found = truth::invariants(server, &sockets).await?;
+    let (found, busy) = truth::invariants(server, &sockets).await?;
+    if busy > 0 {
+        failures.push(format!("{busy} things were still under way when everybody had left"));
+    }
     failures.extend(
         found
             .violations

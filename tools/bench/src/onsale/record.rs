@@ -49,6 +49,8 @@ struct Sample {
     op: Op,
     /// From the moment when it was meant to be asked for.
     micros: u32,
+    /// What was asked for was done: a refusal is quicker.
+    is_good: bool,
 }
 
 impl Sample {
@@ -126,12 +128,12 @@ impl Record {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An answer came now to what was meant to be asked for at `due`.
-    pub fn answer(&self, op: Op, due: Instant) {
+    /// An answer came now to what was meant to be asked for at `due`; a good one, or a refusal.
+    pub fn answer(&self, op: Op, due: Instant, is_good: bool) {
         let (at, took) = (self.opened.elapsed(), due.elapsed());
         let at = u64::try_from(at.as_micros()).unwrap_or(u64::MAX);
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        self.seen().samples.push(Sample { at, op, micros });
+        self.seen().samples.push(Sample { at, op, micros, is_good });
     }
 
     pub fn refusal(&self, op: Op, code: String) {
@@ -187,10 +189,11 @@ impl Record {
     }
 
     /// The seconds in a row, of so many, with the highest 95th percentile of an operation. Answers belong to the second in which
-    /// they were meant to be asked for: in the seconds when a server stands still, no answers come. None without answers.
+    /// they were meant to be asked for: in the seconds when a server stands still, no answers come. Refusals, which are quick, are left
+    /// out. None without answers.
     pub fn slowest(&self, op: Op, length: usize) -> Option<Slowest> {
         let mut seconds: Vec<Vec<u32>> = Vec::new();
-        for sample in self.seen().samples.iter().filter(|sample| sample.op == op) {
+        for sample in self.seen().samples.iter().filter(|sample| sample.op == op && sample.is_good) {
             let second = sample.due();
             if seconds.len() <= second {
                 seconds.resize(second + 1, Vec::new());
@@ -254,8 +257,12 @@ mod tests {
     #[test]
     fn the_peak_is_where_most_answers_are() {
         let record = Record::new(Instant::now());
-        let sample =
-            |second: u64, op| Sample { at: second * 1_000_000 + 5, op, micros: 1_000 * second as u32 };
+        let sample = |second: u64, op| Sample {
+            at: second * 1_000_000 + 5,
+            op,
+            micros: 1_000 * second as u32,
+            is_good: true,
+        };
         let of = |second, op, count| std::iter::repeat_n(sample(second, op), count);
         record.seen().samples = of(0, Op::Plan, 3)
             .chain(of(2, Op::Hold, 9))
@@ -277,7 +284,7 @@ mod tests {
         // Asked for in that second, answered after so many milliseconds.
         let of = |second: u64, ms: u32, count| {
             let at = second * 1_000_000 + u64::from(ms) * 1_000 + 5;
-            std::iter::repeat_n(Sample { at, op: Op::Hold, micros: ms * 1_000 }, count)
+            std::iter::repeat_n(Sample { at, op: Op::Hold, micros: ms * 1_000, is_good: ms != 1 }, count)
         };
         assert!(record.slowest(Op::Hold, 10).is_none());
         record.seen().samples = of(0, 2, 12).chain(of(1, 90, 1)).collect();
@@ -289,6 +296,8 @@ mod tests {
             .chain(of(21, 4_000, 20))
             .chain(of(30, 3, 19))
             .chain(of(45, 9_000, 19))
+            // Refused at once.
+            .chain(of(21, 1, 9_000))
             .collect();
         let slowest = record.slowest(Op::Hold, 10).unwrap();
         assert_eq!((slowest.since, slowest.p95_ms), (Some(12), 5_000.0));

@@ -58,6 +58,10 @@ fn read(found: &mut Found, log: &Path, secrets: &BTreeMap<String, &'static str>)
     while reader.read_until(b'\n', &mut line)? > 0 {
         count += 1;
         let text = String::from_utf8_lossy(&line);
+        if text.contains("panicked at") {
+            let name = log.file_name().unwrap_or_default().display();
+            found.wrong("I15", format!("a task died in {name}, line {count}: {}", text.trim_end()));
+        }
         let kinds = [found_in(&text, secrets), found_in(&spelled_out(&text), secrets)].concat();
         for kind in kinds {
             let times = told.entry(kind).or_default();
@@ -176,12 +180,14 @@ mod tests {
     fn logs_are_read_to_their_end_and_an_empty_one_proves_nothing() {
         let path = std::env::temp_dir().join(format!("eventflow-logs-{}.log", std::process::id()));
         let mut log = File::create(&path).unwrap();
-        log.write_all(b"started\n\xff\xfe\nlast grace@example.org").unwrap();
+        log.write_all(b"started\n\xff\xfe\nlast grace@example.org\nthread 'main' panicked at x.rs:1")
+            .unwrap();
         let logs = std::slice::from_ref(&path);
         let mut found = Found::default();
         check(&mut found, logs, &secrets()).unwrap();
-        assert_eq!(found.violations.len(), 1, "{found:?}");
+        assert_eq!(found.violations.len(), 2, "{found:?}");
         assert!(found.violations[0].what.contains("line 3"), "{found:?}");
+        assert!(found.violations[1].what.contains("a task died"), "{found:?}");
         File::create(&path).unwrap();
         let mut found = Found::default();
         check(&mut found, logs, &secrets()).unwrap();

@@ -48,8 +48,6 @@ pub struct Circumstances {
     pub quiescent: bool,
     /// Deadlines have passed too: no order waits for anything.
     pub drained: bool,
-    /// Servers had different clocks: what they named by time is not in its order.
-    pub skewed: bool,
     /// Orders that wait for a person, because the test made their facts contradict each other.
     pub for_people: Vec<Uuid>,
     /// What the platform has acknowledged: idempotency key and answer, as often as it was given.
@@ -108,7 +106,7 @@ pub async fn check(places: &Places<'_>, circumstances: &Circumstances) -> Result
     let postgres = places.postgres_url;
     rules::check(&mut found, postgres, circumstances).await?;
     money::check(&mut found, places, circumstances).await?;
-    answers::check_moves(&mut found, postgres, circumstances.skewed).await?;
+    answers::check_moves(&mut found, postgres).await?;
     answers::check_acknowledged(&mut found, postgres, &circumstances.acknowledged).await?;
     answers::check_scans(&mut found, postgres, &circumstances.scans).await?;
     webhooks::check(&mut found, postgres, circumstances).await?;

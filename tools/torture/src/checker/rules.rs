@@ -140,6 +140,13 @@ const AT_REST: &[Rule] = &[
     ("I15", "seat_claims", "a place that is sold without a good ticket",
      "SELECT c.order_id, c.seat_index FROM seat_claims c WHERE c.state = 'sold' AND NOT EXISTS (SELECT FROM tickets t
        WHERE t.tenant_id = c.tenant_id AND t.order_id = c.order_id AND t.seat_index = c.seat_index AND t.state <> 'void')"),
+    ("I15", "ga_claims", "standing places that are sold, and not those of the good tickets",
+     "SELECT c.order_id, c.area_index, sum(c.quantity) AS sold FROM ga_claims c WHERE c.state = 'sold'
+      GROUP BY c.tenant_id, c.order_id, c.area_index HAVING sum(c.quantity) <> (SELECT count(*) FROM tickets t
+       WHERE t.tenant_id = c.tenant_id AND t.order_id = c.order_id AND t.area_index = c.area_index AND t.state <> 'void')"),
+    ("I15", "ga_claims", "standing places kept by an order that has ended",
+     "SELECT c.order_id, o.state FROM ga_claims c JOIN orders o ON o.id = c.order_id WHERE (c.state = 'reserved'
+       AND o.state NOT IN ('pending', 'processing', 'needs_review')) OR (c.state = 'sold' AND o.paid_at IS NULL)"),
     ("I15", "seat_claims", "a place kept by an order that has ended",
      "SELECT c.order_id, o.state FROM seat_claims c JOIN orders o ON o.id = c.order_id WHERE (c.state = 'reserved'
        AND o.state NOT IN ('pending', 'processing', 'needs_review')) OR (c.state = 'sold' AND o.paid_at IS NULL)"),
