@@ -25,7 +25,7 @@ use crate::{
     db::{Tx, new_uuid},
     error::{Error, OrNotFound, Result},
     schema::{events, outbox, price_tiers, seat_maps, seats, tenants, venues},
-    seat_maps as seat_map_store,
+    seat_maps as seat_map_store, statement,
 };
 
 pub use maps::{Step, move_to, moved_places, step};

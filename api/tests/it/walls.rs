@@ -133,7 +133,7 @@ async fn rows_of_a_tenant_are_behind_a_wall() {
     // Delivered at once, and so rarely seen.
     platform
         .sql(&format!(
-            "INSERT INTO outbox (tenant_id, event_id, kind, payload) VALUES ('{tenant}', gen_random_uuid(), 'test', '{{}}')"
+            "INSERT INTO outbox (tenant_id, event_id, kind, payload) VALUES ('{tenant}', gen_random_uuid(), 'event.changed', '{{}}')"
         ))
         .await;
 

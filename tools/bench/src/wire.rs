@@ -70,7 +70,7 @@ pub fn request(out: &mut Vec<u8>, method: &str, path: &str, token: &str, body: O
 
 /// Writes a whole request, with a body of a media type.
 pub fn request_of(out: &mut Vec<u8>, method: &str, path: &str, token: &str, body: Option<(&str, &[u8])>) {
-    let _ = write!(out, "{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n");
+    let _ = write!(out, "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n");
     if let Some((kind, body)) = body {
         let _ = write!(out, "content-type: {kind}\r\ncontent-length: {}\r\n\r\n", body.len());
         out.extend_from_slice(body);

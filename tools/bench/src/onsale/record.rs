@@ -300,6 +300,6 @@ mod tests {
             .chain(of(21, 1, 9_000))
             .collect();
         let slowest = record.slowest(Op::Hold, 10).unwrap();
-        assert_eq!((slowest.since, slowest.p95_ms), (Some(12), 5_000.0));
+        assert_eq!((slowest.since, slowest.p95_ms), (Some(20), 5_000.0));
     }
 }

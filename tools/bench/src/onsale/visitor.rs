@@ -140,7 +140,7 @@ impl Visitor {
 fn written(ask: &Ask<'_>) -> Vec<u8> {
     let (mut out, body) = (Vec::with_capacity(1024), ask.body.map(Value::to_string));
     let (method, path, token) = (ask.method, ask.path, ask.token);
-    let _ = write!(out, "{method} {path} HTTP/1.1\r\nhost: bench\r\n{PACKED}");
+    let _ = write!(out, "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{PACKED}");
     if !token.is_empty() {
         let _ = write!(out, "authorization: Bearer {token}\r\n");
     }
