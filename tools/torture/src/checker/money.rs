@@ -52,6 +52,8 @@ struct Order {
     released: bool,
     /// Somebody closed it who must not.
     by_mistake: bool,
+    /// Its event does not take place: its places are nobody's any more.
+    is_called_off: bool,
     /// Of a sale, not of money that came late.
     refunds: i64,
     refunded: i64,
@@ -129,6 +131,8 @@ impl Money {
             .map(|row| text(row, "object_id").to_owned())
             .collect();
         let orders = "SELECT o.id, o.state, o.total_minor, o.refunded_minor, o.paid_at IS NOT NULL AS paid,
+              EXISTS (SELECT FROM events e WHERE e.tenant_id = o.tenant_id AND e.id = o.event_id AND e.state = 'cancelled')
+                AS is_called_off,
               extract(epoch FROM o.closed_at)::bigint AS closed_at,
               (SELECT to_jsonb(p) FROM payments p WHERE p.tenant_id = o.tenant_id AND p.order_id = o.id
                ORDER BY attempt DESC LIMIT 1) AS payment,
@@ -144,6 +148,7 @@ impl Money {
             money.orders.push(Order {
                 id: order,
                 by_mistake: by_mistake.contains(&name),
+                is_called_off: row["is_called_off"] == true,
                 name,
                 state: text(&row, "state").parse()?,
                 total: number(&row, "total_minor"),
@@ -277,7 +282,7 @@ impl Money {
 
     /// I9: a place came free only when nobody could pay for it any more.
     fn check_released(&self, found: &mut Found, order: &Order) {
-        if !order.released || order.refunds > 0 || order.by_mistake {
+        if !order.released || order.refunds > 0 || order.by_mistake || order.is_called_off {
             return;
         }
         for (id, session) in self.sessions.iter().filter(|(_, session)| session.order == order.name) {
