@@ -459,7 +459,7 @@ impl Events {
 
     /// Cancel a published event: stop its sale for good.
     ///
-    /// Orders and tickets stay as they are; refund or void them one by one.
+    /// Paid orders and their tickets stay as they are: refund or void them one by one. Open checkouts end, and what is paid all the same goes back.
     #[oai(path = "/events/:event_id/cancel", method = "post", operation_id = "events.cancel")]
     async fn cancel(
         &self,

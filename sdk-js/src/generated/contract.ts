@@ -394,7 +394,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel a published event: stop its sale for good.
-         * @description Orders and tickets stay as they are; refund or void them one by one.
+         * @description Paid orders and their tickets stay as they are: refund or void them one by one. Open checkouts end, and what is paid all the same goes back.
          */
         post: operations["events.cancel"];
         delete?: never;

@@ -228,7 +228,7 @@ export interface EventsResource {
   /**
    * Cancel a published event: stop its sale for good.
    *
-   * Orders and tickets stay as they are; refund or void them one by one.
+   * Paid orders and their tickets stay as they are: refund or void them one by one. Open checkouts end, and what is paid all the same goes back.
    *
    * Permission: `events:write`.
    */

@@ -495,7 +495,7 @@ pub struct Events<'c> {
 impl Events<'_> {
     /**Cancel a published event: stop its sale for good.
 
-Orders and tickets stay as they are; refund or void them one by one.
+Paid orders and their tickets stay as they are: refund or void them one by one. Open checkouts end, and what is paid all the same goes back.
 
 Permission: `events:write`.*/
     pub fn cancel<'a>(
