@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use eventflow_torture::checker::{Places, rows, uuid_of, webhooks};
+use eventflow_torture::checker::{Places, under_way, uuid_of, webhooks};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
@@ -45,16 +45,6 @@ const TRY_PAUSE_MS: u64 = 300;
 const CHECKOUT_SECS: u32 = 6;
 const HOLD_SECS: u32 = 5;
 
-/// What is under way, and must come to its end.
-const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
-    (SELECT count(*) FROM provider_events WHERE state = 'received') AS events,
-    (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown')) AS refunds,
-    (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due')) AS orders,
-    (SELECT count(*) FROM jobs) AS jobs,
-    (SELECT count(*) FROM webhook_deliveries WHERE state = 'pending') AS webhooks,
-    (SELECT count(*) FROM webhook_endpoints e WHERE EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id
-      AND a.xact_id >= e.position) OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id
-      AND s.xact_id >= e.position)) AS endpoints";
 /// What failed or waits for its next look is due now; first deadlines come when they come. Whoever works on one keeps it.
 const HURRY: &str = "UPDATE jobs SET run_at = now() WHERE id IN (SELECT id FROM jobs
     WHERE run_at > now() AND (attempts > 0 OR kind IN ('poll', 'refund')) FOR UPDATE SKIP LOCKED)";
@@ -552,10 +542,7 @@ impl World {
         loop {
             execute(&self.postgres_url, hurry).await?;
             tokio::time::sleep(Duration::from_millis(250)).await;
-            let row = rows(&self.postgres_url, BUSY).await?.pop().unwrap_or_default();
-            let row = row.as_object().into_iter().flatten();
-            let left: BTreeMap<String, i64> =
-                row.map(|(name, count)| (name.clone(), count.as_i64().unwrap_or(1))).collect();
+            let left = under_way(&self.postgres_url).await?;
             calm = if left.values().all(|count| *count == 0) { calm + 1 } else { 0 };
             if calm == 3 || began.elapsed() >= patience {
                 return Ok(left);

@@ -16,25 +16,20 @@ use crate::{
 /// Checkouts that were left end by themselves, and the worker tidies up behind them.
 const REST: Duration = Duration::from_secs(120);
 const REST_PAUSE: Duration = Duration::from_millis(500);
-/// What is under way.
-const BUSY: &str =
-    "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM provider_events WHERE state = 'received')
-    + (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown'))
-    + (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due'))
-    + (SELECT count(*) FROM jobs WHERE kind NOT IN ('notice', 'message'))";
-
 /// Waits until nothing is under way, and holds every invariant against all that was sold. Answers how much is under way still, too.
-pub async fn invariants(server: &Server, sockets: &Sockets) -> Result<(Found, u64)> {
-    let (postgres, began, busy) = (Postgres { sockets }, Instant::now(), BUSY.replace('\n', " "));
-    let mut left = postgres.number(&busy).await?;
-    while left > 0 && began.elapsed() < REST {
-        tokio::time::sleep(REST_PAUSE).await;
-        left = postgres.number(&busy).await?;
-    }
+pub async fn invariants(server: &Server, sockets: &Sockets) -> Result<(Found, i64)> {
     let places = Places {
         postgres_url: &format!("postgres://postgres@localhost/eventflow?host={}", sockets.postgres.display()),
         redis_url: &format!("unix:{}", sockets.redis.display()),
         sandbox_url: &format!("http://{}", server.sandbox),
+    };
+    let began = Instant::now();
+    let left = loop {
+        let left = checker::under_way(places.postgres_url).await?.values().sum();
+        if left == 0 || began.elapsed() >= REST {
+            break left;
+        }
+        tokio::time::sleep(REST_PAUSE).await;
     };
     let circumstances = Circumstances { quiescent: true, ..Circumstances::default() };
     let found = checker::check(&places, &circumstances).await.context("the invariants cannot be checked")?;

@@ -61,6 +61,16 @@ pub struct Circumstances {
     pub interruptions: u64,
 }
 
+/// What is under way, and must come to its end.
+const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
+    (SELECT count(*) FROM provider_events WHERE state = 'received') AS events,
+    (SELECT count(*) FROM refunds WHERE state IN ('pending', 'unknown')) AS refunds,
+    (SELECT count(*) FROM orders WHERE state IN ('pending', 'processing', 'refund_due')) AS orders,
+    (SELECT count(*) FROM jobs) AS jobs,
+    (SELECT count(*) FROM webhook_deliveries WHERE state = 'pending') AS webhooks,
+    (SELECT count(*) FROM webhook_endpoints e WHERE EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id
+      AND a.xact_id >= e.position) OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id
+      AND s.xact_id >= e.position)) AS endpoints";
 /// Where to look.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
@@ -119,6 +129,16 @@ pub async fn check(places: &Places<'_>, circumstances: &Circumstances) -> Result
 
 fn position(invariant: &str) -> usize {
     INVARIANTS.iter().position(|(name, _)| *name == invariant).unwrap_or(usize::MAX)
+}
+
+/// How much is under way, by name.
+///
+/// # Errors
+/// As [`rows`].
+pub async fn under_way(url: &str) -> Result<BTreeMap<String, i64>> {
+    let row = rows(url, BUSY).await?.pop().unwrap_or_default();
+    let counts = row.as_object().into_iter().flatten();
+    Ok(counts.map(|(name, count)| (name.clone(), count.as_i64().unwrap_or(1))).collect())
 }
 
 /// The rows of a query, each as a JSON object.
