@@ -7,6 +7,10 @@
 pub enum Mutant {
     /// Claims do not mind that the place is taken; the index that forbids it has to be dropped too.
     DoubleClaims,
+    /// A pool gives more places than it has; the constraint that forbids it has to be dropped too.
+    FullPools,
+    /// A buyer gets as many places as they like.
+    AnyNumber,
     /// Places are released when our deadline has passed, whatever the provider says.
     OwnTimer,
     /// Whose account an event comes from does not matter.
@@ -25,6 +29,8 @@ pub fn chosen() -> Option<Mutant> {
     static CHOSEN: std::sync::OnceLock<Option<Mutant>> = std::sync::OnceLock::new();
     *CHOSEN.get_or_init(|| match std::env::var("EVENTFLOW_MUTANT").ok()?.as_str() {
         "double-claims" => Some(Mutant::DoubleClaims),
+        "full-pools" => Some(Mutant::FullPools),
+        "any-number" => Some(Mutant::AnyNumber),
         "own-timer" => Some(Mutant::OwnTimer),
         "any-account" => Some(Mutant::AnyAccount),
         "unkeyed-refunds" => Some(Mutant::UnkeyedRefunds),

@@ -10,8 +10,8 @@ use crate::{process, repository};
 /// Of the test command: three runs that anybody can repeat.
 const SEEDS: &str = "1,2,3";
 const SECONDS: &str = "12";
-/// Of a sale's points (130 or so), the server dies at each so-many-th.
-const EVERY: &str = "16";
+/// Of a sale's points (330 or so), the server dies at each so-many-th.
+const EVERY: &str = "32";
 
 pub fn run(arguments: &[String]) -> Result<()> {
     install::install(install::SERVER)?;

@@ -217,7 +217,11 @@ pub async fn claim(
 }
 
 fn most_places(offer: &Offer, new: &NewOrder) -> i64 {
-    if is_limited(new) { i64::from(offer.event.max_per_buyer) } else { i64::MAX }
+    if is_limited(new) && !mutants::is(Mutant::AnyNumber) {
+        i64::from(offer.event.max_per_buyer)
+    } else {
+        i64::MAX
+    }
 }
 
 fn items_of(lines: &[Line], new: &NewOrder) -> Vec<ItemRow> {
@@ -404,16 +408,15 @@ fn claim_statement(
 
 fn text() -> &'static str {
     const TEXT: &str = include_str!("claim.sql");
-    if !mutants::is(Mutant::DoubleClaims) {
-        return TEXT;
-    }
-    static CARELESS: LazyLock<String> = LazyLock::new(|| {
-        TEXT.lines()
-            .filter(|line| !line.contains("ON CONFLICT (tenant_id, event_id, seat_index)"))
-            .collect::<Vec<_>>()
-            .join("\n")
+    static CARELESS: LazyLock<Option<String>> = LazyLock::new(|| match mutants::chosen()? {
+        Mutant::DoubleClaims => {
+            let is_kept = |line: &&str| !line.contains("ON CONFLICT (tenant_id, event_id, seat_index)");
+            Some(TEXT.lines().filter(is_kept).collect::<Vec<_>>().join("\n"))
+        }
+        Mutant::FullPools => Some(TEXT.replace("p.taken + w.quantity <= p.capacity", "true")),
+        _ => None,
     });
-    &CARELESS
+    CARELESS.as_deref().unwrap_or(TEXT)
 }
 
 /// Places of the event that a buyer has in live orders.

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::{
     client::{Answer, Ask},
-    shop::{AREA, STRANGER, Shop},
+    shop::{AREA, FEW, STRANGER, Shop},
     world::World,
 };
 
 pub const GOOD_CARD: &str = "4242424242424242";
 const DECLINED: &str = "4000000000000002";
-const DISPUTED: &str = "4000000000000259";
+pub const DISPUTED: &str = "4000000000000259";
 /// How long a buyer looks at the page after the checkout.
 const WAIT_FOR_TICKETS: Duration = Duration::from_secs(4);
 
@@ -33,6 +33,9 @@ pub async fn run(world: &World, number: u64, end: Instant) {
 /// Where the payments at the deadline begin among the kinds of payments.
 const DEADLINE: u32 = 17;
 
+/// Two orders each: so many are more than one address may have.
+const ORDERS_OF_A_FAMILY: u64 = 4;
+
 /// What must not be left to chance in a short run, dealt in turn to every few orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
@@ -40,6 +43,7 @@ enum Turn {
     Lie,
     Deadline,
     Refund,
+    Family,
     Any,
 }
 
@@ -51,6 +55,7 @@ impl Turn {
             1 => Self::Lie,
             2 => Self::Deadline,
             3 => Self::Refund,
+            4 | 5 => Self::Family,
             _ => Self::Any,
         }
     }
@@ -62,11 +67,11 @@ struct Buyer<'a> {
     end: Instant,
 }
 
-fn key() -> String {
+pub fn key() -> String {
     Uuid::now_v7().to_string()
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 
@@ -110,9 +115,15 @@ impl Buyer<'_> {
         } else {
             self.think(0..400).await;
         }
-        let order = self.order(shop, &hold).await?;
+        self.count("orders tried");
+        let turn = Turn::of(world.client.history.with(|seen| seen.counts["orders tried"]));
+        let order = if turn == Turn::Family {
+            self.order_as_a_family(at, &hold).await?
+        } else {
+            let email = format!("{}@example.org", Uuid::now_v7().simple());
+            self.order(shop, &hold, &email).await?
+        };
         self.count("orders made");
-        let turn = Turn::of(world.client.history.with(|seen| seen.counts["orders made"]));
         if self.chance(10) || turn == Turn::Spy {
             self.spy(rival, &order).await?;
         }
@@ -136,13 +147,16 @@ impl Buyer<'_> {
 
     async fn hold(&mut self, shop: &Shop) -> Option<Value> {
         let wanted = match self.dice.random_range(0..10) {
-            0..4 => {
+            0..3 => {
                 let first = self.dice.random_range(0..shop.seats);
                 let seats = first..(first + self.dice.random_range(1..4)).min(shop.seats);
                 json!({ "items": seats.map(|seat| json!({ "seat": seat })).collect::<Vec<_>>() })
             }
-            4..8 => json!({ "best_available": { "quantity": self.dice.random_range(1..4) } }),
-            _ => json!({ "items": [{ "ga_area": AREA, "quantity": self.dice.random_range(1..5) }] }),
+            3..7 => json!({ "best_available": { "quantity": self.dice.random_range(1..4) } }),
+            _ => {
+                let area = if self.chance(80) { FEW } else { AREA };
+                json!({ "items": [{ "ga_area": area, "quantity": self.dice.random_range(1..5) }] })
+            }
         };
         let (path, key, server) = (format!("/v1/events/{}/holds", shop.event), key(), self.server());
         let answer = self.world.client.ask(server, Ask::post(&path, &shop.publishable, &key, wanted)).await?;
@@ -155,8 +169,26 @@ impl Buyer<'_> {
         }
     }
 
-    async fn order(&mut self, shop: &Shop, hold: &Value) -> Option<Value> {
-        let email = format!("{}@example.org", Uuid::now_v7().simple());
+    /// Two orders at once under one address, which may be within its limit with each of them, and beyond it with both.
+    async fn order_as_a_family(&mut self, at: usize, hold: &Value) -> Option<Value> {
+        let (world, shop) = (self.world, &self.world.shops[at]);
+        let name = format!("orders of families at shop {at}");
+        self.count(&name);
+        let number = world.client.history.with(|seen| seen.counts[&name]);
+        let email = format!("family-{at}-{}@example.org", number / ORDERS_OF_A_FAMILY);
+        let Some(second) = self.hold(shop).await else { return self.order(shop, hold, &email).await };
+        let mut other = Buyer { world, dice: StdRng::from_rng(&mut self.dice), end: self.end };
+        // The address is the same to everybody but a computer.
+        let shouted = email.to_uppercase();
+        let (one, other) = tokio::join!(self.order(shop, hold, &email), other.order(shop, &second, &shouted));
+        let order = one.or(other.clone())?;
+        if let Some(session) = other.as_ref().and_then(session_of) {
+            world.sandbox(&format!("sessions/{session}/pay"), json!({ "card": GOOD_CARD })).await;
+        }
+        Some(order)
+    }
+
+    async fn order(&mut self, shop: &Shop, hold: &Value, email: &str) -> Option<Value> {
         let buyer = json!({ "email": email, "name": "Grace Hopper" });
         let body = json!({ "hold_id": hold["id"], "hold_token": hold["token"], "buyer": buyer });
         let (one, other) = (key(), key());

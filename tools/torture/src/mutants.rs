@@ -30,7 +30,7 @@ struct Mutant {
     steps: fn() -> Vec<Step>,
 }
 
-const MUTANTS: [Mutant; 7] = [
+const MUTANTS: [Mutant; 9] = [
     Mutant { name: "none", about: "the program as it is", breaks: &[], sql: "", steps: everything },
     Mutant {
         name: "double-claims",
@@ -38,6 +38,20 @@ const MUTANTS: [Mutant; 7] = [
         breaks: &["I1", "I2"],
         sql: "DROP INDEX seat_claims_event_id_seat_index_key",
         steps: rivals,
+    },
+    Mutant {
+        name: "full-pools",
+        about: "a pool of standing places is filled beyond its capacity",
+        breaks: &["I3"],
+        sql: "ALTER TABLE ga_pools DROP CONSTRAINT ga_pools_taken_check",
+        steps: rivals_of_areas,
+    },
+    Mutant {
+        name: "any-number",
+        about: "an address gets as many places as it likes",
+        breaks: &["I18"],
+        sql: "",
+        steps: Vec::new,
     },
     Mutant {
         name: "own-timer",
@@ -77,13 +91,22 @@ const MUTANTS: [Mutant; 7] = [
     },
 ];
 
-/// Two orders of one seat meet, four times.
+/// Two orders of one place meet, four times.
+fn meet(is_standing: bool) -> Vec<Step> {
+    let at = |number: u64| 500 + 1_800 * number;
+    (0..4).map(|number| Step { at_ms: at(number), fault: Fault::Rivals { shop: 0, is_standing } }).collect()
+}
+
 fn rivals() -> Vec<Step> {
-    (0..4).map(|number| Step { at_ms: 500 + 1_800 * number, fault: Fault::Rivals { shop: 0 } }).collect()
+    meet(false)
+}
+
+fn rivals_of_areas() -> Vec<Step> {
+    meet(true)
 }
 
 fn everything() -> Vec<Step> {
-    [rivals(), lost_refunds(), stale_webhooks()].concat()
+    [rivals(), rivals_of_areas(), lost_refunds(), stale_webhooks()].concat()
 }
 
 fn rule(rule: Value) -> Vec<Step> {
@@ -113,6 +136,7 @@ pub async fn run(program: &Path, out: &Path, only: &[String]) -> Result<bool> {
             environment: vec![("EVENTFLOW_MUTANT".into(), mutant.name.into())],
             sql: mutant.sql,
             drain: if mutant.breaks.is_empty() { crate::DRAIN } else { DRAIN },
+            ..Variant::default()
         };
         println!("the mutant {}: {}", mutant.name, mutant.about);
         let report =

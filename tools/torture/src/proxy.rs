@@ -1,12 +1,20 @@
 //! A link between two programs that can be slow, silent, cut or reset.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Mutex, MutexGuard, watch},
     task::JoinHandle,
 };
 
@@ -43,7 +51,24 @@ impl Link {
 pub struct Proxy {
     pub address: SocketAddr,
     link: watch::Sender<Link>,
+    /// One fault at a time.
+    turn: Mutex<()>,
+    /// Connections and pieces that met a link that was not good.
+    met: Arc<AtomicU64>,
     task: JoinHandle<()>,
+}
+
+/// Both ends of a link see this.
+#[derive(Clone)]
+struct Wire {
+    link: watch::Receiver<Link>,
+    met: Arc<AtomicU64>,
+}
+
+impl Wire {
+    fn meets(&self) {
+        self.met.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Proxy {
@@ -53,6 +78,8 @@ impl Proxy {
         let address = listener.local_addr()?;
         let (link, behaviour) = watch::channel(Link::Good);
         let targets = targets.to_vec();
+        let met = Arc::new(AtomicU64::new(0));
+        let wire = Wire { link: behaviour, met: met.clone() };
         let task = tokio::spawn(async move {
             let mut turn = 0;
             while let Ok((client, _)) = listener.accept().await {
@@ -60,10 +87,25 @@ impl Proxy {
                 let first = turn % targets.len();
                 targets.rotate_left(first);
                 turn += 1;
-                tokio::spawn(carry(client, targets, behaviour.clone()));
+                tokio::spawn(carry(client, targets, wire.clone()));
             }
         });
-        Ok(Self { address, link, task })
+        Ok(Self { address, link, turn: Mutex::default(), met, task })
+    }
+
+    /// Nobody else changes the link meanwhile who asks for this.
+    pub async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// For a while, also on open connections; true when somebody met it.
+    pub async fn disturb(&self, link: Link, time: Duration) -> bool {
+        let _turn = self.turn().await;
+        let before = self.met.load(Ordering::SeqCst);
+        self.set(link);
+        tokio::time::sleep(time).await;
+        self.set(Link::Good);
+        self.met.load(Ordering::SeqCst) > before
     }
 
     /// From now on, also on open connections.
@@ -78,20 +120,21 @@ impl Drop for Proxy {
     }
 }
 
-async fn carry(mut client: TcpStream, targets: Vec<SocketAddr>, link: watch::Receiver<Link>) {
-    if let Some(mut server) = connect(&targets).await
-        && !link.borrow().is_broken()
-    {
+async fn carry(mut client: TcpStream, targets: Vec<SocketAddr>, wire: Wire) {
+    let is_broken = wire.link.borrow().is_broken();
+    if is_broken {
+        wire.meets();
+    } else if let Some(mut server) = connect(&targets).await {
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         // Whoever ends first ends both: nobody here speaks after the other has hung up.
         tokio::select! {
-            _ = pump(from_client, to_server, link.clone()) => {}
-            _ = pump(from_server, to_client, link.clone()) => {}
-            () = broken(link.clone()) => {}
+            _ = pump(from_client, to_server, wire.clone()) => {}
+            _ = pump(from_server, to_client, wire.clone()) => {}
+            () = broken(wire.link.clone()) => wire.meets(),
         }
     }
-    if *link.borrow() == Link::Reset {
+    if *wire.link.borrow() == Link::Reset {
         // Without lingering, closing is a reset; a socket that cannot do that is closed.
         let _ = client.set_zero_linger();
     }
@@ -116,7 +159,7 @@ async fn broken(mut link: watch::Receiver<Link>) {
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut link: watch::Receiver<Link>,
+    mut wire: Wire,
 ) -> io::Result<()> {
     let mut bytes = vec![0; CHUNK];
     loop {
@@ -124,8 +167,11 @@ async fn pump(
         if count == 0 {
             return Ok(());
         }
-        let _ = link.wait_for(|link| *link != Link::BlackHole).await;
-        let now = *link.borrow();
+        if *wire.link.borrow() != Link::Good {
+            wire.meets();
+        }
+        let _ = wire.link.wait_for(|link| *link != Link::BlackHole).await;
+        let now = *wire.link.borrow();
         match now {
             Link::Slow(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
             Link::Drips => {
@@ -172,6 +218,12 @@ mod tests {
             stream.read_exact(&mut byte).await.unwrap();
             assert_eq!(&byte, b"a", "{link:?}");
         }
+        assert!(!proxy.disturb(Link::Slow(5), Duration::from_millis(1)).await, "nobody was there");
+        let (was_met, sent) =
+            tokio::join!(proxy.disturb(Link::Slow(5), Duration::from_millis(50)), stream.write_all(b"a"));
+        sent.unwrap();
+        stream.read_exact(&mut byte).await.unwrap();
+        assert!(was_met, "a piece was slower");
         proxy.set(Link::BlackHole);
         stream.write_all(b"b").await.unwrap();
         let silent = tokio::time::timeout(Duration::from_millis(100), stream.read_exact(&mut byte)).await;

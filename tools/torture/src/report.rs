@@ -14,7 +14,7 @@ use crate::{
 /// Violations printed of one invariant; the file has them all.
 const PRINTED: usize = 4;
 /// What has to have happened in a run of all faults, or its silence says little: a count and the least of it.
-const FLOORS: [(&str, u64); 14] = [
+const FLOORS: [(&str, u64); 18] = [
     ("orders paid at the provider", 20),
     ("orders lapsed or cancelled", 3),
     ("refunds succeeded", 1),
@@ -26,6 +26,10 @@ const FLOORS: [(&str, u64); 14] = [
     ("webhooks taken", 20),
     ("webhooks not taken", 3),
     ("rivals who met", 1),
+    ("rivals of an area who met", 1),
+    ("orders refused: hold_limit", 1),
+    ("holds refused: sold_out", 1),
+    ("sold when faults were over, unaided", 4),
     ("late payments", 1),
     ("faults of the provider that struck", 3),
     ("faults of webhooks that struck", 3),

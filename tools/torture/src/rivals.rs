@@ -1,4 +1,4 @@
-//! Two orders of one seat that meet: while one is being written slowly, Redis forgets that anybody holds the seat, as a replica
+//! Two orders of one place that meet: while one is being written slowly, Redis forgets that anybody holds it, as a replica
 //! does that takes over without the last writes, and the other server sells it again. Only the database can keep them apart.
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::{
     buyers::{GOOD_CARD, session_of},
     client::Ask,
     proxy::{Link, Proxy},
-    shop::Shop,
+    shop::{BOX, Shop},
     world::World,
 };
 
@@ -21,12 +21,14 @@ const SLOW_MS: u64 = 60;
 const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Each is served by another server, and pays if there is an order to pay. `link` leads from the first server to Postgres.
-/// True when they met.
-pub async fn meet(world: &World, shop: &Shop, link: &Proxy) -> bool {
-    let Some(first) = hold(world, shop, 0, json!({ "best_available": { "quantity": 1 } })).await else {
-        return false;
-    };
+/// Each is served by another server, and pays if there is an order to pay; who gets the only place of an area alone leaves
+/// it to the next. `link` leads from the first server to Postgres. True when they met.
+pub async fn meet(world: &World, shop: &Shop, link: &Proxy, is_standing: bool) -> bool {
+    let of_box = json!({ "items": [{ "ga_area": BOX, "quantity": 1 }] });
+    let any_seat = json!({ "best_available": { "quantity": 1 } });
+    let wanted = if is_standing { of_box.clone() } else { any_seat };
+    let Some(first) = hold(world, shop, 0, wanted).await else { return false };
+    let _turn = link.turn().await;
     let mut met = false;
     link.set(Link::Slow(SLOW_MS));
     let rival = async {
@@ -36,10 +38,10 @@ pub async fn meet(world: &World, shop: &Shop, link: &Proxy) -> bool {
             return None;
         }
         let seat = json!({ "items": [{ "seat": first["items"][0]["seat"] }] });
-        let second = hold(world, shop, 1, seat).await?;
+        let second = hold(world, shop, 1, if is_standing { of_box } else { seat }).await?;
         // The first one is still under way: from here on nothing but a claim keeps them apart.
         met = true;
-        world.client.history.count("rivals who met");
+        world.client.history.count(if is_standing { "rivals of an area who met" } else { "rivals who met" });
         order(world, shop, 1, &second).await
     };
     let (one, other) = tokio::join!(order(world, shop, 0, &first), rival);
@@ -47,6 +49,13 @@ pub async fn meet(world: &World, shop: &Shop, link: &Proxy) -> bool {
     let orders: Vec<Value> = [one, other].into_iter().flatten().collect();
     if orders.len() > 1 {
         world.client.history.count("rivals who both have an order");
+    }
+    if let ([alone], true) = (&*orders, is_standing) {
+        let cancel = format!("/v1/orders/{}/cancel", alone["id"].as_str().unwrap_or_default());
+        let key = Uuid::now_v7().to_string();
+        let token = alone["buyer_token"].as_str().unwrap_or_default();
+        world.client.ask(0, Ask::post(&cancel, token, &key, json!({}))).await;
+        return met;
     }
     for order in &orders {
         if let Some(session) = session_of(order) {

@@ -45,9 +45,12 @@ pub enum Fault {
     },
     RedisLoss,
     RedisFlush,
-    /// Of one hold, at the moment when its order is being written; the seat is held and ordered again at the other server.
+    /// Of one hold, at the moment when its order is being written; its place, a seat or the only one of an area, is held and
+    /// ordered again at the other server.
     Rivals {
         shop: usize,
+        #[serde(default)]
+        is_standing: bool,
     },
     /// An order is closed by mistake, its seat perhaps sold to somebody else, and the order is paid.
     LatePayment {
@@ -198,7 +201,8 @@ fn deck(dice: &mut StdRng, kinds: &BTreeSet<&str>) -> Vec<Fault> {
     deck.extend([
         Fault::RedisLoss,
         Fault::RedisFlush,
-        Fault::Rivals { shop: server(dice) },
+        Fault::Rivals { shop: server(dice), is_standing: false },
+        Fault::Rivals { shop: server(dice), is_standing: true },
         Fault::RedisHang { ms: dice.random_range(300..2_500) },
     ]);
     for is_taken in [false, true] {

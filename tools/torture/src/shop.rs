@@ -14,8 +14,15 @@ use crate::{
 pub const ACCOUNT: &str = "acct_torture";
 /// An account at the same provider whose owner sells nothing here.
 pub const STRANGER: &str = "acct_stranger";
-/// The key of the standing area.
+/// The standing area with places enough.
 pub const AREA: &str = "floor";
+/// The one whose places everybody wants.
+pub const FEW: &str = "pit";
+const FEW_PLACES: u32 = 12;
+/// One place, of which rivals meet.
+pub const BOX: &str = "box";
+/// One address may have so many places.
+const PER_BUYER: u32 = 8;
 const SCANNERS: usize = 3;
 /// Programs of the partner that webhooks of both tenants are sent to: of each one that is told everything, and one that is
 /// told of money, with the whole object.
@@ -82,7 +89,11 @@ fn seat_map(terms: &Terms) -> Value {
         ],
         "focal_point": { "x": 300, "y": -300 },
         "sections": [{ "key": "P", "name": "Stalls", "rows": [row("1", 0), row("2", 90)] }],
-        "ga_areas": [{ "key": AREA, "name": "Standing", "category": "b", "capacity": terms.places }],
+        "ga_areas": [
+            { "key": AREA, "name": "Standing", "category": "b", "capacity": terms.places },
+            { "key": FEW, "name": "Before the stage", "category": "b", "capacity": FEW_PLACES },
+            { "key": BOX, "name": "The box", "category": "b", "capacity": 1 },
+        ],
     })
 }
 
@@ -128,7 +139,7 @@ impl Shop {
         make(client, &format!("/v1/seat-maps/{map}/publish"), &secret, json!({})).await?;
         let at = |days| (chrono::Utc::now() + chrono::TimeDelta::days(days)).to_rfc3339();
         let event = json!({
-            "seat_map_id": map, "name": "Mahler: Symphony No. 2", "max_per_hold": 20, "max_per_buyer": 50,
+            "seat_map_id": map, "name": "Mahler: Symphony No. 2", "max_per_hold": PER_BUYER, "max_per_buyer": PER_BUYER,
             "seat_rules": { "orphans": "off" }, "starts_at": at(7), "ends_at": at(8),
             // Begun by every clock of the run.
             "sale_starts_at": at(-1),
@@ -136,8 +147,12 @@ impl Shop {
             "delayed_payments": !terms.account.is_empty(),
         });
         let event = text(&make(client, "/v1/events", &secret, event).await?, "id");
-        let tiers =
-            [json!({ "name": "Seat", "category": "a" }), json!({ "name": "Standing", "ga_area": AREA })];
+        let tiers = [
+            json!({ "name": "Seat", "category": "a" }),
+            json!({ "name": "Standing", "ga_area": AREA }),
+            json!({ "name": "Before the stage", "ga_area": FEW }),
+            json!({ "name": "The box", "ga_area": BOX }),
+        ];
         for mut tier in tiers {
             tier["price_minor"] = json!(4_200);
             tier["fee_minor"] = json!(150);

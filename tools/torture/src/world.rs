@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use eventflow_torture::checker::{Places, under_way, uuid_of, webhooks};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, task::JoinSet};
 
@@ -34,6 +34,8 @@ const SOLD_WAIT: Duration = Duration::from_secs(3);
 pub const SERVERS: usize = 2;
 /// Faults are over: a server that does not answer by now has not recovered.
 const RECOVERY: Duration = Duration::from_secs(30);
+/// From a hold to its tickets, beside nothing but what faults have left to do.
+const SELLS_AGAIN: Duration = Duration::from_secs(20);
 /// How long clients ask on when the run is over.
 const LAST_ASKS: Duration = Duration::from_secs(8);
 /// A server is given this long to end when it is asked to.
@@ -51,6 +53,8 @@ const HURRY: &str = "UPDATE jobs SET run_at = now() WHERE id IN (SELECT id FROM 
 /// Receivers of webhooks are well again: whoever waits for that need not. Nobody may be sending.
 const HURRY_WEBHOOKS: &str = "UPDATE webhook_deliveries SET next_attempt_at = now() WHERE state = 'pending';
     UPDATE webhook_endpoints SET due_at = now(), blocked_until = NULL";
+/// Everything comes when it comes.
+const NO_HURRY: &str = "SELECT 1";
 /// A server with another clock has set other deadlines.
 const HURRY_ALL: &str = "UPDATE jobs SET run_at = now() WHERE id IN (SELECT id FROM jobs
     WHERE run_at > now() FOR UPDATE SKIP LOCKED)";
@@ -64,6 +68,8 @@ pub struct Variant {
     pub sql: &'static str,
     /// What is left after this time is left.
     pub drain: Duration,
+    /// In the end nothing is started again, and no deadline moved.
+    pub is_unaided: bool,
 }
 
 struct Wires {
@@ -195,16 +201,30 @@ impl World {
         self.sandbox("webhook", json!({ "url": url, "secret": WEBHOOK_SECRET })).await;
     }
 
-    /// Redis knows of everything but this hold of one seat.
+    /// Redis knows of everything but this hold of one place.
     pub async fn forget_hold(&self, event: &str, hold: &Value) -> Result<()> {
         let event = format!("{{{}}}", uuid_of(event)?.simple());
         let id = uuid_of(hold["id"].as_str().unwrap_or_default())?.simple().to_string();
-        let seat = hold["items"][0]["seat"].as_u64().context("the hold has no seat")?;
         let mut connection = self.redis_client.get_multiplexed_async_connection().await?;
         let mut commands = redis::pipe();
-        commands.del(format!("{event}:hold:{id}")).zrem(format!("{event}:holds"), id);
-        commands.hdel(format!("{event}:seats"), seat);
+        commands.del(format!("{event}:hold:{id}")).zrem(format!("{event}:holds"), &id);
+        if let Some(seat) = hold["items"][0]["seat"].as_u64() {
+            commands.hdel(format!("{event}:seats"), seat);
+        } else {
+            let areas: String = redis::cmd("HGET")
+                .arg(format!("{event}:hold:{id}"))
+                .arg("g")
+                .query_async(&mut connection)
+                .await?;
+            let (area, _) = areas.split_once(':').context("the hold has no area")?;
+            commands.hincr(format!("{event}:ga"), format!("held:{area}"), -1);
+        }
         Ok(commands.query_async(&mut connection).await?)
+    }
+
+    /// Everything: events, holds, what is sold.
+    pub async fn redis_forgets(&self) -> Result<()> {
+        self.redis.lock().await.forget().await
     }
 
     /// Whether Redis keeps the hold for an order.
@@ -272,7 +292,45 @@ impl World {
         while let Some(buyer) = crowd.join_next().await {
             buyer?;
         }
+        self.sell_again().await;
         Ok(())
+    }
+
+    /// Faults are over, and nobody has helped: no server was started again for that, no deadline moved. Each server sells
+    /// for each shop, from the hold to the tickets.
+    async fn sell_again(&self) {
+        self.client.give_up_at(Instant::now() + SELLS_AGAIN);
+        let sales = (0..SERVERS).flat_map(|server| self.shops.iter().map(move |shop| (server, shop)));
+        let sales = sales.map(async |(server, shop)| {
+            if self.sell_one(shop, server).await.is_some() {
+                self.client.history.count("sold when faults were over, unaided");
+            } else {
+                let waited = SELLS_AGAIN.as_secs();
+                let what = format!("server {server} has not sold for {} within {waited} s", shop.event);
+                self.client.history.wrong("I15", what);
+            }
+        });
+        join_all(sales).await;
+    }
+
+    /// A standing place, paid with a good card: nothing when there are no tickets in time.
+    async fn sell_one(&self, shop: &Shop, server: usize) -> Option<()> {
+        let hold = rivals::hold(self, shop, server, json!({ "items": [{ "ga_area": AREA, "quantity": 1 }] }))
+            .await?;
+        let order = rivals::order(self, shop, server, &hold).await?;
+        let paying = format!("sessions/{}/pay", buyers::session_of(&order)?);
+        self.sandbox(&paying, json!({ "card": buyers::GOOD_CARD })).await?;
+        let path = format!("/v1/orders/{}", order["id"].as_str()?);
+        let began = Instant::now();
+        while began.elapsed() < SELLS_AGAIN {
+            let now = self.client.ask_one(server, Ask::get(&path, order["buyer_token"].as_str()?)).await?;
+            if now.body["state"] == "paid" && now.body["tickets"].as_array().is_some_and(|all| all.len() == 1)
+            {
+                return Some(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        None
     }
 
     /// Only the first server goes on, and dies at the point that it counts to; true when it is ready before that.
@@ -330,6 +388,7 @@ impl World {
                 | Fault::Rivals { .. }
                 | Fault::LatePayment { .. }
                 | Fault::Partner { .. }
+                | Fault::Wire { .. }
         ) {
             self.count(fault);
         }
@@ -364,10 +423,11 @@ impl World {
                 redis.start_again().await?;
             }
             Fault::RedisFlush => self.redis.lock().await.forget().await?,
-            Fault::Rivals { shop } => {
+            Fault::Rivals { shop, is_standing } => {
                 // Something else may break the first order, or Redis be away.
                 for _ in 0..TRIES {
-                    if rivals::meet(self, &self.shops[*shop], &self.wires[0].postgres).await {
+                    let link = &self.wires[0].postgres;
+                    if rivals::meet(self, &self.shops[*shop], link, *is_standing).await {
                         self.count(fault);
                         break;
                     }
@@ -426,9 +486,9 @@ impl World {
                     Wire::Stripe => &wires.stripe,
                     Wire::Clients => &wires.clients,
                 };
-                proxy.set(*link);
-                pause(*ms).await;
-                proxy.set(Link::Good);
+                if proxy.disturb(*link, Duration::from_millis(*ms)).await {
+                    self.count(fault);
+                }
             }
             Fault::Sandbox { rule } => {
                 self.sandbox("chaos", rule.clone()).await.context("the sandbox refuses the rule")?;
@@ -508,7 +568,9 @@ impl World {
         let path = format!("/v1/webhook-endpoints/{}", shop.endpoints[program % per_shop].1);
         let body = Some(json!({ "state": "enabled" }));
         let ask = Ask { method: reqwest::Method::PATCH, path: &path, token: &shop.secret, key: None, body };
-        self.client.ask(0, ask).await;
+        if !self.client.ask(0, ask).await.is_some_and(|answer| answer.is_good()) {
+            self.client.history.count("endpoints not taken up again");
+        }
     }
 
     /// A standing place, so that there is something to tell a program.
@@ -559,21 +621,19 @@ impl World {
     pub async fn drain(&self, clock_was_off: bool) -> Result<BTreeMap<String, i64>> {
         let began = Instant::now();
         self.resolve_delayed().await?;
-        // A restarted server asks the provider at once for the events that no webhook brought.
-        let mut servers = Vec::new();
-        for server in &self.servers {
-            servers.push(server.lock().await);
+        if !self.variant.is_unaided {
+            self.start_again().await?;
         }
-        try_join_all(servers.iter_mut().map(|server| server.stop(STOP))).await?;
-        execute(&self.postgres_url, HURRY_WEBHOOKS).await?;
-        for server in &mut servers {
-            server.spawn()?;
-        }
-        try_join_all(servers.iter_mut().map(|server| server.ready())).await?;
-        drop(servers);
         self.remind_redis().await;
         let patience = self.variant.drain.saturating_sub(began.elapsed());
-        let mut left = self.rest(if clock_was_off { HURRY_ALL } else { HURRY }, patience).await?;
+        let hurry = match (self.variant.is_unaided, clock_was_off) {
+            (true, _) => NO_HURRY,
+            (false, true) => HURRY_ALL,
+            (false, false) => HURRY,
+        };
+        let mut left = self.rest(hurry, patience).await?;
+        let rested = began.elapsed().as_secs();
+        self.client.history.with(|seen| seen.counts.insert("seconds until rest".into(), rested));
         // Late webhooks find nobody while the checker looks.
         self.send_webhooks_to(loopback(1)).await;
         try_join_all(self.servers.iter().map(async |server| server.lock().await.stop(STOP).await)).await?;
@@ -584,6 +644,21 @@ impl World {
         }
         left.retain(|_, count| *count > 0);
         Ok(left)
+    }
+
+    /// A restarted server asks the provider at once for the events that no webhook brought.
+    async fn start_again(&self) -> Result<()> {
+        let mut servers = Vec::new();
+        for server in &self.servers {
+            servers.push(server.lock().await);
+        }
+        try_join_all(servers.iter_mut().map(|server| server.stop(STOP))).await?;
+        execute(&self.postgres_url, HURRY_WEBHOOKS).await?;
+        for server in &mut servers {
+            server.spawn()?;
+        }
+        try_join_all(servers.iter_mut().map(|server| server.ready())).await?;
+        Ok(())
     }
 
     /// What the provider and the clients say, for whoever looks into a violation.

@@ -21,7 +21,7 @@ use uuid::Uuid;
 pub use answers::uuid_of;
 
 /// Every invariant in a few words, in the order of its number.
-pub const INVARIANTS: [(&str, &str); 17] = [
+pub const INVARIANTS: [(&str, &str); 18] = [
     ("I1", "at most one live claim of a seat"),
     ("I2", "a good ticket has exactly one sold claim of its order"),
     ("I3", "a pool counts its live claims, within its capacity"),
@@ -39,6 +39,7 @@ pub const INVARIANTS: [(&str, &str); 17] = [
     ("I15", "everything comes to its end"),
     ("I16", "a scan is stored once, a ticket admitted once"),
     ("I17", "what the log tells reaches every endpoint, signed and in order"),
+    ("I18", "one address has no more places than the event allows"),
 ];
 
 /// What is true of the platform when the checker looks.

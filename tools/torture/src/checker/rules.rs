@@ -84,6 +84,14 @@ const ALWAYS: &[Rule] = &[
        AND NOT l.re_entry GROUP BY s.check_in_list_id, s.ticket_id HAVING count(*) > 1"),
     ("I16", "scans", "a scan stored twice",
      "SELECT check_in_list_id, client_id, count(*) FROM scans GROUP BY check_in_list_id, client_id HAVING count(*) > 1"),
+    // Counted by claims; the server counts by orders and their items. The box office sells to whoever stands there.
+    ("I18", "orders", "an address with more places than the event allows",
+     "SELECT e.id, o.buyer, sum(o.places) AS places, e.max_per_buyer FROM events e JOIN
+       (SELECT o.event_id, lower(o.buyer_email) AS buyer,
+          (SELECT count(*) FROM seat_claims c WHERE c.order_id = o.id AND c.state IN ('reserved', 'sold'))
+          + (SELECT coalesce(sum(c.quantity), 0) FROM ga_claims c WHERE c.order_id = o.id AND c.state IN ('reserved', 'sold'))
+          AS places FROM orders o WHERE o.buyer_email <> '' AND o.provider <> 'manual') o ON o.event_id = e.id
+      GROUP BY e.id, o.buyer, e.max_per_buyer HAVING sum(o.places) > e.max_per_buyer"),
 ];
 
 /// Who points to whom. Every pair must agree on the tenant, also where no foreign key says so.
