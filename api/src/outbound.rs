@@ -68,7 +68,9 @@ impl Resolve for Guard {
 pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
     let expected = || "Expected a URL, as `https://example.org/webhooks`.".to_owned();
     let mut url = Url::parse(text).map_err(|_| expected())?;
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
+    let host = url.host_str().unwrap_or_default();
+    // One dot may end a name. What is judged below is what the rest is read as, which may be an address.
+    let host = host.strip_suffix('.').unwrap_or(host).to_owned();
     url.set_host(Some(&host)).map_err(|_| expected())?;
     if url.as_str().len() > URL_BYTES_MAX {
         return Err(format!(
@@ -78,6 +80,7 @@ pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
         return Err("Leave user, password and fragment out; signatures prove who sends.".to_owned());
     }
+    let host = url.host_str().unwrap_or_default();
     let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     let is_here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
     if loopback == Loopback::Allowed && is_here && matches!(url.scheme(), "http" | "https") {
@@ -86,13 +89,20 @@ pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
     if url.scheme() != "https" {
         return Err("Expected `https://`.".to_owned());
     }
-    if address.is_some() || !host.contains('.') {
+    if !url.domain().is_some_and(is_name_on_the_internet) {
         return Err("Expected the name of a host on the public internet.".to_owned());
     }
     match url.port_or_known_default() {
         Some(port) if port == HTTPS_PORT || port >= PORT_MIN => Ok(url),
         _ => Err(format!("Use the port {HTTPS_PORT}, or one from {PORT_MIN} on.")),
     }
+}
+
+/// At least two labels of 1 to 63 bytes, 253 bytes in all (RFC 1035, section 2.3.4).
+fn is_name_on_the_internet(name: &str) -> bool {
+    name.len() <= 253
+        && name.contains('.')
+        && name.split('.').all(|label| !label.is_empty() && label.len() <= 63)
 }
 
 pub const TOO_LATE: &str = "no answer in time";
@@ -217,6 +227,13 @@ mod tests {
             "https://[::ffff:10.0.0.1]/",
             "https://127.0.0.1./",
             "https://./",
+            // Found by the fuzzer: without its last dots the name is an address.
+            "https://127.1../",
+            "https://0x7f000001..../",
+            "https://5.55...../",
+            "https://example.org../",
+            "https://hooks..example.org/",
+            "https://.example.org/",
         ];
         for url in refused {
             assert!(check_url(url, Loopback::Refused).is_err(), "{url}");
