@@ -90,6 +90,9 @@ pub async fn lease(db: &Db, lane: Lane) -> Result<Vec<Job>> {
     let due = statement!(text, LEASE_SECS, i32::try_from(BATCH).unwrap_or(i32::MAX))
         .get_results(&mut *connection)
         .await?;
+    if !due.is_empty() {
+        failpoints::pass("after jobs are leased");
+    }
     Ok(due)
 }
 
@@ -105,6 +108,7 @@ pub async fn finish(db: &Db, job: &Job) -> Result<()> {
 
 /// The job failed or has to wait: it is due again after `pause`.
 pub async fn retry(db: &Db, job: &Job, pause: TimeDelta, error: &str) -> Result<()> {
+    failpoints::pass("before a job is put off");
     let mut connection = db.system().await?;
     let note: String = error.chars().take(500).collect();
     // By the clock of Postgres, which finds it due: a server whose clock is off keeps nothing waiting.

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     db::{Scope, Tx, new_uuid},
     error::Result,
+    failpoints,
     offers::Offer,
     schema::{ga_pools, seat_blocks, seat_claims},
 };
@@ -58,6 +59,7 @@ impl Holds {
         last: bool,
         data: &serde_json::Value,
     ) -> Result<bool> {
+        failpoints::pass("before a part of what Redis learns");
         let mut invocation = on(&scripts::REBUILD, event);
         invocation
             .arg(token)

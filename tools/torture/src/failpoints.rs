@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -31,11 +32,62 @@ const POINTS_MIN: u64 = 180;
 /// How long one sale may take, with a server that comes back.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Sales that go on beside each other, most of whose time is waiting; each has a server, databases and points of its own.
+const LANES: usize = 2;
+
+/// What one lane comes to.
+struct Ended {
+    /// Points at which the server died.
+    points: u64,
+    /// How often it was which, as the server's last words say.
+    deaths: BTreeMap<String, u64>,
+    is_good: bool,
+}
+
 /// Sales until one has come to its end without a death, at each `every`-th point; true when nothing is wrong afterwards.
 pub async fn run(program: &Path, artefacts: &Path, variant: &Variant, every: u64) -> Result<bool> {
-    let schedule = Schedule { seed: 0, seconds: 0, buyers: 1, steps: Vec::new() };
+    let lanes = (0..LANES).map(async |number| {
+        let artefacts = artefacts.join(number.to_string());
+        fs::create_dir(&artefacts)?;
+        let first = 1 + u64::try_from(number)? * every;
+        let points = (first..=POINTS_MAX).step_by(usize::try_from(every)? * LANES);
+        lane(program, &artefacts, variant, number, points).await
+    });
+    let lanes = try_join_all(lanes).await?;
+    let points: u64 = lanes.iter().map(|lane| lane.points).sum();
+    let mut deaths: BTreeMap<&str, u64> = BTreeMap::new();
+    for (place, count) in lanes.iter().flat_map(|lane| &lane.deaths) {
+        *deaths.entry(place).or_default() += count;
+    }
+    let places = deaths.len();
+    println!("\nthe server died at {points} points of a sale, once at each; they lie at {places} places");
+    for (place, count) in &deaths {
+        println!("  {count:>6}  {place}");
+    }
+    // A server that ended of itself has another reason, which has to be looked into.
+    let told: u64 = deaths.values().sum();
+    if told != points {
+        println!("it was told to die {told} times only; see {}", artefacts.display());
+    }
+    let is_enough = points * every >= POINTS_MIN;
+    if !is_enough {
+        println!(
+            "too few to say something: a sale has {POINTS_MIN} points at least (is this a debug build?)"
+        );
+    }
+    Ok(lanes.iter().all(|lane| lane.is_good) && told == points && is_enough)
+}
+
+async fn lane(
+    program: &Path,
+    artefacts: &Path,
+    variant: &Variant,
+    number: usize,
+    points: impl Iterator<Item = u64>,
+) -> Result<Ended> {
+    let schedule = Schedule { seed: u64::try_from(number)?, seconds: 0, buyers: 1, steps: Vec::new() };
     let world = World::start(program, artefacts, &schedule, variant).await?;
-    for (point, ends) in (1..=POINTS_MAX).step_by(usize::try_from(every)?).zip(0..) {
+    for (ends, point) in points.enumerate() {
         // Points before the server is ready are those of its start.
         let mut died = !world.live_until(point).await?;
         if died {
@@ -45,7 +97,7 @@ pub async fn run(program: &Path, artefacts: &Path, variant: &Variant, every: u64
         let keeper = tokio::spawn(keep_alive(world.clone(), ended));
         world.client.give_up_at(Instant::now() + PATIENCE);
         let sale = async {
-            sell(&world, usize::try_from(point % 2)?).await?;
+            sell(&world, ends % 2).await?;
             // What follows a sale in the background has points, too.
             ensure!(world.come_to_rest(PATIENCE).await?, "it did not come to rest");
             Ok(())
@@ -54,7 +106,11 @@ pub async fn run(program: &Path, artefacts: &Path, variant: &Variant, every: u64
         sold.send_replace(true);
         died |= keeper.await??;
         if !died {
-            return finish(world, artefacts, &schedule, ends, every).await;
+            // The last server still counts, and may come to its point while everything is brought to rest.
+            let deaths = deaths(artefacts)?;
+            let report = checked(&world, artefacts, &schedule, Instant::now(), true).await?;
+            report.print();
+            return Ok(Ended { points: u64::try_from(ends)?, deaths, is_good: report.is_good() });
         }
     }
     bail!("a sale has more than {POINTS_MAX} points")
@@ -73,36 +129,6 @@ async fn keep_alive(world: Arc<World>, ended: watch::Receiver<bool>) -> Result<b
         }
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
-}
-
-async fn finish(
-    world: Arc<World>,
-    artefacts: &Path,
-    schedule: &Schedule,
-    ends: u64,
-    every: u64,
-) -> Result<bool> {
-    // The last server still counts, and may come to its point while everything is brought to rest.
-    let deaths = deaths(artefacts)?;
-    let report = checked(&world, artefacts, schedule, Instant::now(), true).await?;
-    report.print();
-    let places = deaths.len();
-    println!("\nthe server died at {ends} points of a sale, once at each; they lie at {places} places");
-    for (point, count) in &deaths {
-        println!("  {count:>6}  {point}");
-    }
-    // A server that ended of itself has another reason, which has to be looked into.
-    let told: u64 = deaths.values().sum();
-    if told != ends {
-        println!("it was told to die {told} times only; see {}", artefacts.display());
-    }
-    let is_enough = ends * every >= POINTS_MIN;
-    if !is_enough {
-        println!(
-            "too few to say something: a sale has {POINTS_MIN} points at least (is this a debug build?)"
-        );
-    }
-    Ok(report.is_good() && told == ends && is_enough)
 }
 
 /// How often it was which point, as the server's last words say.

@@ -26,9 +26,9 @@ const LOOK: Duration = Duration::from_millis(5);
 pub async fn meet(world: &World, shop: &Shop, link: &Proxy, is_standing: bool) -> bool {
     let of_box = json!({ "items": [{ "ga_area": BOX, "quantity": 1 }] });
     let any_seat = json!({ "best_available": { "quantity": 1 } });
+    let _turn = link.turn().await;
     let wanted = if is_standing { of_box.clone() } else { any_seat };
     let Some(first) = hold(world, shop, 0, wanted).await else { return false };
-    let _turn = link.turn().await;
     let mut met = false;
     link.set(Link::Slow(SLOW_MS));
     let rival = async {

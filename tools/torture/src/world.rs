@@ -41,7 +41,7 @@ const LAST_ASKS: Duration = Duration::from_secs(8);
 /// A server is given this long to end when it is asked to.
 const STOP: Duration = Duration::from_secs(25);
 /// What needs a moment without other faults is tried so often.
-const TRIES: u32 = 6;
+const TRIES: usize = 6;
 const TRY_PAUSE_MS: u64 = 300;
 /// Orders lapse after this time, so that some do in a short run.
 const CHECKOUT_SECS: u32 = 6;
@@ -374,6 +374,11 @@ impl World {
         }
     }
 
+    /// That one, the other one, and so on: so often is tried what needs a moment of its own.
+    fn shops_from(&self, first: usize) -> impl Iterator<Item = &Shop> {
+        self.shops.iter().cycle().skip(first).take(TRIES)
+    }
+
     fn count(&self, fault: &Fault) {
         self.client.history.count(&format!("fault {}", fault.kind()));
     }
@@ -424,10 +429,10 @@ impl World {
             }
             Fault::RedisFlush => self.redis.lock().await.forget().await?,
             Fault::Rivals { shop, is_standing } => {
-                // Something else may break the first order, or Redis be away.
-                for _ in 0..TRIES {
+                // Something else may break the first order, Redis be away, a hall sold out.
+                for shop in self.shops_from(*shop) {
                     let link = &self.wires[0].postgres;
-                    if rivals::meet(self, &self.shops[*shop], link, *is_standing).await {
+                    if rivals::meet(self, shop, link, *is_standing).await {
                         self.count(fault);
                         break;
                     }
@@ -435,8 +440,8 @@ impl World {
                 }
             }
             Fault::LatePayment { shop, is_taken } => {
-                for _ in 0..TRIES {
-                    if late::pay(self, &self.shops[*shop], *is_taken).await {
+                for shop in self.shops_from(*shop) {
+                    if late::pay(self, shop, *is_taken).await {
                         self.count(fault);
                         self.client.history.count("late payments");
                         break;
