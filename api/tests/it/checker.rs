@@ -151,6 +151,7 @@ mod tests {
             SELECT '{tenant}', gen_random_uuid(), '{tenant}', gen_random_uuid(), id, 'entry', 'admitted', 1, 'test', now()
             FROM tickets, generate_series(1, 2)",
          "DELETE FROM scans"),
+        ("I18", "UPDATE events SET max_per_buyer = 1", "UPDATE events SET max_per_buyer = 10"),
     ];
 
     /// The checker must be able to see: one violation at a time, and it names the invariant.

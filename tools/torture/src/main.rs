@@ -24,6 +24,7 @@ use std::{
     fs,
     ops::RangeInclusive,
     path::{Path, PathBuf},
+    pin::pin,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -31,6 +32,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use eventflow_torture::checker::{Circumstances, check, logs};
+use futures_util::{StreamExt, stream};
 
 use crate::{
     report::Report,
@@ -56,6 +58,9 @@ struct Arguments {
     /// More seeds, one run each: `1,2,3`, or `1..20`, which are twenty
     #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with = "seed")]
     seeds: Vec<String>,
+    /// Runs beside each other; most of the time of each is waiting
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    at_once: u8,
     /// Write a line for each seed into a table for people, as soon as its run is over
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "docs/benchmarks/torture.md")]
     table: Option<PathBuf>,
@@ -127,7 +132,7 @@ async fn run(arguments: &Arguments) -> Result<bool> {
         );
     }
     if arguments.mutants {
-        return mutants::run(&program, &arguments.out, &arguments.only).await;
+        return mutants::run(&program, &arguments.out, &arguments.only, arguments.at_once.into()).await;
     }
     let drain = if arguments.unaided { DRAIN_UNAIDED } else { DRAIN };
     let variant = Variant { drain, is_unaided: arguments.unaided, ..Variant::default() };
@@ -139,9 +144,13 @@ async fn run(arguments: &Arguments) -> Result<bool> {
     let mut good = true;
     let table = |file: &PathBuf| Table::begin(file, arguments.seconds, arguments.buyers);
     let mut table = arguments.table.as_ref().map(table);
-    for schedule in schedules(arguments)? {
+    let runs = stream::iter(schedules(arguments)?).map(async |schedule| {
         let artefacts = arguments.out.join(schedule.seed.to_string());
         let report = torture(&program, &artefacts, &schedule, &variant).await;
+        (schedule, artefacts, report)
+    });
+    let mut runs = pin!(runs.buffered(arguments.at_once.into()));
+    while let Some((schedule, artefacts, report)) = runs.next().await {
         // Those that are left are worth their time, whatever happened to this one.
         if let Some(table) = &mut table {
             table.add(schedule.seed, &report)?;
@@ -190,6 +199,9 @@ fn schedules(arguments: &Arguments) -> Result<Vec<Schedule>> {
     if seeds.is_empty() {
         seeds.push(rand::random::<u32>().into());
     }
+    // Runs of one seed would share their directories.
+    let mut known = BTreeSet::new();
+    seeds.retain(|seed| known.insert(*seed));
     let length = Duration::from_secs(arguments.seconds);
     Ok(seeds.into_iter().map(|seed| Schedule::draw(seed, length, arguments.buyers, &kinds)).collect())
 }

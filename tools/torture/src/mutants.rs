@@ -2,9 +2,10 @@
 //! program as it is goes through the same and must break none. What each mutant does stands in `store/src/mutants.rs`;
 //! only debug builds have them.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, pin::pin, time::Duration};
 
 use anyhow::{Result, bail};
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::{
@@ -17,6 +18,7 @@ const SECONDS: u64 = 9;
 const BUYERS: usize = 20;
 /// A mutant may never come to rest.
 const DRAIN: Duration = Duration::from_secs(14);
+/// The first mutant's; each has its own.
 const SEED: u64 = 900;
 
 struct Mutant {
@@ -28,6 +30,16 @@ struct Mutant {
     /// What the database lacks.
     sql: &'static str,
     steps: fn() -> Vec<Step>,
+}
+
+impl Mutant {
+    fn seed(&self) -> u64 {
+        SEED + MUTANTS
+            .iter()
+            .zip(0..)
+            .find(|(other, _)| other.name == self.name)
+            .map_or(0, |(_, number)| number)
+    }
 }
 
 const MUTANTS: [Mutant; 9] = [
@@ -122,53 +134,61 @@ fn stale_webhooks() -> Vec<Step> {
 }
 
 /// A table of the mutants; true when each turned red where it had to, and what is none did not.
-pub async fn run(program: &Path, out: &Path, only: &[String]) -> Result<bool> {
+pub async fn run(program: &Path, out: &Path, only: &[String], at_once: usize) -> Result<bool> {
     if let Some(unknown) = only.iter().find(|name| MUTANTS.iter().all(|mutant| mutant.name != **name)) {
         bail!("there is no mutant `{unknown}`");
     }
+    let chosen =
+        MUTANTS.iter().filter(|mutant| only.is_empty() || only.iter().any(|name| name == mutant.name));
+    let mut runs = pin!(stream::iter(chosen).map(|mutant| judge(program, out, mutant)).buffered(at_once));
     let mut lines = Vec::new();
     let mut all_right = true;
-    for mutant in
-        MUTANTS.iter().filter(|mutant| only.is_empty() || only.iter().any(|name| name == mutant.name))
-    {
-        let schedule = Schedule { seed: SEED, seconds: SECONDS, buyers: BUYERS, steps: (mutant.steps)() };
-        let variant = Variant {
-            environment: vec![("EVENTFLOW_MUTANT".into(), mutant.name.into())],
-            sql: mutant.sql,
-            drain: if mutant.breaks.is_empty() { crate::DRAIN } else { DRAIN },
-            ..Variant::default()
-        };
-        println!("the mutant {}: {}", mutant.name, mutant.about);
-        let report =
-            torture(program, &out.join(format!("mutant-{}", mutant.name)), &schedule, &variant).await?;
-        let mut red: Vec<&str> =
-            report.found.violations.iter().map(|violation| violation.invariant).collect();
-        red.dedup();
-        let is_found = red.iter().any(|invariant| mutant.breaks.contains(invariant));
-        let (is_right, verdict) = match (mutant.breaks.is_empty(), is_found) {
-            (true, _) if red.is_empty() => (true, "good"),
-            (true, _) => (false, "NOT GOOD"),
-            (false, true) => (true, "found"),
-            (false, false) => (false, "NOT FOUND"),
-        };
+    while let Some(judged) = runs.next().await {
+        let (is_right, line) = judged?;
         all_right &= is_right;
-        let example = report
-            .found
-            .violations
-            .iter()
-            .find(|violation| mutant.breaks.is_empty() || mutant.breaks.contains(&violation.invariant));
-        let example: String = example.map(|v| v.what.chars().take(160).collect()).unwrap_or_default();
-        lines.push(format!(
-            "{:<16} {:<9} {:<8} {:<16} {example}",
-            mutant.name,
-            verdict,
-            mutant.breaks.join(" "),
-            red.join(" "),
-        ));
+        lines.push(line);
     }
     println!("\n{:<16} {:<9} {:<8} {:<16} for example", "mutant", "", "must", "turned red");
     for line in &lines {
         println!("{line}");
     }
     Ok(all_right)
+}
+
+/// Whether it turned red where it has to, and its line of the table.
+async fn judge(program: &Path, out: &Path, mutant: &Mutant) -> Result<(bool, String)> {
+    let schedule =
+        Schedule { seed: mutant.seed(), seconds: SECONDS, buyers: BUYERS, steps: (mutant.steps)() };
+    let variant = Variant {
+        environment: vec![("EVENTFLOW_MUTANT".into(), mutant.name.into())],
+        sql: mutant.sql,
+        drain: if mutant.breaks.is_empty() { crate::DRAIN } else { DRAIN },
+        ..Variant::default()
+    };
+    println!("the mutant {}: {}", mutant.name, mutant.about);
+    let artefacts = out.join(format!("mutant-{}", mutant.name));
+    let report = torture(program, &artefacts, &schedule, &variant).await?;
+    let mut red: Vec<&str> = report.found.violations.iter().map(|violation| violation.invariant).collect();
+    red.dedup();
+    let is_found = red.iter().any(|invariant| mutant.breaks.contains(invariant));
+    let (is_right, verdict) = match (mutant.breaks.is_empty(), is_found) {
+        (true, _) if red.is_empty() => (true, "good"),
+        (true, _) => (false, "NOT GOOD"),
+        (false, true) => (true, "found"),
+        (false, false) => (false, "NOT FOUND"),
+    };
+    let example = report
+        .found
+        .violations
+        .iter()
+        .find(|violation| mutant.breaks.is_empty() || mutant.breaks.contains(&violation.invariant));
+    let example: String = example.map(|v| v.what.chars().take(160).collect()).unwrap_or_default();
+    let line = format!(
+        "{:<16} {:<9} {:<8} {:<16} {example}",
+        mutant.name,
+        verdict,
+        mutant.breaks.join(" "),
+        red.join(" "),
+    );
+    Ok((is_right, line))
 }
