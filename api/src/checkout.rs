@@ -53,6 +53,20 @@ pub fn provider(app: &App) -> Result<&dyn PaymentProvider, Refusal> {
     })
 }
 
+/// Refuses when the provider's key is for test payments and the tenant is not, or the other way round.
+pub fn check_mode(app: &App, livemode: bool) -> Result<(), Refusal> {
+    if provider(app)?.livemode() == livemode {
+        return Ok(());
+    }
+    let of = |live| if live { "live" } else { "test" };
+    let detail = format!(
+        "The tenant takes {} payments, and the key of this platform's payment provider is for {} payments.",
+        of(livemode),
+        of(!livemode)
+    );
+    Err(Refusal::new(ErrorCode::PaymentUnavailable, detail))
+}
+
 /// A call of the provider, between two points at which we may die.
 async fn foreign<T>(call: impl Future<Output = T>) -> T {
     failpoints::pass("before a call of the provider");

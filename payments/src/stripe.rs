@@ -229,10 +229,18 @@ impl PaymentProvider for StripeProvider {
     }
 }
 
+/// Currencies whose smallest unit at Stripe is another one than in ISO 4217: an amount would be wrong by a factor of 100
+/// (docs.stripe.com/currencies, special cases and zero-decimal currencies).
+const OTHER_UNITS: [&str; 3] = ["ISK", "MGA", "UGX"];
+
 fn checkout_params(request: &CheckoutRequest) -> Result<CreateCheckoutSession> {
     let currency: Currency = request.currency.to_lowercase().parse().unwrap_or_default();
     if matches!(currency, Currency::Unknown(_)) {
         return Err(ProviderError::refused("bad_currency", "not a currency of the provider"));
+    }
+    if OTHER_UNITS.contains(&&*request.currency.to_uppercase()) {
+        let detail = "the provider counts this currency in another unit than ISO 4217";
+        return Err(ProviderError::refused("bad_currency", detail));
     }
     check_total(request)?;
     let metadata = HashMap::from([

@@ -25,7 +25,7 @@ use crate::{
     db::{Tx, new_uuid},
     error::{Error, OrNotFound, Result},
     schema::{events, outbox, price_tiers, seat_maps, seats, tenants, venues},
-    seat_maps as seat_map_store, statement,
+    seat_maps as seat_map_store, statement, tickets,
 };
 
 pub use maps::{Step, move_to, moved_places, step};
@@ -243,6 +243,7 @@ pub async fn update(tx: &mut Tx, id: Id<id::Event>, change: EventChange) -> Resu
         Some(seat_map) => (venue_of(tx, seat_map).await?.0, seat_map.uuid()),
         None => (event.venue_id, event.seat_map_id),
     };
+    let ended_at = event.terms.ends_at;
     let terms = change.applied(event.terms);
     terms.check()?;
     touch(tx, id).await?;
@@ -251,8 +252,24 @@ pub async fn update(tx: &mut Tx, id: Id<id::Event>, change: EventChange) -> Resu
         .returning(Event::as_returning())
         .get_result(&mut **tx)
         .await?;
+    if event.terms.ends_at > ended_at {
+        tickets::prolong(tx, id).await?;
+    }
     audit_log::record(tx, "events.update", id, json!({})).await?;
     Ok(event)
+}
+
+/// Whether the event is cancelled; until the transaction ends, nobody cancels it.
+pub async fn is_cancelled(tx: &mut Tx, id: Uuid) -> Result<bool> {
+    let state: String = events::table
+        .find((tx.tenant(), id))
+        .select(events::state)
+        .for_share()
+        .first(&mut **tx)
+        .await
+        .optional()
+        .or_not_found("event")?;
+    Ok(state == CANCELLED)
 }
 
 /// Puts the event on sale (within its sale window), with the newest published version of its seat map.

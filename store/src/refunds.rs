@@ -91,7 +91,8 @@ pub async fn create(tx: &mut Tx, id: Id<id::Order>, wanted: &Wanted, reason: &st
     let given: i64 =
         earlier.iter().filter(|refund| refund.state != "failed").map(|refund| refund.amount_minor).sum();
     let left = order.total_minor - given;
-    let (amount_minor, item_ids) = amount_of(tx, &order, wanted, &earlier, left).await?;
+    let live = live_items(tx, &order).await?;
+    let (amount_minor, item_ids) = amount_of(tx, &order, wanted, &earlier, left, &live).await?;
     if amount_minor > left {
         let detail = format!("{left} of {} are left to refund.", order.total_minor);
         return Err(Error::Refused(Refusal::new(ErrorCode::RefundTooLarge, detail).param("amount_minor")));
@@ -99,14 +100,10 @@ pub async fn create(tx: &mut Tx, id: Id<id::Order>, wanted: &Wanted, reason: &st
     let number = earlier.len() + 1;
     let key = format!("rf:{}:{number}", order.id.simple());
     let refund = insert(tx, &order, &payment, amount_minor, reason, item_ids.clone(), key).await?;
-    withdraw_tickets(
-        tx,
-        &order,
-        &item_ids,
-        amount_minor == left && given + amount_minor == order.total_minor,
-    )
-    .await?;
-    if payment.provider == "stripe" {
+    // Who names tickets keeps those that are not named, also when no money is left for them.
+    let whole = !matches!(wanted, Wanted::Items(_)) && amount_minor == left;
+    withdraw_tickets(tx, &order, &item_ids, whole).await?;
+    if is_sent(&payment, amount_minor) {
         return Ok(refund);
     }
     finish(tx, refund.id, RefundState::Succeeded, None, "").await
@@ -118,6 +115,7 @@ async fn amount_of(
     wanted: &Wanted,
     earlier: &[RefundRow],
     left: i64,
+    live: &[Uuid],
 ) -> Result<(i64, Vec<Uuid>)> {
     let amount = match wanted {
         Wanted::Everything => (left, vec![]),
@@ -138,10 +136,32 @@ async fn amount_of(
             (amount, ids.clone())
         }
     };
-    if amount.0 <= 0 {
+    // What cost nothing is given back for nothing: its places come free.
+    let gives_back_tickets = match wanted {
+        Wanted::Everything => !live.is_empty(),
+        Wanted::Amount(_) => false,
+        Wanted::Items(ids) => ids.iter().any(|id| live.contains(id)),
+    };
+    if amount.0 < 0 || amount.0 == 0 && !gives_back_tickets {
         return Err(Error::refused(ErrorCode::RefundTooLarge, "There is nothing left to refund."));
     }
     Ok(amount)
+}
+
+/// Items of the order whose tickets are not void.
+async fn live_items(tx: &mut Tx, order: &OrderRow) -> Result<Vec<Uuid>> {
+    let items = tickets::table
+        .filter(tickets::tenant_id.eq(tx.tenant()).and(tickets::order_id.eq(order.id)))
+        .filter(tickets::state.ne("void"))
+        .select(tickets::order_item_id)
+        .load(&mut **tx)
+        .await?;
+    Ok(items)
+}
+
+/// Whether the provider has to move money.
+fn is_sent(payment: &PaymentRow, amount_minor: i64) -> bool {
+    payment.provider == "stripe" && amount_minor > 0
 }
 
 async fn insert(
@@ -170,7 +190,7 @@ async fn insert(
         .returning(RefundRow::as_returning())
         .get_result(&mut **tx)
         .await?;
-    if payment.provider == "stripe" {
+    if is_sent(payment, amount_minor) {
         // Whoever made the refund sends it at once; the job is there for the case that this fails.
         jobs::schedule(tx, "refund", id, Utc::now() + TimeDelta::seconds(15)).await?;
     }
@@ -335,10 +355,12 @@ pub async fn finish(
     audit_log::record(tx, "refunds.move", Id::<id::Refund>::from(id), detail).await?;
     match next {
         RefundState::Succeeded => {
-            book(tx, &order, &updated).await?;
+            if updated.amount_minor > 0 {
+                book(tx, &order, &updated).await?;
+            }
             let refunded = order.refunded_minor + updated.amount_minor;
             set_refunded(tx, &mut order, refunded).await?;
-            let end = if refunded >= order.total_minor {
+            let end = if refunded >= order.total_minor && live_items(tx, &order).await?.is_empty() {
                 OrderState::Refunded
             } else {
                 OrderState::PartiallyRefunded

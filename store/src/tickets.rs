@@ -19,6 +19,7 @@ use crate::{
     error::{Error, OrNotFound, Result},
     schema::{events, orders, ticket_keys, tickets},
     seal::Sealer,
+    statement,
 };
 
 /// A ticket, with the number of its event: all that its token states.
@@ -88,6 +89,21 @@ pub(crate) fn token_of(
         })
     };
     token().ok_or_else(|| Error::Corrupt(format!("ticket {id} does not fit into a token")))
+}
+
+/// Tickets of an event that ends later are good until a day after its new end. Codes that are printed already say the old
+/// time; at the door, the ticket's row counts.
+pub(crate) async fn prolong(tx: &mut Tx, event: Id<id::Event>) -> Result<()> {
+    statement!(
+        "UPDATE tickets t SET not_after = e.ends_at + interval '1 day', updated_at = now() FROM events e \
+         WHERE e.tenant_id = ? AND e.id = ? AND t.tenant_id = e.tenant_id AND t.event_id = e.id AND t.state <> 'void' \
+         AND t.not_after < e.ends_at + interval '1 day'",
+        tx.tenant(),
+        event.uuid()
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 pub async fn get(tx: &mut Tx, id: Id<id::Ticket>) -> Result<TicketRow> {

@@ -3,7 +3,7 @@
 
 mod sending;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use eventflow_core::{ErrorCode, Id, Refusal, event_types::EventType, id};
@@ -174,6 +174,10 @@ pub async fn replay_between(
 ) -> Result<usize> {
     let target =
         endpoints::lock(tx, endpoint.uuid()).await?.ok_or_else(|| Refusal::not_found("webhook endpoint"))?;
+    // Postgres knows no older times.
+    if !(1..=9999).contains(&since.year()) || !(1..=9999).contains(&until.year()) {
+        return Err(Refusal::invalid("since", "Expected a time in the years 1 to 9999.").into());
+    }
     let limit = i64::try_from(REPLAY_MAX).unwrap_or(i64::MAX).saturating_add(1);
     // What the endpoint has not come to yet is delivered anyway.
     let (mut entries, is_cut) = events_log::between(tx, (since, until), target.position(), limit).await?;

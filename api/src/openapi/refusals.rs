@@ -47,6 +47,7 @@ const OWN: &[Own] = &[
             HoldExpired,
             HoldInCheckout,
             LimitReached,
+            NotOnSale,
             PriceChanged,
             PriceUnconfirmed,
             Rebuilding,

@@ -157,18 +157,31 @@ fn check_time_zone(zone: Option<&str>) -> Result<(), Refusal> {
     }
 }
 
+/// What may stand in the first part of an address beside letters and digits (RFC 5322, section 3.2.3).
+const ATEXT: &str = "!#$%&'*+-/=?^_`{|}~";
+
+/// An address of e-mail in its normal form, by which buyers are told apart: no quotes, escapes and comments, in which one
+/// mailbox has many spellings, and the domain as the network knows it. None for what cannot be one.
+fn normal_email(address: &str) -> Option<String> {
+    let (local, domain) = address.rsplit_once('@')?;
+    let is_atom =
+        |atom: &str| !atom.is_empty() && atom.chars().all(|c| c.is_alphanumeric() || ATEXT.contains(c));
+    let fits = (1..=64).contains(&local.chars().count()) && local.split('.').all(is_atom);
+    // Read as a host below, these would be something else than a part of its name.
+    let is_plain = |c: char| c.is_alphanumeric() || c == '-' || c == '.' || !c.is_ascii();
+    if !fits || !domain.chars().all(is_plain) {
+        return None;
+    }
+    let host = reqwest::Url::parse(&format!("https://{domain}/")).ok()?;
+    let host = host.domain()?;
+    let is_name = host.len() <= 253 && host.split('.').all(|label| (1..=63).contains(&label.len()));
+    is_name.then(|| format!("{local}@{host}"))
+}
+
 /// Refuses what cannot be an address of e-mail; whether it is one, only a message can tell.
 fn check_email(param: &str, address: Option<&str>) -> Result<(), Refusal> {
-    let fits = |address: &str| {
-        address.split_once('@').is_some_and(|(local, domain)| {
-            (1..=64).contains(&local.chars().count())
-                && (1..=253).contains(&domain.len())
-                && !domain.contains('@')
-                && !address.chars().any(char::is_whitespace)
-        })
-    };
     match address {
-        Some(address) if !fits(address) => {
+        Some(address) if normal_email(address).is_none() => {
             Err(Refusal::invalid(param, "Expected an e-mail address, as `ada@example.org`."))
         }
         _ => Ok(()),
@@ -190,6 +203,31 @@ mod tests {
             ["ada", "@example.org", "ada@", "a@b@c", "ada @example.org", "ada@example.org\n", &long]
         {
             assert!(check_email("email", Some(address)).is_err(), "{address}");
+        }
+        // One mailbox, and each time another text.
+        for address in [
+            "\"ada\"@example.org",
+            "a\\da@example.org",
+            "ada(b)@example.org",
+            "ada@example.org.",
+            "a\u{200b}da@example.org",
+            "a\u{ad}da@example.org",
+            ".ada@example.org",
+            "ada@[127.0.0.1]",
+            "ada@127.1",
+            "ada@exa/mple.org",
+        ] {
+            assert!(check_email("email", Some(address)).is_err(), "{address}");
+        }
+        for (typed, normal) in [
+            ("Ada@EXAMPLE.org", "Ada@example.org"),
+            ("käthe@müller.example", "käthe@xn--mller-kva.example"),
+            ("käthe@mu\u{308}ller.example", "käthe@xn--mller-kva.example"),
+            ("ada@example。org", "ada@example.org"),
+            ("ada@ｅxample.org", "ada@example.org"),
+            ("ada@exam\u{ad}ple.org", "ada@example.org"),
+        ] {
+            assert_eq!(normal_email(typed).as_deref(), Some(normal), "{typed}");
         }
         assert!(check_email("email", None).is_ok());
     }

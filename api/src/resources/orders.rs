@@ -5,7 +5,7 @@ mod creation;
 use chrono::{DateTime, Utc};
 use eventflow_core::{ErrorCode, Id, Refusal, id, order::OrderState};
 use eventflow_store::{
-    Error, Result as StoreResult,
+    Error, Result as StoreResult, events,
     orders::{self, Order as Stored},
 };
 use poem_openapi::{
@@ -297,6 +297,12 @@ impl Orders {
                     let detail = format!("The order is {}; only a pending one can be paid.", row.state);
                     return Err(Error::refused(ErrorCode::OrderState, detail));
                 };
+                if events::is_cancelled(tx, row.event_id).await? {
+                    return Err(Error::refused(
+                        ErrorCode::OrderState,
+                        "The event is cancelled: give the money back to the buyer.",
+                    ));
+                }
                 orders::settle_now(tx, row.id, row.clearing(), row.totals(), payment.id).await?;
                 load(&call, tx, id).await
             })

@@ -16,6 +16,8 @@ use crate::{auth::Call, encodings::Encoded, plans, problem::Failure, wire::Ref};
 
 /// A version never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// What only the organizer may read is nothing for a cache that others are served from.
+const IMMUTABLE_PRIVATE: &str = "private, max-age=31536000, immutable";
 /// What is the newest one today, may not be it tomorrow.
 const REVALIDATE: &str = "no-cache";
 
@@ -98,7 +100,7 @@ impl Plans {
             return Ok(answer(request, &*plans::encode(layout).await?, REVALIDATE));
         }
         let plan = call.app.plans.of_version(seat_map_id.0.uuid(), version_of_layout, layout).await?;
-        Ok(answer(request, &plan, if version.0.is_some() { IMMUTABLE } else { REVALIDATE }))
+        Ok(answer(request, &plan, if version.0.is_some() { IMMUTABLE_PRIVATE } else { REVALIDATE }))
     }
 }
 

@@ -11,7 +11,7 @@ use diesel::{
 use diesel_async::RunQueryDsl;
 use eventflow_core::{
     check_in::{Admission, Reason, ScanKind, TicketFacts},
-    ticket::{Flags, Token},
+    ticket::{Flags, Minute, Token},
 };
 use uuid::Uuid;
 
@@ -217,6 +217,13 @@ impl Known {
             generation: u16::try_from(ticket.generation).map_err(|_| corrupt())?,
             state: ticket.state.parse().map_err(|_| corrupt())?,
         })
+    }
+
+    /// A code with the end that its ticket has by now: the event may have been moved after it was printed.
+    pub(super) fn prolonged(&self, token: Token) -> Token {
+        let of_ticket = self.ticket.as_ref().filter(|ticket| ticket.id == token.ticket_id);
+        let end = of_ticket.and_then(|ticket| Minute::ceil(ticket.not_after));
+        Token { not_after: end.map_or(token.not_after, |end| end.max(token.not_after)), ..token }
     }
 
     /// The token of a ticket that was looked up: our own row stands for a signature.

@@ -380,6 +380,7 @@ impl Holds {
         id: Id<id::Hold>,
         idempotency: Option<&idempotency::Key>,
     ) -> Result<Hold> {
+        offer.check_on_sale(Utc::now())?;
         let mut invocation = on(&scripts::EXTEND, offer.event_id());
         let (key, fingerprint) = idempotency
             .map_or((String::new(), String::new()), |key| (key.short_name(), hex::encode(key.fingerprint)));

@@ -424,6 +424,7 @@ pub async fn places_of_buyer(tx: &mut Tx, event: Id<id::Event>, email: &str) -> 
     let bought: Bought = statement!(
         "SELECT count(*) AS places FROM orders o JOIN order_items i ON i.tenant_id = o.tenant_id AND i.order_id = o.id \
          WHERE o.tenant_id = ? AND o.event_id = ? AND o.buyer_key = lower(?) AND o.buyer_key <> '' \
+         AND o.provider <> 'manual' \
          AND o.state IN ('pending', 'processing', 'paid', 'partially_refunded', 'disputed')",
         tx.tenant(),
         event.uuid(),

@@ -12,6 +12,8 @@ WITH turn AS MATERIALIZED (
 ), bought AS (
   SELECT count(i.id) AS places FROM orders o JOIN order_items i ON i.tenant_id = o.tenant_id AND i.order_id = o.id
   WHERE ?::bool AND o.tenant_id = ? AND o.event_id = ? AND o.buyer_key = lower(?) AND o.buyer_key <> ''
+    -- The box office sells to whoever stands there.
+    AND o.provider <> 'manual'
     AND o.state IN ('pending', 'processing', 'paid', 'partially_refunded', 'disputed', 'needs_review')
     -- What was given back is not the buyer's any more.
     AND (o.state <> 'partially_refunded' OR EXISTS (SELECT FROM tickets t

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{SubsecRound, TimeDelta, Utc};
 use eventflow_core::{
     ErrorCode, Id, Refusal, access::Permission, id, ledger::Clearing, pricing::Totals as CoreTotals,
 };
@@ -25,7 +25,7 @@ use crate::{
     plugins::prices,
     problem::Failure,
     resources::{
-        check_email,
+        check_email, normal_email,
         places::{BestAvailable, ItemInput, check_locale, ignores_rules, wanted, wishes},
     },
     tokens::{BuyerToken, Subject},
@@ -210,7 +210,15 @@ async fn check_return_urls(call: &Call, input: &NewOrderInput) -> Result<(), Fai
         let origin = web_origin(url).ok_or_else(|| {
             Refusal::invalid(param, "Expected a URL that begins with `https://` and names a host.")
         })?;
-        if matches!(call.principal, Principal::Secret { .. }) || origin == call.app.origin {
+        if matches!(call.principal, Principal::Secret { .. }) {
+            continue;
+        }
+        if origin == call.app.origin {
+            // There are shops of others there, too.
+            if is_of_another_event(url, event_of(call, input)?) {
+                let detail = "The page sells another event than the order's.";
+                return Err(Refusal::new(ErrorCode::ReturnUrlDenied, detail).param(param).into());
+            }
             continue;
         }
         // A buyer's token does not tell in whose page it is used.
@@ -229,6 +237,13 @@ async fn check_return_urls(call: &Call, input: &NewOrderInput) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// Whether a page of ours is the shop of an event other than that.
+fn is_of_another_event(url: &str, event: Id<id::Event>) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else { return true };
+    let mut path = url.path().split('/').filter(|part| !part.is_empty());
+    path.next() == Some("e") && path.next() != Some(&event.to_string())
 }
 
 /// The origin of a URL with `http` or `https`, a host, no user and no password; `None` for any other. `{ORDER_ID}` and the
@@ -289,6 +304,10 @@ struct Prepared {
     new: NewOrder,
 }
 
+const INVOICE: &str = ManualMethod::Invoice.as_str();
+/// How long a place is kept for an invoice, until the event begins at the latest.
+const INVOICE_TERM: TimeDelta = TimeDelta::days(14);
+
 async fn prepare(
     call: &Call,
     input: &NewOrderInput,
@@ -314,11 +333,20 @@ async fn prepare(
     let plan = plan(call, input, sums.total_minor)?;
     let (ours, theirs) = checkout::deadlines(offer.event.checkout_secs);
     let seller = call.app.seller(&call.scope).await?;
+    if plan.provider == "stripe" {
+        // Paid in one mode and settled in the other, the money would be nobody's.
+        checkout::check_mode(&call.app, seller.livemode)?;
+    }
+    // A transfer takes days; whoever sends an invoice waits for it until the event.
+    let ours = match plan.method {
+        INVOICE => (Utc::now().trunc_subsecs(6) + INVOICE_TERM).min(offer.event.starts_at).max(ours),
+        _ => ours,
+    };
     let connected = plan.provider == "stripe" && !seller.stripe_account.is_empty();
     let fee = if connected { sums.total_minor * i64::from(seller.application_fee_bps) / 10_000 } else { 0 };
     let new = NewOrder {
         id,
-        buyer_email: input.buyer.email.0.clone(),
+        buyer_email: normal_email(&input.buyer.email).unwrap_or_default(),
         buyer_name: input.buyer.name.0.clone(),
         buyer_ref: String::new(),
         provider: plan.provider,

@@ -231,3 +231,37 @@ async fn five_hundred_scans_are_one_upload_and_more_are_refused() {
     scanner.post("/v1/check-ins", json!({ "scans": scans })).await.refused(400, "invalid_request");
     scanner.post("/v1/check-ins", json!({ "scans": [] })).await.refused(400, "invalid_request");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_printed_ticket_is_good_when_the_event_is_postponed() {
+    let platform = Platform::start().await;
+    let tenant = platform.tenant().await;
+    let event = tenant.seated_event(10).await;
+    let order = event.order_manual(&[0]).await.created();
+    // The day of the event has come and gone.
+    platform
+        .sql(
+            "UPDATE events SET sale_starts_at = now() - interval '9 days', sale_ends_at = now() - interval '5 days',
+               starts_at = now() - interval '4 days', ends_at = now() - interval '3 days';
+             UPDATE tickets SET not_before = now() - interval '8 days', not_after = now() - interval '2 days'",
+        )
+        .await;
+    let path = format!("/v1/tickets/{}", text(&order["tickets"][0], "id"));
+    let printed = tenant.api.get(&path).await.ok();
+    let (_, scanner) = event.door(json!({})).await;
+    let refused = one(&scanner, scan(text(&printed, "token"))).await;
+    assert_eq!(
+        (&refused["outcome"], &refused["reason"]),
+        (&json!("refused"), &json!("expired")),
+        "{refused}"
+    );
+
+    let later = json!({ "starts_at": crate::support::shop::in_secs(-60), "ends_at": crate::support::shop::in_secs(9_000) });
+    tenant.api.patch(&event.path(""), later).await.ok();
+    let now = tenant.api.get(&path).await.ok();
+    assert_ne!(now["not_after"], printed["not_after"]);
+    assert_eq!(one(&scanner, scan(text(&printed, "token"))).await["outcome"], "admitted");
+    // An earlier end takes nobody's ticket away.
+    tenant.api.patch(&event.path(""), json!({ "ends_at": crate::support::shop::in_secs(60) })).await.ok();
+    assert_eq!(tenant.api.get(&path).await.ok()["not_after"], now["not_after"]);
+}

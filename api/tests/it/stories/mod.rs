@@ -7,6 +7,7 @@ mod hosting;
 mod idempotency;
 mod limits;
 mod messages;
+mod orders;
 mod plugins;
 mod seat_maps;
 mod seat_rules;
