@@ -632,9 +632,11 @@ async fn process_dispute(
         .run(scope, async |tx| {
             let mut order = orders::lock(tx, payment.order_id.into()).await?;
             let broken = |error| Error::Corrupt(format!("ledger of a dispute: {error}"));
-            let posted = ledger_entries::postings(tx, order.id).await?;
-            if posted.contains("dispute_won") || posted.contains("dispute_lost") {
-                // Decided; what still comes is late.
+            // One payment may be disputed again after a dispute that was won.
+            let posted = ledger_entries::postings_about(tx, order.id, &dispute.id).await?;
+            let is_decided = posted.contains("dispute_won") || posted.contains("dispute_lost");
+            if is_decided || order.state()? == OrderState::ChargedBack {
+                // What still comes is late.
                 return Ok(());
             }
             // The end of a dispute may be heard of before its beginning.
@@ -642,19 +644,19 @@ async fn process_dispute(
             if !posted.contains("dispute_opened") {
                 let lines =
                     ledger::dispute_opened(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
-                ledger_entries::post(tx, &order, None, "dispute_opened", &lines).await?;
+                ledger_entries::post_about(tx, &order, None, "dispute_opened", &dispute.id, &lines).await?;
             }
             if let Some(won) = won {
                 orders::mark_dispute(tx, &mut order, &dispute.id, Some(won)).await?;
                 if won && !posted.contains("dispute_won") {
                     let lines =
                         ledger::dispute_won(order.clearing(), dispute.amount_minor, 0).map_err(broken)?;
-                    ledger_entries::post(tx, &order, None, "dispute_won", &lines).await?;
+                    ledger_entries::post_about(tx, &order, None, "dispute_won", &dispute.id, &lines).await?;
                 } else if !won && !posted.contains("dispute_lost") {
                     let earlier = ledger_entries::refunded_parts(tx, order.id).await?;
                     let (lines, _) = ledger::dispute_lost(order.totals(), earlier, dispute.amount_minor)
                         .map_err(broken)?;
-                    ledger_entries::post(tx, &order, None, "dispute_lost", &lines).await?;
+                    ledger_entries::post_about(tx, &order, None, "dispute_lost", &dispute.id, &lines).await?;
                 }
             }
             Ok(())

@@ -439,7 +439,7 @@ fn decide_token(
     token: &Result<Token, TokenError>,
     standings: &HashMap<Uuid, Standing>,
 ) -> Result<Decision> {
-    let token = &token.clone().map(|token| facts.prolonged(token));
+    let token = &(*token).map(|token| facts.prolonged(token));
     let earlier =
         token.as_ref().ok().and_then(|token| standings.get(&token.ticket_id)).and_then(Standing::earlier);
     let type_nos: Vec<u16> =

@@ -29,7 +29,7 @@ pub struct Entry {
     pub amount_minor: i64,
     pub currency: String,
     pub at: DateTime<Utc>,
-    /// What a plugin called its change of the price; else empty.
+    /// What a plugin called its change of the price, the id of a dispute at the provider, or empty.
     pub note: String,
 }
 
@@ -39,6 +39,18 @@ pub async fn post(
     order: &OrderRow,
     refund: Option<Uuid>,
     posting: &str,
+    lines: &[Line],
+) -> Result<()> {
+    post_about(tx, order, refund, posting, "", lines).await
+}
+
+/// The same, with what the posting is about.
+pub async fn post_about(
+    tx: &mut Tx,
+    order: &OrderRow,
+    refund: Option<Uuid>,
+    posting: &str,
+    note: &str,
     lines: &[Line],
 ) -> Result<()> {
     if !eventflow_core::ledger::is_balanced(lines) {
@@ -58,6 +70,7 @@ pub async fn post(
                 ledger_entries::account.eq(line.account.as_str()),
                 ledger_entries::amount_minor.eq(line.amount_minor),
                 ledger_entries::currency.eq(&order.currency),
+                ledger_entries::note.eq(note),
             )
         })
         .collect();
@@ -81,10 +94,15 @@ pub async fn refunded_parts(tx: &mut Tx, order: Uuid) -> Result<Totals> {
     Ok(Totals { price_minor, fees_minor, tax_minor, total_minor: price_minor + fees_minor + tax_minor })
 }
 
-/// The kinds of postings that an order has.
-pub async fn postings(tx: &mut Tx, order: Uuid) -> Result<std::collections::HashSet<String>> {
+/// The kinds of postings of an order about that.
+pub async fn postings_about(
+    tx: &mut Tx,
+    order: Uuid,
+    note: &str,
+) -> Result<std::collections::HashSet<String>> {
     let names: Vec<String> = ledger_entries::table
         .filter(ledger_entries::tenant_id.eq(tx.tenant()).and(ledger_entries::order_id.eq(order)))
+        .filter(ledger_entries::note.eq(note))
         .select(ledger_entries::posting)
         .distinct()
         .load(&mut **tx)

@@ -29,7 +29,8 @@ struct LedgerEntry {
     /// ISO 4217.
     currency: String,
     at: DateTime<Utc>,
-    /// What a plugin called its change of the price, on the line that the change has in the sale.
+    /// What a plugin called its change of the price, on the line that the change has in the sale; of a dispute, its id at the
+    /// provider.
     note: Option<String>,
 }
 

@@ -2956,7 +2956,10 @@ export interface components {
             event_id: string;
             /** @example led_01h455vb4pex5vsknk084sn02q */
             id: string;
-            /** @description What a plugin called its change of the price, on the line that the change has in the sale. */
+            /**
+             * @description What a plugin called its change of the price, on the line that the change has in the sale; of a dispute, its id at the
+             *     provider.
+             */
             note?: string | null;
             /** @example ord_01h455vb4pex5vsknk084sn02q */
             order_id: string;

@@ -1560,7 +1560,8 @@ send `expected_total_minor` with it.*/
         pub currency: ::std::string::String,
         pub event_id: ::std::string::String,
         pub id: ::std::string::String,
-        /// What a plugin called its change of the price, on the line that the change has in the sale.
+        /** What a plugin called its change of the price, on the line that the change has in the sale; of a dispute, its id at the
+provider.*/
         #[serde(skip_serializing_if = "::std::option::Option::is_none")]
         pub note: ::std::option::Option<::std::string::String>,
         pub order_id: ::std::string::String,

@@ -515,6 +515,23 @@ async fn a_dispute_freezes_tickets_and_a_win_thaws_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_dispute_counts_after_one_that_was_won() {
+    let sale = Sale::begin().await;
+    sale.pay().await;
+    sale.becomes("paid").await;
+    for (end, state, tickets) in [("won", "paid", "valid"), ("lost", "charged_back", "void")] {
+        let dispute = sale.platform.control("disputes", json!({ "session": session_of(&sale.order) })).await;
+        sale.becomes("disputed").await;
+        sale.platform
+            .control(&format!("disputes/{}/close", text(&dispute, "id")), json!({ "status": end }))
+            .await;
+        sale.becomes(state).await;
+        assert_eq!(sale.ticket_states().await, [tickets, tickets], "{end}");
+    }
+    sale.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_dispute_makes_tickets_void() {
     let sale = Sale::begin().await;
     sale.pay().await;
