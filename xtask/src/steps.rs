@@ -142,7 +142,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "mutants",
-        about: "the same with a program that is wrong, in six ways: the checker sees each",
+        about: "the same with a program that is wrong, in eight ways: the checker sees each",
         fast: false,
         needs: &[install::SERVER],
         run: mutants,

@@ -45,6 +45,15 @@ fn value<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 #[test]
+fn a_currency_that_the_provider_counts_in_other_units_is_refused() {
+    for currency in ["ISK", "isk", "MGA", "UGX"] {
+        let request = CheckoutRequest { currency: currency.into(), ..request() };
+        let error = checkout_params(&request).unwrap_err();
+        assert!(error.to_string().contains("another unit"), "{currency}: {error}");
+    }
+}
+
+#[test]
 fn a_checkout_carries_the_order_on_the_session_and_on_the_intent() {
     let form = form(&request());
     for prefix in ["metadata", "payment_intent_data[metadata]"] {
