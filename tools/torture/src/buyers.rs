@@ -35,6 +35,8 @@ const DEADLINE: u32 = 17;
 
 /// Two orders each: so many are more than one address may have.
 const ORDERS_OF_A_FAMILY: u64 = 4;
+/// Standing places of each second one.
+const FAMILY_PLACES: u32 = 4;
 
 /// What must not be left to chance in a short run, dealt in turn to every few orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,7 @@ enum Turn {
     Deadline,
     Refund,
     Family,
+    DoubleClick,
     Any,
 }
 
@@ -56,6 +59,7 @@ impl Turn {
             2 => Self::Deadline,
             3 => Self::Refund,
             4 | 5 => Self::Family,
+            6 => Self::DoubleClick,
             _ => Self::Any,
         }
     }
@@ -121,7 +125,7 @@ impl Buyer<'_> {
             self.order_as_a_family(at, &hold).await?
         } else {
             let email = format!("{}@example.org", Uuid::now_v7().simple());
-            self.order(shop, &hold, &email).await?
+            self.order(shop, &hold, &email, turn).await?
         };
         self.count("orders made");
         if self.chance(10) || turn == Turn::Spy {
@@ -158,6 +162,10 @@ impl Buyer<'_> {
                 json!({ "items": [{ "ga_area": area, "quantity": self.dice.random_range(1..5) }] })
             }
         };
+        self.hold_of(shop, wanted).await
+    }
+
+    async fn hold_of(&mut self, shop: &Shop, wanted: Value) -> Option<Value> {
         let (path, key, server) = (format!("/v1/events/{}/holds", shop.event), key(), self.server());
         let answer = self.world.client.ask(server, Ask::post(&path, &shop.publishable, &key, wanted)).await?;
         if answer.is_good() {
@@ -176,11 +184,17 @@ impl Buyer<'_> {
         self.count(&name);
         let number = world.client.history.with(|seen| seen.counts[&name]);
         let email = format!("family-{at}-{}@example.org", number / ORDERS_OF_A_FAMILY);
-        let Some(second) = self.hold(shop).await else { return self.order(shop, hold, &email).await };
+        let places = json!({ "items": [{ "ga_area": AREA, "quantity": FAMILY_PLACES }] });
+        let Some(second) = self.hold_of(shop, places).await else {
+            return self.order(shop, hold, &email, Turn::Family).await;
+        };
         let mut other = Buyer { world, dice: StdRng::from_rng(&mut self.dice), end: self.end };
         // The address is the same to everybody but a computer.
         let shouted = email.to_uppercase();
-        let (one, other) = tokio::join!(self.order(shop, hold, &email), other.order(shop, &second, &shouted));
+        let (one, other) = tokio::join!(
+            self.order(shop, hold, &email, Turn::Family),
+            other.order(shop, &second, &shouted, Turn::Family)
+        );
         let order = one.or(other.clone())?;
         if let Some(session) = other.as_ref().and_then(session_of) {
             world.sandbox(&format!("sessions/{session}/pay"), json!({ "card": GOOD_CARD })).await;
@@ -188,13 +202,14 @@ impl Buyer<'_> {
         Some(order)
     }
 
-    async fn order(&mut self, shop: &Shop, hold: &Value, email: &str) -> Option<Value> {
+    async fn order(&mut self, shop: &Shop, hold: &Value, email: &str, turn: Turn) -> Option<Value> {
         let buyer = json!({ "email": email, "name": "Grace Hopper" });
         let body = json!({ "hold_id": hold["id"], "hold_token": hold["token"], "buyer": buyer });
         let (one, other) = (key(), key());
         let ask = Ask::post("/v1/orders", &shop.publishable, &one, body.clone());
         let (client, server) = (&self.world.client, self.server());
-        let answer = match self.dice.random_range(0..100) {
+        let kind = self.dice.random_range(0..100);
+        let answer = match if turn == Turn::DoubleClick { 0 } else { kind } {
             0..15 => {
                 self.count("double clicks");
                 let (first, second) =

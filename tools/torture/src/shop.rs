@@ -18,11 +18,11 @@ pub const STRANGER: &str = "acct_stranger";
 pub const AREA: &str = "floor";
 /// The one whose places everybody wants.
 pub const FEW: &str = "pit";
-const FEW_PLACES: u32 = 12;
+const FEW_PLACES: u32 = 6;
 /// One place, of which rivals meet.
 pub const BOX: &str = "box";
 /// One address may have so many places.
-const PER_BUYER: u32 = 8;
+const PER_BUYER: u32 = 6;
 const SCANNERS: usize = 3;
 /// Programs of the partner that webhooks of both tenants are sent to: of each one that is told everything, and one that is
 /// told of money, with the whole object.
