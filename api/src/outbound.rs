@@ -89,7 +89,7 @@ pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
     if url.scheme() != "https" {
         return Err("Expected `https://`.".to_owned());
     }
-    if !url.domain().is_some_and(is_name_on_the_internet) {
+    if !url.domain().is_some_and(|name| name.contains('.') && is_host_name(name)) {
         return Err("Expected the name of a host on the public internet.".to_owned());
     }
     match url.port_or_known_default() {
@@ -98,11 +98,9 @@ pub fn check_url(text: &str, loopback: Loopback) -> Result<Url, String> {
     }
 }
 
-/// At least two labels of 1 to 63 bytes, 253 bytes in all (RFC 1035, section 2.3.4).
-fn is_name_on_the_internet(name: &str) -> bool {
-    name.len() <= 253
-        && name.contains('.')
-        && name.split('.').all(|label| !label.is_empty() && label.len() <= 63)
+/// Labels of 1 to 63 bytes, 253 bytes in all (RFC 1035, section 2.3.4).
+pub fn is_host_name(name: &str) -> bool {
+    name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()))
 }
 
 pub const TOO_LATE: &str = "no answer in time";

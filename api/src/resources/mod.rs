@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     auth::{Call, Principal},
+    outbound,
     problem::Failure,
 };
 
@@ -173,9 +174,8 @@ fn normal_email(address: &str) -> Option<String> {
         return None;
     }
     let host = reqwest::Url::parse(&format!("https://{domain}/")).ok()?;
-    let host = host.domain()?;
-    let is_name = host.len() <= 253 && host.split('.').all(|label| (1..=63).contains(&label.len()));
-    is_name.then(|| format!("{local}@{host}"))
+    let host = host.domain().filter(|name| outbound::is_host_name(name))?;
+    Some(format!("{local}@{host}"))
 }
 
 /// Refuses what cannot be an address of e-mail; whether it is one, only a message can tell.

@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use serde_json::Value;
 
 #[test]
-fn a_small_arena_is_sold_and_reported() {
+fn a_small_arena_sells_out_and_is_reported() {
     let program = Path::new(env!("CARGO_BIN_EXE_eventflow-bench"));
     for other in ["eventflow", "stripe-sandbox"] {
         let needed = program.with_file_name(other);
@@ -27,9 +27,8 @@ fn a_small_arena_is_sold_and_reported() {
     let values: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
     let value = |name: &str| values[name].as_f64().unwrap_or_else(|| panic!("no {name} in {values}"));
     assert_eq!(value("double_sales"), 0.0);
-    // How many, is a question of the machine.
-    assert!(value("seats_sold") >= value("orders") && value("orders") > 0.0, "{values}");
-    assert!(value("seats_per_s") > 0.0, "{values}");
+    // More people want seats than there are.
+    assert!(value("seats_sold") > 400.0 && value("seats_per_s") > 1.0 && value("orders") > 100.0, "{values}");
     assert!(value("p95_ms") > 0.0 && value("stream_lag_p95_ms") > 0.0, "{values}");
 
     let page = std::fs::read_to_string(folder.join("onsale.md")).unwrap();

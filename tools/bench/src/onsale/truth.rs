@@ -16,6 +16,7 @@ use crate::{
 /// Checkouts that were left end by themselves, and the worker tidies up behind them.
 const REST: Duration = Duration::from_secs(120);
 const REST_PAUSE: Duration = Duration::from_millis(500);
+
 /// Waits until nothing is under way, and holds every invariant against all that was sold. Answers how much is under way still, too.
 pub async fn invariants(server: &Server, sockets: &Sockets) -> Result<(Found, i64)> {
     let places = Places {

@@ -72,6 +72,7 @@ const BUSY: &str = "SELECT (SELECT count(*) FROM outbox) AS outbox,
     (SELECT count(*) FROM webhook_endpoints e WHERE EXISTS (SELECT FROM audit_log a WHERE a.tenant_id = e.tenant_id
       AND a.xact_id >= e.position) OR EXISTS (SELECT FROM scans s WHERE s.tenant_id = e.tenant_id
       AND s.xact_id >= e.position)) AS endpoints";
+
 /// Where to look.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
